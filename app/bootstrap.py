@@ -1,0 +1,276 @@
+"""The one place that puts things together. Every part has a default and can be replaced in a test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import kernel
+import mappings
+from app.discovery import find_connectors, find_plugins
+from kernel.clock import Clock, Ids, SystemClock, TimeIds
+from kernel.crm import CRM
+from kernel.errors import Misconfigured
+from kernel.extension import Connecting, Connector, Plugin
+from kernel.extension.calls import carry_out
+from kernel.extension.look import look
+from kernel.extension.portal import Portal
+from kernel.http import HttpClient, Pace, SharedGate, Transport
+from kernel.jobs import Handler, Job, Queue
+from kernel.jobs.engine import DbosQueue, prepare_tables
+from kernel.jobs.regular import Work
+from kernel.ledger import Books
+from kernel.mapping import MappingSet, load_set
+from kernel.settings import Known, Settings
+from kernel.storage import Database, Room, Tx, migrate
+from kernel.values import Currencies
+from kernel.web import WEB_SETTINGS
+
+KERNEL = Path(kernel.__file__).parent
+KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
+
+
+class OffsetClock(SystemClock):
+    """The machine's clock plus the seconds in a file: lets a demo play yesterday and today."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def now(self) -> datetime:
+        try:
+            offset = float(self._file.read_text())
+        except (OSError, ValueError):
+            offset = 0.0
+        return super().now() + timedelta(seconds=offset)
+
+
+class LateQueue:
+    """Makes the real queue at the first use, so that it is made after any fork and only where it is needed."""
+
+    def __init__(self, make: Callable[[], DbosQueue]) -> None:
+        self._make, self._queue = make, None
+
+    def enqueue(self, tx: Tx, job: Job) -> None:
+        self.real.enqueue(tx, job)
+
+    @property
+    def real(self) -> DbosQueue:
+        if self._queue is None:
+            self._queue = self._make()  # type: ignore[assignment]
+        assert self._queue is not None
+        return self._queue
+
+
+@dataclass(frozen=True)
+class Running:
+    """One portal with everything that belongs to it."""
+
+    portal: Portal
+    connector: Connector
+    plugins: Sequence[Plugin]
+    connecting: Connecting
+
+
+@dataclass(frozen=True)
+class Annex:
+    """The whole, put together."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    ids: Ids
+    queue: Queue
+    plugins: Mapping[str, Plugin]
+    connectors: Mapping[str, Connector]
+    mapping: MappingSet
+    running: Running
+
+    @property
+    def rooms(self) -> list[Room]:
+        return [
+            *(Room(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_ROOMS),
+            *(Room(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
+        ]
+
+    def migrate(self) -> list[str]:
+        """Bring the database to the newest schema, DBOS's tables included."""
+        done = migrate(self.database, self.rooms, self.clock)
+        prepare_tables(self.database)
+        return done
+
+    def handlers(self) -> dict[str, Handler]:
+        """What the jobs do, by name."""
+        tries: dict[str, int] = {}
+
+        def look_job(args: Mapping[str, Any]) -> None:
+            attempt = tries.get(args["trace"], 0)
+            tries[args["trace"]] = attempt + 1
+            look(self.running.portal, self.running.plugins, args, attempt=attempt)
+            tries.pop(args["trace"], None)
+
+        return {"look": look_job, "call": partial(carry_out, self.running.portal, self.running.plugins)}
+
+    def works(self) -> list[Work]:
+        portal = self.running.portal
+        return [
+            Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
+            for plugin in self.running.plugins
+            for work in plugin.every
+        ]
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def build(
+    environment: Mapping[str, str] | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    queue: Queue | None = None,
+    transport: Transport | None = None,
+    crm: CRM | None = None,
+) -> Annex:
+    """Put everything together from the settings. Connects to nothing yet."""
+    plugins, connectors = find_plugins(), find_connectors()
+    lines = [
+        Known(line.name, f"{connector.title}: {line.help}", line.default, line.secret)
+        for connector in connectors.values()
+        for line in connector.settings
+    ]
+    settings = Settings(environment, also=[*WEB_SETTINGS, *lines])
+    clock = clock or (OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock())
+    ids = ids or TimeIds(clock)
+    database = Database(settings.database_url)
+    queue = queue or LateQueue(partial(DbosQueue, database))
+    mapping = load_set(set_folder(settings["ANNEX_SET"]))
+    running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
+    return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, running)
+
+
+def set_folder(name: str) -> Path:
+    """A set's folder: ours by name, or the customer's own by path."""
+    ours = Path(mappings.__file__).parent / name
+    if ours.is_dir():
+        return ours
+    own = Path(name)
+    if own.is_dir():
+        return own
+    known = sorted(path.parent.name for path in Path(mappings.__file__).parent.glob("*/portal.toml"))
+    raise Misconfigured(f"ANNEX_SET: «{name}» is neither a known set ({', '.join(known)}) nor a folder")
+
+
+def _portal(
+    settings: Settings,
+    mapping: MappingSet,
+    plugins: Mapping[str, Plugin],
+    connectors: Mapping[str, Connector],
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    queue: Queue,
+    transport: Transport | None,
+    crm: CRM | None,
+) -> Running:
+    wanted = mapping.portal
+    if wanted.connector not in connectors:
+        raise Misconfigured(f"{mapping.name}/portal.toml: connector «{wanted.connector}» is not installed")
+    connector, name = connectors[wanted.connector], f"{wanted.connector}/{wanted.portal}"
+    switched_on = _switched_on(mapping, plugins)
+
+    def http(base_url: str, *, pace: Pace | None = None, headers: Callable[[], Mapping[str, str]] = dict) -> HttpClient:
+        gate = SharedGate(name, pace, database, clock) if pace else None
+        return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
+
+    own = {line.name: settings[line.name] for line in connector.settings}
+    connecting = Connecting(own, mapping, http, clock, transport)
+    if crm is None:
+        if connector.crm is None:
+            raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
+        crm = connector.crm(connecting)
+    portal = Portal(
+        name=name,
+        mapping=mapping,
+        crm=crm,
+        database=database,
+        books=Books(clock),
+        clock=clock,
+        ids=ids,
+        queue=queue,
+        plugin_settings=_plugin_settings(mapping, switched_on),
+        currencies=Currencies(settings.currencies()),
+        public_url=settings["ANNEX_PUBLIC_URL"].rstrip("/"),
+    )
+    return Running(portal, connector, switched_on, connecting)
+
+
+def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:
+    file = f"{mapping.name}/portal.toml"
+    chosen = []
+    for name in sorted(mapping.portal.plugin):
+        if name not in plugins:
+            raise Misconfigured(f"{file}: plugin «{name}» is not installed; known: {', '.join(plugins)}")
+        plugin = plugins[name]
+        for needed in plugin.needs:
+            if needed not in mapping.portal.plugin:
+                raise Misconfigured(f"{file}: plugin «{name}» needs «{needed}»: switch it on with [plugin.{needed}]")
+        _check_fields(mapping, plugin)
+        chosen.append(plugin)
+    return chosen
+
+
+def _check_fields(mapping: MappingSet, plugin: Plugin) -> None:
+    lacking = []
+    for entity_name, names in plugin.fields.items():
+        entity = mapping.entities.get(entity_name)
+        if entity is None:
+            lacking.append(f"entity {entity_name}")
+            continue
+        for name in names:
+            table, _, column = name.rpartition(".")
+            known = entity.table[table].field if table and table in entity.table else {} if table else entity.field
+            if column not in known:
+                lacking.append(f"{entity_name}.{name}")
+    if lacking:
+        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(lacking)}")
+
+
+def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str, Any]:
+    found = {}
+    for plugin in chosen:
+        if plugin.settings is not None:
+            try:
+                found[plugin.name] = plugin.settings.model_validate(mapping.portal.plugin[plugin.name])
+            except ValidationError as exc:
+                told = "; ".join(
+                    f"{'.'.join(str(part) for part in error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
+                    for error in exc.errors()
+                )
+                raise Misconfigured(f"{mapping.name}/portal.toml, [plugin.{plugin.name}]: {told}") from exc
+        elif mapping.portal.plugin[plugin.name]:
+            raise Misconfigured(f"{mapping.name}/portal.toml: plugin «{plugin.name}» has no settings")
+    return found
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """ANNEX_SECRET, or one made once and kept in the data directory, readable by us alone."""
+    if settings["ANNEX_SECRET"]:
+        return settings["ANNEX_SECRET"].encode()
+    path = settings.home / "secret.key"
+    if not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process was faster
+            return path.read_bytes()
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_bytes()

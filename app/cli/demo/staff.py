@@ -1,0 +1,111 @@
+"""Staff at work: people who use the emulated Planfix as themselves, over its REST API and its buttons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from kernel.errors import Unreachable
+
+
+class Office:
+    """The portal as staff see it: everything by its label."""
+
+    def __init__(self, address: str, accounts: list[Mapping[str, str]], robot: str) -> None:
+        self._address, self._session = address.rstrip("/"), requests.Session()
+        self._session.trust_env = False
+        self._tokens = {account["id"]: account["token"] for account in accounts}
+        self.people = [account["id"] for account in accounts]
+        self._robot = robot
+        boss = self._tokens["user:1"]
+        objects = self._ask(boss, "POST", "/rest/object/list", {"fields": "id,name"})["objects"]
+        self.object = next(one["id"] for one in objects if one["name"] == "Заявка")
+        found = self._ask(boss, "GET", f"/rest/object/{self.object}/statuses?fields=id,name")["statuses"]
+        self._status = {one["name"]: one["id"] for one in found}
+        fields = self._ask(boss, "GET", "/rest/customfield/task?fields=id,name")["customfields"]
+        self._field = {one["name"]: one["id"] for one in fields}
+        tags = self._ask(boss, "POST", "/rest/datatag/list", {"fields": "id,name,fields"})["dataTags"]
+        self._tag = next(one["id"] for one in tags if one["name"] == "Операція")
+        columns = self._ask(boss, "GET", f"/rest/customfield/datatag/{self._tag}?fields=id,name")["customfields"]
+        self._column = {one["name"]: one["id"] for one in columns}
+
+    def new_deal(self, who: str, name: str, fields: Mapping[str, Any], *, client: str = "") -> int:
+        body: dict[str, Any] = {
+            "name": name, "object": {"id": self.object}, "template": {"id": self.object}, "customFieldData": self._data(self._field, fields),
+        }  # fmt: skip
+        if client:
+            body["counterparty"] = {"id": client}
+        return int(self._ask(self._tokens[who], "POST", "/rest/task/", body)["id"])
+
+    def add_row(self, who: str, task: int, values: Mapping[str, Any]) -> int:
+        body = {"dataTag": {"id": self._tag}, "items": [{"customFieldData": self._data(self._column, values)}]}
+        return int(self._ask(self._tokens[who], "POST", f"/rest/task/{task}/datatags/", body)["keys"][0])
+
+    def edit_row(self, who: str, key: int, values: Mapping[str, Any]) -> None:
+        body = {"customFieldData": self._data(self._column, values)}
+        self._ask(self._tokens[who], "POST", f"/rest/datatag/entry/{key}", body)
+
+    def edit_deal(self, who: str, task: int, fields: Mapping[str, Any]) -> None:
+        self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"customFieldData": self._data(self._field, fields)})
+
+    def move(self, who: str, task: int, status: str) -> None:
+        self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"status": {"id": self._status[status]}})
+
+    def press(self, who: str, task: int, button: str) -> Mapping[str, Any]:
+        return self.control("button", {"task": task, "button": button, "user": who})
+
+    def deals(self) -> list[Mapping[str, Any]]:
+        """Every deal with status, counterparty and the fields that Annex writes."""
+        wanted = ("Прибуток", "Аналітика", "Перевірка", "Менеджер", "Наступний контакт")
+        ids = ",".join(str(self._field[name]) for name in wanted)
+        found: list[Mapping[str, Any]] = []
+        while True:
+            body = {
+                "offset": len(found), "pageSize": 100, "fields": f"id,name,status,counterparty,{ids}",
+                "filters": [{"type": 51, "operator": "equal", "value": [self.object]}],
+            }  # fmt: skip
+            page = self._ask(self._tokens["user:1"], "POST", "/rest/task/list", body)["tasks"]
+            found += page
+            if len(page) < 100:
+                return found
+
+    def field_of(self, deal: Mapping[str, Any], label: str) -> Any:
+        for item in deal.get("customFieldData", ()):
+            if item["field"]["id"] == self._field[label]:
+                return item["value"]
+        return None
+
+    def control(self, door: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The sandbox's own door: faults, clock, waiting."""
+        url = f"{self._address}/sandbox/{door}"
+        response = (
+            self._session.post(url, json=body or {}, timeout=90) if body is not None else self._session.get(url, timeout=30)
+        )
+        if response.status_code >= 400:
+            raise Unreachable(f"sandbox door {door}: {response.status_code} {response.text[:200]}")
+        return response.json()
+
+    def _data(self, ids: Mapping[str, int], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [{"field": {"id": ids[name]}, "value": value} for name, value in values.items()]
+
+    def _ask(self, token: str, method: str, path: str, body: Any = None) -> Any:
+        text = json.dumps(body, default=_number) if body is not None else None
+        response = self._session.request(
+            method, self._address + path, data=text.encode() if text else None, timeout=60,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        answer = response.json() if response.content else {}
+        if response.status_code >= 300 or answer.get("result") == "fail":
+            raise Unreachable(f"{method} {path}: {response.status_code} {response.text[:300]}")
+        return answer
+
+
+def _number(value: Any) -> Any:
+    """Staff type numbers; Planfix keeps them as doubles anyway."""
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(type(value).__name__)

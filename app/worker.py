@@ -1,0 +1,27 @@
+"""A worker: runs jobs and regular work until it is told to stop; what it cannot finish is taken up at the next start."""
+
+from __future__ import annotations
+
+from app.bootstrap import Annex
+from kernel.jobs.engine import Engine
+from kernel.jobs.regular import Ticker
+from kernel.telemetry import log
+
+
+class Worker:
+    """At most one per process, and never two alive with the same id."""
+
+    def __init__(self, annex: Annex, worker_id: str) -> None:
+        self._id = worker_id
+        self._engine = Engine(annex.database, annex.handlers(), worker_id=worker_id)
+        self._ticker = Ticker(annex.database, annex.clock, annex.works())
+
+    def start(self) -> None:
+        self._engine.start()
+        self._ticker.start()
+        log.info("worker.started", worker=self._id)
+
+    def stop(self) -> None:
+        self._ticker.stop()
+        self._engine.stop()
+        log.info("worker.stopped", worker=self._id)

@@ -1,0 +1,122 @@
+"""The kernel's CRM on top of Planfix: reading here, writing in writing.py and comments.py, searching in search.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from connectors.planfix import records, settings
+from connectors.planfix.client import Client, Raw, connect
+from connectors.planfix.comments import put_comment
+from connectors.planfix.lacks import find_lacks
+from connectors.planfix.layout import EntityPlan, Layout, kind_of
+from connectors.planfix.search import Finder
+from connectors.planfix.system import full_name
+from connectors.planfix.values import number_of
+from connectors.planfix.writing import Writer
+from kernel.clock import Clock
+from kernel.crm import CRM, NO_VALUES, Lack, Person, Record, Row, Values
+from kernel.errors import NotFound
+from kernel.extension import Connecting
+
+ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
+
+
+def crm(connecting: Connecting) -> CRM:
+    """Build the CRM of one portal. Raises Misconfigured."""
+    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+    client = connect(connecting, read)
+    return PlanfixCRM(client, Layout(client, connecting.mapping, connecting.clock), connecting.clock, read.zone, read.site)
+
+
+class PlanfixCRM:
+    name = "planfix"
+
+    def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
+        self._client, self._layout, self._zone, self._site = client, layout, zone, site
+        self._finder = Finder(client, layout, zone)
+        self._writer = Writer(client, layout, self._finder, clock, zone)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
+        plan, number = self._layout.plan(entity), number_of(record_id)
+        raw = self._present(plan, number)
+        rows = {name: self._rows(plan, name, number) for name in tables}
+        return records.record(plan, raw, self._zone, self._site, rows)
+
+    def find(
+        self,
+        entity: str,
+        *,
+        where: Values = NO_VALUES,
+        ids: Iterable[str] | None = None,
+        changed_since: datetime | None = None,
+        tables: Iterable[str] = (),
+    ) -> list[Record]:
+        plan = self._layout.plan(entity)
+        found = self._finder.records(plan, where, ids, changed_since)
+        rows = {
+            name: self._finder.rows_of_many(plan, self._layout.table(entity, name), found) if found else {}
+            for name in tables
+        }
+        return [
+            records.record(
+                plan, raw, self._zone, self._site, {name: rows[name][records.number_in(raw.get("id"))] for name in rows}
+            )
+            for raw in found
+        ]
+
+    def people(self) -> list[Person]:
+        found = []
+        for raw in self._client.users():
+            number, role = records.number_in(raw.get("id")), str(raw.get("role") or "")
+            if number:
+                active = raw.get("status") != "Inactive"
+                found.append(Person(f"user:{number}", full_name(raw), ROLES.get(role, "staff"), active))
+        return found
+
+    def lacks(self) -> list[Lack]:
+        self._layout.forget()
+        return find_lacks(self._layout, self._client)
+
+    def link(self, entity: str, record_id: str) -> str:
+        kind = kind_of(self._layout.mapping.entity(entity))
+        return f"{self._site}{kind}/{number_of(record_id)}"
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        return self._writer.create(entity, values, key=key, maybe_done=maybe_done)
+
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
+        self._writer.update(entity, record_id, values, stage=stage)
+
+    def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        return self._writer.add_row(entity, record_id, table, values, key=key, maybe_done=maybe_done)
+
+    def update_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
+        self._writer.update_row(entity, record_id, table, row_key, values)
+
+    def comment(
+        self, entity: str, record_id: str, text: str, *, to: Iterable[str] = (), key: str, maybe_done: bool = False
+    ) -> str:
+        kind, number = kind_of(self._layout.mapping.entity(entity)), number_of(record_id)
+        return put_comment(self._client, kind, number, text, to=to, key=key, maybe_done=maybe_done)
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _rows(self, plan: EntityPlan, table: str, number: int) -> tuple[Row, ...]:
+        rows = self._layout.table(plan.entity, table)
+        return tuple(records.row(rows, raw, self._zone) for raw in self._finder.rows_of(plan, rows, number))
+
+    def _present(self, plan: EntityPlan, number: int) -> Raw:
+        """The record, if it is one of this entity."""
+        raw = self._client.record(plan.kind, number, records.record_asks(plan))
+        if raw.get("isDeleted") is True:
+            raise NotFound(f"planfix: {plan.kind} {number} is deleted")
+        owners = {records.number_in(raw.get(part)) for part in ("object", "template")} - {0}
+        if plan.object_id and owners and plan.object_id not in owners:
+            raise NotFound(f"planfix: task {number} is not one of «{plan.map.object}»")
+        return raw

@@ -1,0 +1,128 @@
+"""Is it really a script of the portal, and which record does it name. Pure: headers, body and secrets in, events out.
+
+Planfix signs nothing by itself, so its script sends a signature that a formula computes, or the shared key. Everything
+but the record's number is read back through REST: nothing else in a delivery is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connectors.planfix.settings import hook_secrets
+from connectors.planfix.texts import clean
+from kernel.crm import Event
+from kernel.errors import BadInput
+from kernel.extension import Delivery, NotProven
+
+KEY_HEADER = "x-annex-key"
+WORDS = ("task", "contact", "event", "delivery", "sig", "key")
+EVENT = re.compile(r"(?:(deal|contact)\.[a-z][a-z0-9_.-]{0,40}|board\.link)\Z")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+DELIVERY_CHARACTERS_MAX = 100
+AUTHOR_CHARACTERS_MAX = 200
+FORM_FIELDS_MAX = 200
+
+
+def intake(delivery: Delivery, settings: Mapping[str, str]) -> list[Event]:
+    """Raises NotProven, or BadInput naming the field."""
+    told = read_body(delivery)
+    prove(delivery, told, hook_secrets(settings))
+    name = event_name(delivery.event, told.get("event", ""))
+    number = told.get("task") or told.get("contact") or ""
+    if not NUMBER.match(number):
+        raise BadInput("`task` must be the number of the record, digits only", field="task")
+    entity = "contact" if name.startswith("contact.") else "deal"
+    return [
+        Event(
+            name, entity, f"contact:{number}" if entity == "contact" else number,
+            author=" ".join(clean(told.get("author", "")).split())[:AUTHOR_CHARACTERS_MAX],
+            delivery=clean(told.get("delivery", ""))[:DELIVERY_CHARACTERS_MAX],
+        )
+    ]  # fmt: skip
+
+
+def prove(delivery: Delivery, told: Mapping[str, str], secrets: tuple[str, ...]) -> None:
+    """A signature, or the key in the header or the body. What is given must be right; one right proof is enough."""
+    number = told.get("task") or told.get("contact") or ""
+    name = told.get("event") or delivery.event
+    signed = f"{number}|{name}|{told.get('delivery', '')}".encode("utf-8", "replace")
+    given = False
+    if sig := told.get("sig", ""):
+        given = True
+        expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
+        if _any_equal(sig.strip().lower(), expected):
+            return
+    for key in (delivery.headers.get(KEY_HEADER, ""), told.get("key", "")):
+        if key:
+            given = True
+            if _any_equal(key.strip(), secrets):
+                return
+    if given:
+        raise NotProven("the signature or key is wrong", status=403)
+    raise NotProven("there is no signature and no key", status=401)
+
+
+def event_name(from_address: str, from_body: str) -> str:
+    if from_address and from_body and from_address != from_body:
+        raise BadInput("`event` in the body is not the one in the address", field="event")
+    name = from_body or from_address
+    if not EVENT.match(name):
+        raise BadInput("`event` is not known: deal.…, contact.… or board.link", field="event")
+    return name
+
+
+def read_body(delivery: Delivery) -> dict[str, str]:
+    """The flat fields of a form or of JSON; empty where neither can be read: the missing proof says it all."""
+    text = delivery.body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+    if text.startswith(("{", "[")):  # Planfix may send one under the content type of the other
+        return _json(text)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:
+        return {}
+    told: dict[str, str] = {}
+    for name, value in pairs:
+        told.setdefault(name, value)
+    return told
+
+
+def _json(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text, object_pairs_hook=_once_each)
+    except (ValueError, RecursionError):
+        return _salvaged(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    """Flat values as text. A word that stands twice is dropped: a text could have brought the second one with it."""
+    counted = Counter(name for name, _value in pairs)
+    return {
+        name: str(value)
+        for name, value in pairs
+        if counted[name] == 1 and isinstance(value, str | int) and not isinstance(value, bool)
+    }
+
+
+def _salvaged(text: str) -> dict[str, str]:
+    """Planfix escapes nothing inside JSON, so a quote in somebody's text breaks it. Only our own plain words are taken
+    out, and only where the word stands exactly once: a text could hold a forged second one."""
+    told: dict[str, str] = {}
+    for word in WORDS:
+        found = re.findall(rf'[{{,]\s*"{word}"\s*:\s*(?:"([A-Za-z0-9._:+/=-]{{0,200}})"|([0-9]{{1,18}}))\s*(?=[,}}])', text)
+        if len(found) == 1 and len(re.findall(rf'"{word}"\s*:', text)) == 1:
+            told[word] = found[0][0] or found[0][1]
+    return told
+
+
+def _any_equal(given: str, expected: tuple[str, ...] | list[str]) -> bool:
+    """Compared in constant time."""
+    as_bytes = given.encode("utf-8", "replace")
+    return any(hmac.compare_digest(as_bytes, one.encode("utf-8", "replace")) for one in expected)

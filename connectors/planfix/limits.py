@@ -1,0 +1,49 @@
+"""What Planfix allows, as named numbers with units, each with the page it comes from.
+
+HELP: help.planfix.com, pages «REST API», «REST API: Коды ошибок», «HTTP-запросы», «Число».
+SPEC: the OpenAPI document of the REST API, version 1.6.9.
+LIVE: what public clients met in working accounts.
+"""
+
+from __future__ import annotations
+
+# HELP «REST API», «Ограничения»: one request a second; 20, 50 or 100 thousand a day by plan.
+REQUESTS_PER_SECOND = 1.0
+REQUESTS_PER_DAY = 20_000
+# The network delays each request differently: two that left a second apart may arrive closer. The margin between
+# departures grows with the pause itself and keeps a few milliseconds for the jitter of a near server.
+PACE_MARGIN_SHARE = 0.03
+PACE_MARGIN_SECONDS = 0.004
+# LIVE: `timeToReset` above this is meant in milliseconds, below it in seconds.
+RESET_SECONDS_MAX = 1000
+# For a limit answer that names no time; LIVE shows only ones that do.
+RESET_SECONDS_UNTOLD = 5.0
+
+# SPEC: `pageSize` of every list.
+PAGE_RECORDS_MAX = 100
+# SPEC: filters 57 and 4231 take a list; a page holds the answer whole at this size.
+IDS_PER_REQUEST = 100
+# LIVE: wide lists took 40 to 49 seconds.
+LIST_TIMEOUT_SECONDS = 60.0
+CALL_TIMEOUT_SECONDS = 20.0
+READ_ATTEMPTS_MAX = 3
+
+# HELP «REST API», answer 202: the change waits while a script holds the record. How long is told nowhere, so we
+# look again after these pauses and then say that it did not come.
+QUEUED_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
+
+# HELP «Комментарии»: 64 KB with markup.
+COMMENT_BYTES_MAX = 64 * 1024
+# Ours: how far back a comment is looked for whose answer was lost.
+COMMENT_PAGES_LOOKED_THROUGH = 2
+COMMENT_PAGES_OLDEST_FIRST_MAX = 50  # where the portal does not obey the order
+# Ours: up to so many records, their rows are asked record by record.
+RECORDS_ASKED_ONE_BY_ONE = 3
+# Ours: the portal's fields, statuses and tables are asked again after this.
+LAYOUT_SECONDS_MAX = 3600.0
+# Ours: a number no record will have, for trying a right without touching anything.
+NO_SUCH_RECORD = 999_999_999
+# Ours: a hook secret shorter than this can be guessed.
+HOOK_SECRET_CHARACTERS_MIN = 24
+# Ours: tell the doctor's reader when less than this share of the day's quota is left.
+QUOTA_SHARE_LOW = 0.1

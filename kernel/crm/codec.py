@@ -1,0 +1,92 @@
+"""Typed values to JSON and back, exactly: decimals keep their digits, dates their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from kernel.crm.model import Record, Ref, Row, Unreadable, Value, Values
+
+
+def pack(value: Value) -> Any:
+    match value:
+        case None | bool() | str():
+            return value
+        case Decimal():
+            return {"decimal": format(value, "f")}
+        case datetime():
+            return {"datetime": value.isoformat()}
+        case date():
+            return {"date": value.isoformat()}
+        case Ref():
+            return {"ref": [value.id, value.name]}
+        case Unreadable():
+            return {"unreadable": [value.raw, value.code, {name: str(item) for name, item in value.details.items()}]}
+        case tuple():
+            return {"refs": [[item.id, item.name] for item in value]}
+    raise TypeError(f"{type(value).__name__} is not a value")
+
+
+def unpack(data: Any) -> Value:
+    if not isinstance(data, dict):
+        return data  # type: ignore[no-any-return]
+    [(kind, body)] = data.items()
+    match kind:
+        case "decimal":
+            return Decimal(body)
+        case "datetime":
+            return datetime.fromisoformat(body)
+        case "date":
+            return date.fromisoformat(body)
+        case "ref":
+            return Ref(*body)
+        case "unreadable":
+            return Unreadable(*body)
+        case "refs":
+            return tuple(Ref(*item) for item in body)
+    raise ValueError(f"unknown kind of value: {kind}")
+
+
+def pack_values(values: Values) -> dict[str, Any]:
+    return {name: pack(value) for name, value in values.items()}
+
+
+def unpack_values(data: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: unpack(value) for name, value in data.items()}
+
+
+def pack_record(record: Record) -> str:
+    return json.dumps(
+        {
+            "entity": record.entity,
+            "id": record.id,
+            "name": record.name,
+            "stage": record.stage,
+            "stage_label": record.stage_label,
+            "values": pack_values(record.values),
+            "rows": {t: [[row.key, pack_values(row.values)] for row in rows] for t, rows in record.rows.items()},
+            "created_at": pack(record.created_at),
+            "url": record.url,
+        },
+        ensure_ascii=False,
+        sort_keys=True,
+    )
+
+
+def unpack_record(text: str) -> Record:
+    data = json.loads(text)
+    created = unpack(data["created_at"])
+    return Record(
+        entity=data["entity"],
+        id=data["id"],
+        name=data["name"],
+        stage=data["stage"],
+        stage_label=data["stage_label"],
+        values=unpack_values(data["values"]),
+        rows={t: tuple(Row(key, unpack_values(values)) for key, values in rows) for t, rows in data["rows"].items()},
+        created_at=created if isinstance(created, datetime) else None,
+        url=data["url"],
+    )

@@ -1,0 +1,40 @@
+"""What we last saw of a record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from kernel.crm.codec import pack_record, unpack_record
+from kernel.crm.model import Record
+from kernel.storage import Tx
+
+
+def last_seen(tx: Tx, portal: str, entity: str, record_id: str) -> Record | None:
+    row = tx.one("SELECT body FROM crm_seen WHERE portal = :p AND entity = :e AND id = :i", p=portal, e=entity, i=record_id)
+    return unpack_record(row["body"]) if row else None
+
+
+def keep_seen(tx: Tx, portal: str, record: Record, now_micros: int) -> None:
+    body = pack_record(record)
+    tx.run(
+        "INSERT INTO crm_seen VALUES (:p, :e, :i, :body, :digest, :at) ON CONFLICT (portal, entity, id) DO UPDATE "
+        "SET body = excluded.body, digest = excluded.digest, read_at = excluded.read_at",
+        p=portal, e=record.entity, i=record.id, body=body, digest=_digest(portal, body), at=now_micros,
+    )  # fmt: skip
+
+
+def all_seen(tx: Tx, portal: str, entity: str) -> list[Record]:
+    rows = tx.all("SELECT body FROM crm_seen WHERE portal = :p AND entity = :e ORDER BY id", p=portal, e=entity)
+    return [unpack_record(row["body"]) for row in rows]
+
+
+def faults(tx: Tx) -> Iterator[str]:
+    """Copies that were changed by hand."""
+    for row in tx.stream("SELECT portal, entity, id, body, digest FROM crm_seen ORDER BY portal, entity, id"):
+        if _digest(row["portal"], row["body"]) != row["digest"]:
+            yield f"crm_seen {row['portal']} {row['entity']} {row['id']}: the copy of the CRM's record was changed by hand"
+
+
+def _digest(portal: str, body: str) -> str:
+    return hashlib.sha256(f"{portal}\n{body}".encode()).hexdigest()

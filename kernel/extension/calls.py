@@ -1,0 +1,96 @@
+"""Carrying out one outgoing call against a portal's CRM.
+
+Before the request leaves, the try is written down; so whoever comes after a crash knows that the call may have been
+carried out, and creates look for our key before they repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kernel.crm.codec import unpack_values
+from kernel.errors import Fault, Throttled
+from kernel.extension.model import Plugin
+from kernel.extension.portal import Portal
+from kernel.jobs import Again, outgoing
+from kernel.jobs.outgoing import Call
+from kernel.telemetry import log
+from kernel.values import to_micros
+
+PAUSE_SECONDS_MAX = 300.0
+UNVERIFIED_TRIES = 5
+GIVE_UP_AFTER_SECONDS = 48 * 3600
+
+
+def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]) -> None:
+    """Run one call job. Raises Again when it should be tried later; keeps its place in the lane meanwhile."""
+    with portal.database.write() as tx:
+        call = outgoing.load(tx, args["id"])
+        if call is None or call.state not in ("waiting", "sending"):
+            return
+        if call.state == "waiting" and call.attempts == 0 and outgoing.superseded(tx, call):
+            outgoing.mark(tx, call.id, "superseded", portal.clock)
+            return
+        outgoing.starting(tx, call.id)
+    try:
+        result = _send(portal, call, maybe_done=call.attempts > 0)
+    except Fault as exc:
+        _put_off(portal, call, exc)
+        return
+    with portal.unit(trace=call.trace) as unit:
+        outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
+        if name := call.payload.get("done"):
+            handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)
+            handler(unit, call.payload, result)
+    log.info("call.done", verb=call.verb, lane=call.lane, attempts=call.attempts + 1)
+
+
+def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
+    tries, age = call.attempts + 1, (to_micros(portal.clock.now()) - call.created_at) / 1e6
+    hopeless = not exc.retry or (exc.vendor_code == "unverified" and tries >= UNVERIFIED_TRIES)
+    if hopeless or age > GIVE_UP_AFTER_SECONDS:
+        with portal.database.write() as tx:
+            outgoing.mark(tx, call.id, "failed", portal.clock, reason=str(exc))
+        log.error("call.failed", verb=call.verb, lane=call.lane, reason=str(exc))
+        return
+    with portal.database.write() as tx:
+        if isinstance(exc, Throttled):
+            outgoing.not_sent(tx, call.id, str(exc))
+        else:
+            outgoing.mark(tx, call.id, "sending", portal.clock, reason=str(exc))
+    wait = exc.wait_seconds if isinstance(exc, Throttled) else float(2 ** min(tries - 1, 8))
+    log.warning("call.again", verb=call.verb, lane=call.lane, reason=str(exc), tries=tries)
+    raise Again(min(max(wait, 1.0), PAUSE_SECONDS_MAX)) from exc
+
+
+def _send(portal: Portal, call: Call, *, maybe_done: bool) -> str:
+    crm, body = portal.crm, call.payload
+    match call.verb:
+        case "update":
+            crm.update(body["entity"], body["id"], unpack_values(body["values"]), stage=body.get("stage"))
+            return ""
+        case "comment":
+            return crm.comment(body["entity"], body["id"], body["text"], to=body["to"], key=call.key, maybe_done=maybe_done)
+        case "update_row":
+            crm.update_row(body["entity"], body["id"], body["table"], body["row_key"], unpack_values(body["values"]))
+            return ""
+        case "put_row":
+            return _put_row(portal, call, maybe_done=maybe_done)
+        case "create":
+            return crm.create(body["entity"], unpack_values(body["values"]), key=call.key, maybe_done=maybe_done)
+    raise ValueError(f"unknown verb {call.verb}")
+
+
+def _put_row(portal: Portal, call: Call, *, maybe_done: bool) -> str:
+    """Add the row the first time; afterwards change the one that the first time made."""
+    body = call.payload
+    values = unpack_values(body["values"])
+    with portal.database.read() as tx:
+        known, tried = outgoing.earlier_rows(tx, call)
+    if known:
+        portal.crm.update_row(body["entity"], body["id"], body["table"], known, values)
+        return known
+    return portal.crm.add_row(
+        body["entity"], body["id"], body["table"], values, key=call.target, maybe_done=maybe_done or tried
+    )

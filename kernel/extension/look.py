@@ -1,0 +1,56 @@
+"""The look: read a record as it is now, and let every plugin that watches it act in one unit of work.
+
+A CRM's event says only that something changed; what, is found by reading. One look covers all deliveries about its record
+that came in before it began, so a burst costs one reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kernel.crm.seen import keep_seen, last_seen
+from kernel.errors import Fault, NotFound, Throttled
+from kernel.extension.model import Plugin, Seen
+from kernel.extension.portal import Portal
+from kernel.jobs import Again, inbox
+from kernel.telemetry import log
+from kernel.values import to_micros
+
+PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 60.0
+
+
+def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
+    """Run one look job. Raises Again when the CRM cannot answer now."""
+    entity, record_id = args["entity"], args["id"]
+    watches = [(plugin, watch) for plugin in plugins for watch in plugin.watches if watch.entity == entity]
+    with portal.database.read() as tx:
+        waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
+    if not (waiting or args.get("always")):
+        return
+    ids, events = [one for one, _ in waiting], tuple(event for _, event in waiting)
+    try:
+        tables = sorted({table for _, watch in watches for table in watch.tables})
+        record = portal.crm.get(entity, record_id, tables=tables)
+        prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
+    except NotFound:
+        log.info("look.gone", entity=entity, record=record_id)
+        with portal.database.write() as tx:
+            inbox.settle(tx, ids, "done", "the CRM has no such record", portal.clock)
+        return
+    except Fault as exc:
+        if not exc.retry:
+            with portal.database.write() as tx:
+                inbox.settle(tx, ids, "failed", str(exc), portal.clock)
+            raise
+        wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN * 2 ** min(attempt, 6)
+        log.warning("look.again", entity=entity, record=record_id, reason=str(exc))
+        raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
+    author = next((event.author for event in reversed(events) if event.author), "")
+    with portal.unit(author=author, trace=args["trace"]) as unit:
+        before = last_seen(unit.tx, portal.name, entity, record_id)
+        for plugin, watch in watches:
+            watch.handle(unit, Seen(record, before, events, prepared.get(plugin.name)))
+        keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
+        inbox.settle(unit.tx, ids, "done", "", portal.clock)
+    log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))

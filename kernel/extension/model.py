@@ -1,0 +1,150 @@
+"""What a connector's and a plugin's folder say of themselves. The folder's name is the name; nothing else registers it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kernel.crm import CRM, Event, Record, Values
+from kernel.errors import AnnexError
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+    from pydantic import BaseModel
+
+    from kernel.extension.portal import Portal, Unit
+    from kernel.http import HttpClient, Transport
+    from kernel.mapping import MappingSet
+
+
+class NotProven(AnnexError):
+    """The delivery does not prove where it comes from."""
+
+    def __init__(self, text: str = "", *, status: int = 403) -> None:
+        super().__init__(text)
+        self.status = status  #: 401 when the proof is missing, 403 when it is wrong
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting of a connector, from the environment or the settings file."""
+
+    name: str
+    help: str
+    default: str = ""
+    secret: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An HTTP request as it arrived at our door, before anyone believed it."""
+
+    headers: Mapping[str, str]  #: names in lower case
+    body: bytes
+    event: str = ""  #: last part of the address, if any
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """What a connector gets to build its CRM: settings, set, and the way out."""
+
+    settings: Mapping[str, str]
+    mapping: MappingSet
+    http: Callable[..., HttpClient]  #: http(base_url, pace=…, headers=…) -> HttpClient
+    clock: Any
+    transport: Transport | None = None
+
+
+@dataclass(frozen=True)
+class Connector:
+    """An outside system: its protocol, limits, errors and proof of origin."""
+
+    name: str
+    title: str
+    settings: tuple[SettingLine, ...] = ()
+    intake: Callable[[Delivery, Mapping[str, str]], list[Event]] | None = None
+    """Is it really them, and what happened. Pure. Raises NotProven, or BadInput naming the field."""
+    crm: Callable[[Connecting], CRM] | None = None
+    doctor: Callable[[Connecting], Iterable[str]] | None = None
+    """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A record as just read, beside what was seen of it before."""
+
+    record: Record
+    before: Record | None
+    events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
+    prepared: Any = None
+
+    @property
+    def author(self) -> str:
+        """Who changed it, as far as the deliveries tell; empty if they do not."""
+        return next((event.author for event in reversed(self.events) if event.author), "")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A plugin's interest in one kind of record. `handle` runs in one unit of work with the look's bookkeeping.
+
+    `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`.
+    """
+
+    entity: str
+    handle: Callable[[Unit, Seen], None]
+    tables: tuple[str, ...] = ()
+    prepare: Callable[[Portal, Record], Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunsEvery:
+    """A plugin's regular work."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Portal], None]
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command of `annex` that a plugin brings."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Portal, argparse.Namespace], int]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A capability a customer switches on in his mapping set."""
+
+    name: str
+    title: str
+    settings: type[BaseModel] | None = None
+    needs: tuple[str, ...] = ()  #: other plugins it uses through their api.py
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: entity -> logical fields ("table.field" too)
+    watches: tuple[Watch, ...] = ()
+    answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
+    """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
+    every: tuple[RunsEvery, ...] = ()
+    done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
+    """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
+    pages: Callable[[Portal], Blueprint] | None = None
+    commands: tuple[Command, ...] = ()
+    verify: Callable[[Unit], Iterable[str]] | None = None
+    """Re-derive the plugin's tables; yields each fault found, first first."""
+    migrations: Path | None = None
+
+
+__all__ = [
+    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Plugin", "RunsEvery", "Seen", "SettingLine",
+    "Values", "Watch",
+]  # fmt: skip

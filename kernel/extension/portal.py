@@ -1,0 +1,124 @@
+"""One portal as plugins see it: its CRM, mapping, settings and books; and the unit of work in which they act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from kernel.clock import Clock, Ids
+from kernel.crm import CRM, Values
+from kernel.crm.codec import pack_values
+from kernel.jobs import Queue, inbox, outgoing
+from kernel.ledger import Books
+from kernel.mapping import MappingSet
+from kernel.storage import Database, Tx
+from kernel.telemetry import current_trace
+from kernel.values import Currencies, zone_named
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass
+class Portal:
+    """What app puts together for one portal and hands to every plugin."""
+
+    name: str  #: unique among portals: "planfix/main"
+    mapping: MappingSet
+    crm: CRM
+    database: Database
+    books: Books
+    clock: Clock
+    ids: Ids
+    queue: Queue
+    plugin_settings: Mapping[str, BaseModel] = field(default_factory=dict)
+    currencies: Currencies = field(default_factory=Currencies)
+    public_url: str = ""
+    links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
+    changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return zone_named(self.mapping.portal.time_zone)
+
+    def settings(self, plugin: str, kind: type[S]) -> S:
+        found = self.plugin_settings[plugin]
+        assert isinstance(found, kind)
+        return found
+
+    @contextmanager
+    def unit(self, *, author: str = "", trace: str = "") -> Iterator[Unit]:
+        """A unit of work: everything in it takes effect together, or nothing does."""
+        with self.database.write() as tx:
+            yield Unit(self, tx, author=author, trace=trace or current_trace() or self.ids.new())
+
+    @contextmanager
+    def look(self) -> Iterator[Unit]:
+        """A consistent look at the data, changing nothing."""
+        with self.database.read() as tx:
+            yield Unit(self, tx, author="", trace=current_trace())
+
+
+@dataclass
+class Unit:
+    """One unit of work in one portal."""
+
+    portal: Portal
+    tx: Tx
+    author: str
+    trace: str
+
+    @property
+    def now(self) -> datetime:
+        return self.portal.clock.now()
+
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, done: str = "") -> None:
+        """Set fields (and the stage) of a record in the CRM."""
+        self._call("update", entity, record_id, {"values": pack_values(values), "stage": stage, "done": done})
+
+    def comment(self, entity: str, record_id: str, text: str, *, to: tuple[str, ...] = (), key: str) -> None:
+        """Write a comment, once per `key`."""
+        self._call("comment", entity, record_id, {"text": text, "to": list(to)}, key=key)
+
+    def put_row(self, entity: str, record_id: str, table: str, values: Values, *, row: str) -> None:
+        """Make the child row of ours named `row` hold these values: added the first time, changed afterwards."""
+        self._call("put_row", entity, record_id, {"table": table, "values": pack_values(values)}, target=row)
+
+    def put_row_if_changed(self, entity: str, record_id: str, table: str, values: Values, *, row: str) -> None:
+        """The same, unless the newest call about that row already says exactly this."""
+        if outgoing.newest_values(self.tx, self.portal.name, row) != pack_values(values):
+            self.put_row(entity, record_id, table, values, row=row)
+
+    def change_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
+        """Set fields of a child row that the CRM knows under `row_key`."""
+        self._call("update_row", entity, record_id, {"table": table, "row_key": row_key, "values": pack_values(values)})
+
+    def create(self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any]) -> None:
+        """Make a record, once per `key`; then the plugin's `done` handler of that name gets context and new id."""
+        body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
+        self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
+
+    def look_again(self, entity: str, record_id: str) -> None:
+        """Have the record read and handled once more."""
+        inbox.look(
+            self.tx, self.portal.name, entity, record_id, trace=self.trace, queue=self.portal.queue,
+            again=f":{self.portal.ids.new()}",
+        )  # fmt: skip
+
+    def _call(
+        self, verb: str, entity: str, record_id: str, payload: dict[str, Any], *, key: str = "", target: str = ""
+    ) -> None:
+        full = {"entity": entity, "id": record_id, **payload}
+        self._enqueue(verb, full, lane=f"{entity}:{record_id}", key=key, target=target)
+
+    def _enqueue(self, verb: str, payload: Mapping[str, Any], *, lane: str, key: str, target: str = "") -> None:
+        portal = self.portal
+        outgoing.enqueue(
+            self.tx, portal.name, verb, payload, lane=lane, key=key, target=target, trace=self.trace,
+            clock=portal.clock, ids=portal.ids, queue=portal.queue,
+        )  # fmt: skip

@@ -1,0 +1,115 @@
+"""The gate before each outgoing request: an exact rate shared by all processes, a daily quota, and a circuit breaker.
+
+A token is a row of ours, moved on in a short transaction just before the request leaves; retries take one, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from kernel.clock import Clock
+from kernel.errors import Throttled
+from kernel.storage import Database
+from kernel.values import from_micros, to_micros
+
+BREAKER_AFTER_FAILURES = 5
+BREAKER_OPEN_SECONDS = 15.0
+LONGEST_WAIT_SECONDS = 30.0  #: longer waits are given back to the job, which sleeps without holding a thread
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the vendor allows. `margin_seconds` is added between requests, since the network delays each differently."""
+
+    per_second: float
+    per_day: int = 0  #: 0: no daily quota
+    margin_seconds: float = 0.0
+
+
+class Gate(Protocol):
+    def take(self) -> None:
+        """Wait for the next free moment. Raises Throttled if that is far off."""
+
+    def succeeded(self) -> None: ...
+
+    def failed(self, reason: str) -> None:
+        """The other side did not answer usably; after several in a row the gate closes for a while."""
+
+    def quiet(self, seconds: float) -> None:
+        """The other side asked for silence."""
+
+
+class OpenGate:
+    """No limits: for systems that have none, and for tests."""
+
+    def take(self) -> None: ...
+
+    def succeeded(self) -> None: ...
+
+    def failed(self, reason: str) -> None: ...
+
+    def quiet(self, seconds: float) -> None: ...
+
+
+class SharedGate:
+    """The gate of one portal, kept in the database."""
+
+    def __init__(self, name: str, pace: Pace, database: Database, clock: Clock) -> None:
+        self._name, self._pace, self._database, self._clock = name, pace, database, clock
+
+    def take(self) -> None:
+        now = to_micros(self._clock.now())
+        step = int((1 / self._pace.per_second + self._pace.margin_seconds) * 1_000_000)
+        today = from_micros(now).date()
+        with self._database.write() as tx:
+            row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
+            if row is None:
+                tx.run(
+                    "INSERT INTO http_gate VALUES (:n, 0, :day, 0, 0, 0, '') ON CONFLICT (name) DO NOTHING",
+                    n=self._name, day=today.isoformat(),
+                )  # fmt: skip
+                row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
+                assert row is not None
+            used = row["used"] if row["day"] == today.isoformat() else 0
+            if self._pace.per_day and used >= self._pace.per_day:
+                midnight = from_micros(now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+                raise Throttled(
+                    f"{self._name}: the day's {self._pace.per_day} requests are used up",
+                    wait_seconds=(to_micros(midnight) - now) / 1e6,
+                )
+            slot = max(now, row["next_at"], row["quiet_until"])
+            if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
+                raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
+            tx.run(
+                "UPDATE http_gate SET next_at = :next, day = :day, used = :used WHERE name = :n",
+                n=self._name, next=slot + step, day=today.isoformat(), used=used + 1,
+            )  # fmt: skip
+        if slot > now:
+            self._clock.sleep((slot - now) / 1e6)
+
+    def succeeded(self) -> None:
+        with self._database.read() as tx:
+            failures = tx.value("SELECT failures FROM http_gate WHERE name = :n", n=self._name)
+        if failures:
+            with self._database.write() as tx:
+                tx.run("UPDATE http_gate SET failures = 0, last_failure = '' WHERE name = :n", n=self._name)
+
+    def failed(self, reason: str) -> None:
+        with self._database.write() as tx:
+            row = tx.lock("SELECT failures FROM http_gate WHERE name = :n", n=self._name)
+            failures = (row["failures"] if row else 0) + 1
+            until = 0
+            if failures >= BREAKER_AFTER_FAILURES:
+                until = to_micros(self._clock.now()) + int(BREAKER_OPEN_SECONDS * 1_000_000)
+            tx.run(
+                "UPDATE http_gate SET failures = :f, last_failure = :why, "
+                "quiet_until = CASE WHEN quiet_until > :until THEN quiet_until ELSE :until END WHERE name = :n",
+                n=self._name, f=failures, why=reason[:300], until=until,
+            )  # fmt: skip
+
+    def quiet(self, seconds: float) -> None:
+        until = to_micros(self._clock.now()) + int(seconds * 1_000_000)
+        with self._database.write() as tx:
+            tx.run("UPDATE http_gate SET quiet_until = :u WHERE name = :n AND quiet_until < :u", n=self._name, u=until)

@@ -1,0 +1,119 @@
+"""The real queue: DBOS on our own database. One workflow runs every job; what a job does is looked up by its name.
+
+Traps of DBOS that this file keeps in one place (docs/decisions/jobs-engine.md): JSON instead of pickle, order by our own
+numbers, a client made after the fork, a stable executor id, no second live process under one id, retention by us.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
+
+from kernel.errors import AnnexError
+from kernel.jobs.queue import PRIORITY_MAX, Again, Handler, Job
+from kernel.storage import Database, Tx
+from kernel.telemetry import bind_trace, log, metrics
+
+APP = "annex"
+QUEUE = "jobs"
+VERSION = "1"  #: of the jobs' shape: a worker only takes over what was started under the same
+POLL_SECONDS = 0.05
+SLOTS = 24
+RECOVERY_ATTEMPTS = 20  #: a job that kills its worker this often is set aside
+
+
+class DbosQueue:
+    """Enqueues through a client of its own; make it after any fork."""
+
+    def __init__(self, database: Database) -> None:
+        self._client = DBOSClient(system_database_url=_url(database), application_name=APP)
+
+    def enqueue(self, tx: Tx, job: Job) -> None:
+        self._client.enqueue_in_transaction(
+            tx.connection,
+            {
+                "workflow_name": "annex_job",
+                "queue_name": QUEUE,
+                "workflow_id": job.key,
+                "queue_partition_key": job.lane,
+                "priority": 1 + job.number % (PRIORITY_MAX - 1),
+                "serialization_type": WorkflowSerializationFormat.PORTABLE,
+                "app_version": VERSION,
+            },
+            job.name,
+            dict(job.args),
+        )
+
+    def forget(self, keys: list[str]) -> None:
+        """Drop finished jobs' bookkeeping."""
+        if keys:
+            self._client.delete_workflows(keys)
+
+    def close(self) -> None:
+        self._client.destroy()
+
+
+class Engine:
+    """Runs jobs in this process until `stop`. At most one per process."""
+
+    def __init__(self, database: Database, handlers: Mapping[str, Handler], *, worker_id: str) -> None:
+        self._handlers = handlers
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        self._dbos = DBOS(
+            config={
+                "name": APP,
+                "system_database_url": _url(database),
+                "application_version": VERSION,
+                "executor_id": worker_id,
+                "use_listen_notify": False,
+                "log_level": "WARNING",
+            }
+        )
+
+        @DBOS.workflow(name="annex_job", max_recovery_attempts=RECOVERY_ATTEMPTS)
+        def annex_job(name: str, args: dict[str, Any]) -> None:
+            self._run(name, args)
+
+    def start(self) -> None:
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE, partition_concurrency=1, worker_concurrency=SLOTS, polling_interval_sec=POLL_SECONDS,
+            on_conflict="always_update",
+        )  # fmt: skip
+
+    def stop(self, *, within_seconds: int = 20) -> None:
+        """Take nothing new, let what runs finish; what does not is taken up at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=within_seconds)
+
+    def _run(self, name: str, args: Mapping[str, Any]) -> None:
+        while True:
+            with bind_trace(str(args.get("trace", "")), job=name):
+                try:
+                    self._handlers[name](args)
+                except Again as again:
+                    seconds = again.seconds
+                except AnnexError as exc:
+                    metrics.job(name, "failed")
+                    log.error("job.failed", error=str(exc))
+                    raise
+                except Exception:
+                    metrics.job(name, "broken")
+                    log.exception("job.broken")
+                    raise
+                else:
+                    metrics.job(name, "done")
+                    return
+            metrics.job(name, "again")
+            DBOS.sleep(seconds)
+
+
+def prepare_tables(database: Database) -> None:
+    """DBOS's own tables, made by whoever migrates; its client makes none."""
+    DBOS.migrate(_url(database))
+
+
+def _url(database: Database) -> str:
+    return database.engine.url.render_as_string(hide_password=False)

@@ -1,0 +1,66 @@
+"""Deliveries: stored before they are answered, each with the job that will look at the record it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernel.clock import Clock, Ids
+from kernel.crm import Event
+from kernel.jobs.queue import Job, Queue, next_number
+from kernel.storage import Tx
+from kernel.values import to_micros
+
+BODY_KEPT_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """`id` is the trace that goes with the delivery to its last effect; `fresh` is false for a repeat."""
+
+    id: str
+    fresh: bool
+
+
+def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Ids, queue: Queue) -> Stored:
+    """Keep a proven delivery and enqueue the look. A repeat of a known delivery changes nothing."""
+    if event.delivery:
+        known = tx.value("SELECT id FROM inbox WHERE portal = :p AND delivery = :d", p=portal, d=event.delivery)
+        if known:
+            return Stored(known, fresh=False)
+    new_id = ids.new()
+    added = tx.run(
+        "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
+        "VALUES (:id, :p, :event, :entity, :record, :author, :delivery, :body, :at, 'new', '') ON CONFLICT DO NOTHING",
+        id=new_id, p=portal, event=event.name, entity=event.entity, record=event.record_id, author=event.author[:200],
+        delivery=event.delivery, body=body[:BODY_KEPT_CHARACTERS].replace("\x00", "\ufffd"),
+        at=to_micros(clock.now()),
+    )  # fmt: skip
+    if not added:  # the same delivery came in by another process a moment ago
+        return Stored(new_id, fresh=False)
+    look(tx, portal, event.entity, event.record_id, trace=new_id, queue=queue)
+    return Stored(new_id, fresh=True)
+
+
+def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, again: str = "") -> None:
+    """Enqueue a look at the record; looks at one record never overlap."""
+    lane = f"look:{portal}:{entity}:{record_id}"
+    args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace, "always": bool(again)}
+    queue.enqueue(tx, Job("look", f"look:{trace}{again}", lane, next_number(tx, lane), args))
+
+
+def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[tuple[str, Event]]:
+    """Deliveries about the record that no look has covered yet, oldest first."""
+    rows = tx.all(
+        "SELECT id, event, author, delivery FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r "
+        "AND state = 'new' ORDER BY received_at, id",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    return [(row["id"], Event(row["event"], entity, record_id, row["author"], row["delivery"])) for row in rows]
+
+
+def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> None:
+    """Mark deliveries as `done`, `failed` or `dropped`."""
+    tx.run_many(
+        "UPDATE inbox SET state = :s, reason = :why, done_at = :at WHERE id = :id",
+        [{"s": state, "why": reason[:500], "at": to_micros(clock.now()), "id": one} for one in ids],
+    )

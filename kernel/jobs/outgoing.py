@@ -1,0 +1,161 @@
+"""Outgoing calls: written down in the transaction that wants them, sent in the order of their record's changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.clock import Clock, Ids
+from kernel.jobs.queue import Job, Queue, next_number
+from kernel.storage import Tx
+from kernel.values import to_micros
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that waits, runs, or has ended."""
+
+    id: str
+    portal: str
+    lane: str
+    number: int
+    verb: str
+    key: str
+    target: str
+    payload: Mapping[str, Any]
+    state: str
+    attempts: int
+    reason: str
+    result: str
+    trace: str
+    created_at: int
+
+
+OPEN_STATES = "('waiting', 'sending')"
+
+
+def enqueue(
+    tx: Tx,
+    portal: str,
+    verb: str,
+    payload: Mapping[str, Any],
+    *,
+    lane: str,
+    key: str = "",
+    target: str = "",
+    trace: str,
+    clock: Clock,
+    ids: Ids,
+    queue: Queue,
+) -> str | None:
+    """Write a call down and enqueue its job; None if a call with that key exists already."""
+    new_id = ids.new()
+    full_lane = f"out:{portal}:{lane}"
+    number = next_number(tx, full_lane)
+    added = tx.run(
+        "INSERT INTO outgoing VALUES (:id, :p, :lane, :n, :verb, :key, :target, :payload, 'waiting', 0, '', '', :trace, "
+        ":at, NULL) ON CONFLICT DO NOTHING",
+        id=new_id, p=portal, lane=full_lane, n=number, verb=verb, key=key, target=target,
+        payload=json.dumps(payload, ensure_ascii=False, sort_keys=True), trace=trace, at=to_micros(clock.now()),
+    )  # fmt: skip
+    if not added:
+        return None
+    queue.enqueue(tx, _job(new_id, portal, full_lane, number, trace, ""))
+    return new_id
+
+
+def again(tx: Tx, call: Call, *, queue: Queue, clock: Clock) -> None:
+    """A person asks for a failed call to be tried once more."""
+    tx.run("UPDATE outgoing SET state = 'waiting', reason = '' WHERE id = :id", id=call.id)
+    mark = f":again{to_micros(clock.now())}"
+    queue.enqueue(tx, _job(call.id, call.portal, call.lane, next_number(tx, call.lane), call.trace, mark))
+
+
+def _job(call_id: str, portal: str, lane: str, number: int, trace: str, mark: str) -> Job:
+    return Job("call", f"call:{call_id}{mark}", lane, number, {"id": call_id, "portal": portal, "trace": trace})
+
+
+def load(tx: Tx, call_id: str) -> Call | None:
+    row = tx.one("SELECT * FROM outgoing WHERE id = :id", id=call_id)
+    return _call(row) if row else None
+
+
+def by_key(tx: Tx, portal: str, key: str) -> Call | None:
+    row = tx.one("SELECT * FROM outgoing WHERE portal = :p AND key = :k", p=portal, k=key)
+    return _call(row) if row else None
+
+
+def earlier_rows(tx: Tx, call: Call) -> tuple[str, bool]:
+    """Of the child row this call is about: the CRM's key of it if an earlier call made it, and whether one tried."""
+    rows = tx.all(
+        "SELECT result, attempts FROM outgoing WHERE portal = :p AND target = :t AND number < :n ORDER BY number",
+        p=call.portal, t=call.target, n=call.number,
+    )  # fmt: skip
+    return next((row["result"] for row in rows if row["result"]), ""), any(row["attempts"] for row in rows)
+
+
+def newest_values(tx: Tx, portal: str, target: str) -> Mapping[str, Any] | None:
+    """What the newest call about that child row sets."""
+    payload = tx.value(
+        "SELECT payload FROM outgoing WHERE portal = :p AND target = :t AND state <> 'dropped' ORDER BY number DESC LIMIT 1",
+        p=portal, t=target,
+    )  # fmt: skip
+    return json.loads(payload)["values"] if payload else None
+
+
+def mark(tx: Tx, call_id: str, state: str, clock: Clock, *, reason: str = "", result: str = "") -> None:
+    ended = state not in ("waiting", "sending")
+    tx.run(
+        "UPDATE outgoing SET state = :s, reason = :why, result = CASE WHEN :r = '' THEN result ELSE :r END, "
+        "done_at = :at WHERE id = :id",
+        s=state, why=reason[:500], r=result, at=to_micros(clock.now()) if ended else None, id=call_id,
+    )  # fmt: skip
+
+
+def starting(tx: Tx, call_id: str) -> None:
+    """Before the request leaves: should we die now, the next try knows that it may have been carried out."""
+    tx.run("UPDATE outgoing SET state = 'sending', attempts = attempts + 1 WHERE id = :id", id=call_id)
+
+
+def not_sent(tx: Tx, call_id: str, reason: str) -> None:
+    """The request certainly was not carried out: the try does not count."""
+    tx.run(
+        "UPDATE outgoing SET state = 'waiting', attempts = attempts - 1, reason = :why WHERE id = :id",
+        id=call_id, why=reason[:500],
+    )  # fmt: skip
+
+
+def superseded(tx: Tx, call: Call) -> bool:
+    """Whether a later waiting update of the same record sets every field that this one would set."""
+    if call.verb != "update":
+        return False
+    mine = set(call.payload["values"]) | ({"#stage"} if call.payload.get("stage") else set())
+    for row in tx.all(
+        "SELECT payload FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = 'update' "
+        "AND state = 'waiting'",
+        p=call.portal, l=call.lane, n=call.number,
+    ):  # fmt: skip
+        later = json.loads(row["payload"])
+        if mine <= set(later["values"]) | ({"#stage"} if later.get("stage") else set()):
+            return True
+    return False
+
+
+def _call(row: Mapping[str, Any]) -> Call:
+    names = (
+        "id",
+        "portal",
+        "lane",
+        "number",
+        "verb",
+        "key",
+        "target",
+        "state",
+        "attempts",
+        "reason",
+        "result",
+        "trace",
+    )
+    return Call(payload=json.loads(row["payload"]), created_at=row["created_at"], **{n: row[n] for n in names})

@@ -1,0 +1,115 @@
+"""Everything derived again from the journal, and compared. Yields each fault as a sentence, the first one first."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from kernel.ledger.model import entry_hash
+from kernel.storage import Row, Tx
+
+
+def faults(tx: Tx) -> Iterator[str]:
+    """Hash chain, legs as the journal says, zero in every currency, balances as the legs say, published heads."""
+    balances: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    yield from _journal_and_legs(tx, balances)
+    yield from _zero_sums(balances)
+    yield from _balances(tx, balances)
+    yield from _published(tx)
+
+
+def _journal_and_legs(tx: Tx, balances: dict[tuple[str, str, str, str], int]) -> Iterator[str]:
+    prev, expected = "", 1
+    legs = groupby(tx.all("SELECT * FROM ledger_leg ORDER BY seq, n"), key=lambda leg: leg["seq"])
+    pending = next(legs, None)
+    for row in tx.stream("SELECT * FROM ledger_journal ORDER BY seq"):
+        seq = row["seq"]
+        while expected < seq:
+            yield f"ledger_journal {expected}: the row was removed"
+            expected += 1
+        if seq < expected:
+            yield f"ledger_journal {seq}: the row was added"
+            continue
+        expected = seq + 1
+        if row["prev"] != prev:
+            yield f"ledger_journal {seq} ({row['key']}): the row or the one before it was changed: the chain breaks here"
+        if entry_hash(row["prev"], row) != row["hash"]:
+            yield f"ledger_journal {seq} ({row['key']}): the row was changed: its hash does not fit"
+        prev = row["hash"]
+        while pending is not None and pending[0] < seq:
+            yield f"ledger_leg {pending[0]}: legs were added to a posting that does not exist"
+            pending = next(legs, None)
+        found: list[Row] = []
+        if pending is not None and pending[0] == seq:
+            found = list(pending[1])
+            pending = next(legs, None)
+        yield from _legs_of(row, found, balances)
+    while pending is not None:
+        yield f"ledger_leg {pending[0]}: legs were added to a posting that does not exist"
+        pending = next(legs, None)
+    head = tx.one("SELECT seq, hash FROM ledger_head WHERE id = 1")
+    if head is None:
+        yield "ledger_head: the row was removed"
+    elif head["seq"] != expected - 1:
+        verb = "removed" if head["seq"] >= expected else "added"
+        yield f"ledger_journal {max(expected, 1)}: rows were {verb} at the end: the head says {head['seq']}"
+    elif head["hash"] != prev:
+        yield f"ledger_head: the hash was changed: journal row {head['seq']} has another"
+
+
+def _legs_of(row: Mapping[str, Any], found: list[Row], balances: dict[tuple[str, str, str, str], int]) -> Iterator[str]:
+    try:
+        body = json.loads(row["body"])
+    except ValueError:
+        return  # the hash has said so already
+    wanted = body.get("legs", []) if isinstance(body, dict) else []
+    for n, leg in enumerate(wanted):
+        account, party, currency, place, amount, _flow = leg
+        balances[account, party, currency, place] += amount
+        here = found[n] if n < len(found) else None
+        if here is None or here["n"] != n:
+            yield f"ledger_leg {row['seq']}/{n}: the row was removed"
+            return
+        columns = [here[name] for name in ("account", "party", "currency", "place", "amount", "flow")]
+        other = (here["at"], here["subject"], here["op"]) != (row["at"], row["subject"], body.get("op", ""))
+        if columns != leg or other:
+            yield f"ledger_leg {row['seq']}/{n}: the row was changed: the journal says {leg}, the table says {columns}"
+    if len(found) > len(wanted):
+        yield f"ledger_leg {row['seq']}/{found[len(wanted)]['n']}: the row was added"
+
+
+def _zero_sums(balances: Mapping[tuple[str, str, str, str], int]) -> Iterator[str]:
+    sums: dict[str, int] = defaultdict(int)
+    for (_, _, currency, _), amount in balances.items():
+        sums[currency] += amount
+    for currency, rest in sorted(sums.items()):
+        if rest:
+            yield f"the postings in {currency} add up to {rest} minor units instead of zero"
+
+
+def _balances(tx: Tx, wanted: Mapping[tuple[str, str, str, str], int]) -> Iterator[str]:
+    seen = set()
+    for row in tx.all("SELECT * FROM ledger_balance ORDER BY account, party, currency, place"):
+        key = (row["account"], row["party"], row["currency"], row["place"])
+        seen.add(key)
+        if key not in wanted:
+            if row["amount"]:
+                yield f"ledger_balance {key}: the row was added"
+        elif row["amount"] != wanted[key]:
+            yield f"ledger_balance {key}: the row was changed: the journal says {wanted[key]}, the table {row['amount']}"
+    for key, amount in sorted(wanted.items()):
+        if amount and key not in seen:
+            yield f"ledger_balance {key}: the row was removed"
+
+
+def _published(tx: Tx) -> Iterator[str]:
+    for row in tx.all("SELECT * FROM ledger_published ORDER BY day"):
+        there = tx.value("SELECT hash FROM ledger_journal WHERE seq = :s", s=row["seq"])
+        if there != row["hash"]:
+            yield (
+                f"ledger_published {row['day']}: journal row {row['seq']} had the hash {row['hash'][:16]}… when it was "
+                f"published, it has {str(there)[:16]}… now"
+            )

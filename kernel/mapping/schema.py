@@ -1,0 +1,157 @@
+"""Mapping files: which object, field, stage and table of which portal is what. Data only, strict.
+
+A set is a folder: `portal.toml` names the connector, the plugins switched on and their settings (never a secret); every
+other `*.toml` describes one entity. An unknown key is an error that names file, key and line.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kernel.errors import Misconfigured
+
+T = TypeVar("T", bound=BaseModel)
+FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldMap(_Strict):
+    """One field: `system` is the CRM's own field name, `label` a field staff made; exactly one of the two."""
+
+    label: str = ""
+    system: str = ""
+    type: FieldType = "text"
+    write: bool = False  #: we fill it
+    required: bool = True  #: the portal must have it; otherwise its absence only switches something off
+    values: dict[str, str] = Field(default_factory=dict)  #: for `choice`: our word -> the portal's label
+    help: str = ""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> FieldMap:
+        if bool(self.label) == bool(self.system):
+            raise ValueError("give either label (a field staff made) or system (the CRM's own field)")
+        if (self.type == "choice") != bool(self.values):
+            raise ValueError("a field of type choice, and only such a one, has values")
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.label or self.system
+
+
+class StageMap(_Strict):
+    label: str
+    next: list[str] = Field(default_factory=list)
+    also: list[str] = Field(default_factory=list)  #: further labels that mean the same stage
+
+
+class TableMap(_Strict):
+    label: str
+    key: str  #: the logical field that keeps our key
+    field: dict[str, FieldMap]
+
+
+class EntityMap(_Strict):
+    entity: str
+    object: str = ""  #: the CRM's word (an object's or template's name)
+    kind: str = ""  #: which kind of record it is for the connector, where that is not plain from `entity`
+    key: str = ""  #: the logical field that keeps our key
+    stage: dict[str, StageMap] = Field(default_factory=dict)
+    field: dict[str, FieldMap] = Field(default_factory=dict)
+    table: dict[str, TableMap] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known_stages(self) -> EntityMap:
+        for name, stage in self.stage.items():
+            for other in stage.next:
+                if other not in self.stage:
+                    raise ValueError(f"stage.{name}.next names «{other}», which is not a stage here")
+        return self
+
+    def stage_of(self, label: str) -> str | None:
+        """Our word for the stage staff see under that label."""
+        folded = label.strip().casefold()
+        for name, stage in self.stage.items():
+            if folded in {text.casefold() for text in (stage.label, *stage.also)}:
+                return name
+        return None
+
+
+class PortalMap(_Strict):
+    connector: str
+    portal: str = "main"  #: the word in our webhook addresses
+    language: Literal["uk", "ru", "en"] = "uk"
+    time_zone: str = "UTC"
+    plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MappingSet:
+    """One customer's set-up, as read from its folder."""
+
+    name: str
+    portal: PortalMap
+    entities: Mapping[str, EntityMap]
+
+    def entity(self, name: str) -> EntityMap:
+        if name not in self.entities:
+            raise Misconfigured(f"mapping set «{self.name}» has no entity «{name}»")
+        return self.entities[name]
+
+
+def load_set(folder: Path) -> MappingSet:
+    """Read and check a set. Raises Misconfigured naming file, key and line."""
+    if not (folder / "portal.toml").is_file():
+        raise Misconfigured(f"mapping set «{folder.name}»: there is no portal.toml in {folder}")
+    portal = _load(folder / "portal.toml", PortalMap)
+    entities: dict[str, EntityMap] = {}
+    for path in sorted(folder.glob("*.toml")):
+        if path.name != "portal.toml":
+            entity = _load(path, EntityMap)
+            entities[entity.entity] = entity
+    return MappingSet(folder.name, portal, entities)
+
+
+def _load(path: Path, model: type[T]) -> T:
+    text = path.read_text(encoding="utf-8")
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as exc:
+        raise Misconfigured(f"{path.parent.name}/{path.name}: {exc}") from exc
+    except ValidationError as exc:
+        told = []
+        for error in exc.errors():
+            keys = [str(part) for part in error["loc"]]
+            what = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+            told.append(f"{path.parent.name}/{path.name}, line {_line_of(text, keys)}: {'.'.join(keys)}: {what}")
+        raise Misconfigured("\n".join(told)) from exc
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """The line where that key stands, or its nearest parent; 1 if none is found."""
+    lines, table = text.splitlines(), ""
+    best = (0, 1)  # how many parts of the key matched, line
+    for number, line in enumerate(lines, 1):
+        if header := re.match(r"\s*\[+([^\]]+)\]+", line):
+            table = header[1].replace('"', "").strip()
+            here = table.split(".")
+        elif assigned := re.match(r"\s*([\w.\"-]+)\s*=", line):
+            here = [*(table.split(".") if table else []), *assigned[1].replace('"', "").split(".")]
+        else:
+            continue
+        depth = len(here) if keys[: len(here)] == here else 0
+        if depth > best[0]:
+            best = (depth, number)
+        if keys[:-1] == here and depth and keys[-1] in line.split("=", 1)[-1]:
+            best = (len(keys), number)  # an inline table holds the key
+    return best[1]

@@ -1,0 +1,78 @@
+"""Numbered migrations: each room brings `migrations/0001_what.sql`; a file may have a section per database.
+
+A section starts with a line `-- sqlite` or `-- postgresql` and ends with `-- end`; all else runs on both. A statement ends
+with a line that is just `;` or ends in `;` outside a `$$ … $$` body or a trigger's BEGIN … END.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.clock import Clock
+from kernel.errors import Misconfigured
+from kernel.storage.database import Database
+from kernel.values import to_micros
+
+
+@dataclass(frozen=True)
+class Room:
+    """Who brings migrations: a name that never changes, and the folder they lie in."""
+
+    name: str
+    folder: Path
+
+
+def migrate(database: Database, rooms: Iterable[Room], clock: Clock) -> list[str]:
+    """Bring the database to the newest schema; returns what was applied. Safe to run twice and side by side."""
+    done: list[str] = []
+    with database.write() as tx:
+        if tx.dialect == "postgresql":
+            tx.run("SELECT pg_advisory_xact_lock(727274)")  # two processes starting at once: one waits here
+        tx.run("CREATE TABLE IF NOT EXISTS annex_migration (room TEXT, number INTEGER, name TEXT, applied_at BIGINT, "
+               "PRIMARY KEY (room, number))")  # fmt: skip
+        for room in rooms:
+            applied = {row["number"] for row in tx.all("SELECT number FROM annex_migration WHERE room = :r", r=room.name)}
+            files = sorted(room.folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+            numbers = {int(path.name[:4]) for path in files}
+            if applied - numbers:
+                raise Misconfigured(
+                    f"the database was made by a newer version ({room.name} {max(applied)}): upgrade Annex, do not go back"
+                )
+            for path in files:
+                if int(path.name[:4]) not in applied:
+                    for statement in statements(path.read_text(encoding="utf-8"), tx.dialect):
+                        tx.connection.exec_driver_sql(statement)
+                    tx.run(
+                        "INSERT INTO annex_migration VALUES (:r, :n, :name, :at)",
+                        r=room.name, n=int(path.name[:4]), name=path.stem, at=to_micros(clock.now()),
+                    )  # fmt: skip
+                    done.append(f"{room.name}/{path.stem}")
+    return done
+
+
+def statements(sql: str, dialect: str) -> list[str]:
+    """The statements of a migration file that are meant for this database."""
+    kept: list[str] = []
+    section = ""
+    for line in sql.splitlines():
+        if mark := re.match(r"-- (sqlite|postgresql|end)\s*$", line):
+            section = "" if mark[1] == "end" else mark[1]
+        elif section in ("", dialect) and not line.strip().startswith("--"):
+            kept.append(line)
+    found: list[str] = []
+    current: list[str] = []
+    for line in kept:
+        current.append(line)
+        text = "\n".join(current)
+        in_body = text.count("$$") % 2 == 1 or (
+            "CREATE TRIGGER" in text and dialect == "sqlite" and not re.search(r"\bEND;\s*$", text)
+        )
+        if line.rstrip().endswith(";") and not in_body:
+            found.append(text.strip().rstrip(";") + (";" if text.strip().endswith("END;") else ""))
+            current = []
+    if "".join(current).strip():
+        raise Misconfigured(f"a migration ends in the middle of a statement: {current[0][:60]}")
+    return found

@@ -1,0 +1,45 @@
+"""What is counted, in Prometheus' terms. Served at /metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+_deliveries = Counter(
+    "annex_deliveries_total", "Webhook deliveries by what became of them", ["connector", "outcome"], registry=REGISTRY
+)
+_intake = Histogram(
+    "annex_intake_seconds", "Time from a webhook's arrival to our answer", ["connector"], registry=REGISTRY,
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3),
+)  # fmt: skip
+_outgoing = Histogram(
+    "annex_outgoing_seconds", "Calls to outside systems", ["system", "status"], registry=REGISTRY,
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
+)  # fmt: skip
+_jobs = Counter("annex_jobs_total", "Jobs by name and outcome", ["job", "outcome"], registry=REGISTRY)
+_waiting = Gauge("annex_waiting", "What waits, by kind", ["kind"], registry=REGISTRY)
+
+
+def delivery(connector: str, outcome: str) -> None:
+    _deliveries.labels(connector, outcome).inc()
+
+
+def intake(connector: str, seconds: float) -> None:
+    _intake.labels(connector).observe(seconds)
+
+
+def outgoing(system: str, status: str, seconds: float) -> None:
+    _outgoing.labels(system, status).observe(seconds)
+
+
+def job(name: str, outcome: str) -> None:
+    _jobs.labels(name, outcome).inc()
+
+
+def waiting(kind: str, number: int) -> None:
+    _waiting.labels(kind).set(number)
+
+
+def page() -> bytes:
+    return generate_latest(REGISTRY)

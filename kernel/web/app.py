@@ -1,0 +1,141 @@
+"""The Flask app: shell, guards, headers, and every plugin's pages under /<plugin>/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_for
+
+from kernel import texts
+from kernel.extension.model import Plugin
+from kernel.extension.portal import Portal
+from kernel.telemetry import bind_trace
+from kernel.web import answers, assets, health, identity, jobs, live, words
+from kernel.web.identity import SAFE_METHODS, current_user
+from kernel.web.pages import Pages
+from kernel.web.site import EXTENSION, Site
+
+BODY_BYTES_MAX = 2 * 1024 * 1024
+OPEN_BLUEPRINTS = ("assets", "health")
+YEAR_SECONDS = 365 * 86_400
+
+
+def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
+    """`blueprints` bring their own proof of who calls (webhooks, feeds): sessions and CSRF do not concern them."""
+    app = Flask("kernel.web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
+    app.extensions[EXTENSION] = site
+    for own in (
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live), jobs.blueprint(site),
+    ):  # fmt: skip
+        app.register_blueprint(own)
+    for free in blueprints:
+        app.register_blueprint(free)
+    nav = [_mount(app, site, portal, plugin) for portal in site.portals for plugin in site.plugins.get(portal.name, ())]
+    _guard(app, site, {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)})
+    _dress(app, site, [entry for entries in nav for entry in entries])
+    answers.register(app)
+
+    @app.get("/")
+    def home() -> Any:
+        entries = app.extensions["annex_nav"](current_user())
+        if not entries:
+            abort(404)
+        return redirect(entries[0]["address"])
+
+    return app
+
+
+def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[str, Any]]:
+    """The plugin's pages; the first portal has the short address, further ones their name in it."""
+    if plugin.pages is None:
+        return []
+    pages = plugin.pages(portal)
+    first = portal is site.portals[0]
+    name = plugin.name if first else f"{plugin.name}@{portal.name}".replace(".", "_")
+    app.register_blueprint(pages, name=name, url_prefix=f"/{plugin.name}" if first else f"/{portal.name}/{plugin.name}")
+    folder = Path(pages.root_path)
+    assets.add_folder(plugin.name, folder / "static")
+    texts.add_folder(folder / "locale_pages")
+    if not isinstance(pages, Pages):
+        return []
+    if pages.version is not None:
+        site.live.add(pages.version)
+    return [{"endpoint": f"{name}.{entry.view}", "title": entry.title, "roles": entry.roles} for entry in pages.nav]
+
+
+def _guard(app: Flask, site: Site, free: set[str]) -> None:
+    """Who is it, may he, and does an unsafe request come from a page of ours."""
+
+    @app.before_request
+    def trace() -> None:
+        g.trace = site.ids.new()
+        g.stack = ExitStack()
+        g.stack.enter_context(bind_trace(g.trace))
+
+    @app.teardown_request
+    def untrace(_exc: BaseException | None) -> None:
+        if stack := g.pop("stack", None):
+            stack.close()
+
+    @app.before_request
+    def guard() -> Response | None:
+        g.user = None
+        if request.blueprint in free:
+            return None
+        g.user = identity.find_user(site)
+        if chosen := request.args.get("language", ""):
+            g.language = chosen if chosen in words.LANGUAGES else ""
+        if request.endpoint in ("identity.show", "identity.enter"):
+            return None
+        if g.user is None:
+            return answers.not_signed_in()
+        if request.method not in SAFE_METHODS and not identity.csrf_is_right(g.user):
+            return answers.answer(403, words.t("web_csrf"))
+        return None
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        ancestors = site.settings.get("ANNEX_FRAME_ANCESTORS") or "'self' https://*.planfix.com https://*.planfix.ru"
+        response.headers.setdefault(
+            "Content-Security-Policy",
+            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+            f"frame-ancestors {' '.join(ancestors.split()).replace(';', '')}",
+        )
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Cache-Control", "no-store")
+        if g.get("language"):
+            response.set_cookie(words.COOKIE, g.language, max_age=YEAR_SECONDS, samesite="Lax", secure=site.links.https)
+        return response
+
+
+def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
+    """What every template may use."""
+
+    def entries(user: identity.User | None) -> list[dict[str, Any]]:
+        if user is None:
+            return []
+        found = [
+            {"address": url_for(entry["endpoint"]), "title": words.t(entry["title"])}
+            for entry in nav
+            if user.role in entry["roles"]
+        ]
+        if user.is_owner:
+            found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
+        return found
+
+    app.extensions["annex_nav"] = entries
+    app.jinja_env.filters.update(when=words.when, day=words.day, lines=words.lines)
+
+    @app.context_processor
+    def shell() -> dict[str, Any]:
+        user = g.get("user")
+        return {
+            "t": words.t, "language": words.language(), "languages": words.LANGUAGES, "user": user, "nav": entries(user),
+            "asset": assets.asset, "trace": g.get("trace", ""),
+        }  # fmt: skip

@@ -1,0 +1,71 @@
+"""/healthz: the process answers. /readyz: it can do its work, or why not. /metrics: numbers for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, jsonify
+
+from kernel.telemetry import log, metrics
+from kernel.values import to_micros
+
+if TYPE_CHECKING:
+    from kernel.web.site import Site
+
+WAITING = {"inbox": ("new", "failed"), "outgoing": ("waiting", "sending", "failed")}
+
+
+def blueprint(site: Site) -> Blueprint:
+    pages = Blueprint("health", __name__)
+
+    @pages.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @pages.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        wrong = list(faults(site))
+        return jsonify(ready=not wrong, wrong=wrong), 503 if wrong else 200
+
+    @pages.get("/metrics")
+    def numbers() -> Response:
+        count_waiting(site)
+        return Response(metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return pages
+
+
+def faults(site: Site) -> Iterator[str]:
+    try:
+        with site.database.write() as tx:
+            tx.run(
+                "INSERT INTO web_probe VALUES (1, :at) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
+                at=to_micros(site.clock.now()),
+            )
+        yield from _migrations(site)
+    except Exception as exc:  # whatever the database says, the answer is: not ready
+        log.warning("ready.database", error=str(exc))
+        yield "the database cannot be written"
+    for check in site.ready:
+        if wrong := check():
+            yield wrong
+
+
+def _migrations(site: Site) -> Iterator[str]:
+    with site.database.read() as tx:
+        applied = {(row["room"], row["number"]) for row in tx.all("SELECT room, number FROM annex_migration")}
+    for room in site.rooms:
+        for path in sorted(room.folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+            if (room.name, int(path.name[:4])) not in applied:
+                yield f"migration {room.name}/{path.stem} is not applied"
+
+
+def count_waiting(site: Site) -> None:
+    with site.database.read() as tx:
+        for table, states in WAITING.items():
+            marks = ", ".join(f"'{state}'" for state in states)
+            rows = tx.all(f"SELECT state, COUNT(*) AS n FROM {table} WHERE state IN ({marks}) GROUP BY state")
+            found = {row["state"]: int(row["n"]) for row in rows}
+            for state in states:
+                metrics.waiting(f"{table}_{state}", found.get(state, 0))

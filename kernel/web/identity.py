@@ -1,0 +1,247 @@
+"""Who opens a page: a one-time link that the CRM gave out, then a session. Never a parameter anyone can type.
+
+A link is used up by the POST of its small page, not by the GET: previews and scanners that only fetch addresses leave it
+alone, while a person's browser sends the form at once by itself (or by one click where scripts are off).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
+
+from kernel.clock import Clock, Ids
+from kernel.errors import BadInput
+from kernel.settings import Settings
+from kernel.storage import Database, Row, Tx
+from kernel.telemetry import log, tell_secret
+from kernel.values import to_micros
+
+if TYPE_CHECKING:
+    from kernel.web.site import Site
+
+Role = Literal["owner", "staff"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COOKIE = "annex_session"
+CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
+SESSION_SECONDS = 12 * 3600
+LINK_SECONDS = 900
+USED_LINKS_KEPT_SECONDS = 86_400
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*\Z")
+
+
+@dataclass(frozen=True)
+class User:
+    """Who is here. `open` says that he came in only because ANNEX_OPEN_PAGES lets this machine in."""
+
+    name: str
+    role: str
+    csrf: str
+    open: bool = False
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == "owner"
+
+
+def hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def secret_of(settings: Settings) -> bytes:
+    """ANNEX_SECRET, or one made once and kept in ANNEX_HOME/secret.key, readable by us alone."""
+    if settings["ANNEX_SECRET"]:
+        return settings["ANNEX_SECRET"].encode()
+    path = settings.home / "secret.key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32), encoding="ascii")
+        try:
+            path.hardlink_to(fresh)  # of two processes starting at once, one makes it
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    text = path.read_text(encoding="ascii").strip()
+    tell_secret(text)
+    return text.encode()
+
+
+class Links:
+    """One-time addresses, and the sessions they open."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids, secret: bytes, public_url: str) -> None:
+        self._database, self._clock, self._ids, self._secret = database, clock, ids, secret
+        self._public_url = public_url.rstrip("/")
+
+    @property
+    def https(self) -> bool:
+        return self._public_url.startswith("https://")
+
+    def make(self, user: str, role: Role, to: str, seconds: int = LINK_SECONDS, *, tx: Tx | None = None) -> str:
+        """A one-time address that signs `user` in and opens the local path `to`. Inside a unit of work give its `tx`."""
+        if role not in ("owner", "staff"):
+            raise BadInput(f"role «{role}» is neither owner nor staff", field="role")
+        if not _LOCAL_PATH.match(to):
+            raise BadInput("a sign-in link may only lead to a path of ours", field="to")
+        token = secrets.token_urlsafe(32)
+        if tx is None:
+            with self._database.write() as own:
+                self._keep(own, token, user, role, to, seconds)
+        else:
+            self._keep(tx, token, user, role, to, seconds)
+        return f"{self._public_url}/enter/{token}"
+
+    def _keep(self, tx: Tx, token: str, user: str, role: str, to: str, seconds: int) -> None:
+        tx.run("DELETE FROM web_link WHERE expires_at < :t", t=self._now(-USED_LINKS_KEPT_SECONDS))
+        tx.run(
+            "INSERT INTO web_link (hash, person, role, target, expires_at) VALUES (:h, :p, :r, :to, :e)",
+            h=hashed(token), p=user, r=role, to=to, e=self._now(seconds),
+        )  # fmt: skip
+
+    def _now(self, plus_seconds: float = 0) -> int:
+        return to_micros(self._clock.now() + timedelta(seconds=plus_seconds))
+
+    def peek(self, token: str) -> Row | None:
+        """The link, if it could still be used."""
+        with self._database.read() as tx:
+            return tx.one(
+                "SELECT * FROM web_link WHERE hash = :h AND used_at IS NULL AND expires_at > :now",
+                h=hashed(token), now=self._now(),
+            )  # fmt: skip
+
+    def enter(self, token: str) -> tuple[str, str] | None:
+        """Use the link up: the new session's cookie value and where to go; None if it is used or expired."""
+        cookie, now = secrets.token_urlsafe(32), self._now()
+        with self._database.write() as tx:
+            used = tx.run(
+                "UPDATE web_link SET used_at = :now WHERE hash = :h AND used_at IS NULL AND expires_at > :now",
+                h=hashed(token), now=now,
+            )  # fmt: skip
+            if not used:
+                return None
+            link = tx.one("SELECT person, role, target FROM web_link WHERE hash = :h", h=hashed(token))
+            assert link is not None
+            tx.run("DELETE FROM web_session WHERE expires_at < :now", now=now)
+            tx.run(
+                "INSERT INTO web_session VALUES (:h, :p, :r, :now, :e)",
+                h=hashed(cookie), p=link["person"], r=link["role"], now=now, e=self._now(SESSION_SECONDS),
+            )  # fmt: skip
+        return cookie, link["target"]
+
+    def session(self, cookie: str) -> User | None:
+        if not cookie:
+            return None
+        with self._database.read() as tx:
+            row = tx.one(
+                "SELECT person, role FROM web_session WHERE hash = :h AND expires_at > :now",
+                h=hashed(cookie), now=self._now(),
+            )  # fmt: skip
+        return User(row["person"], row["role"], self.csrf(cookie)) if row else None
+
+    def leave(self, cookie: str) -> None:
+        with self._database.write() as tx:
+            tx.run("DELETE FROM web_session WHERE hash = :h", h=hashed(cookie))
+
+    def csrf(self, session: str) -> str:
+        """A token that only a page of this very session can know."""
+        return hmac.new(self._secret, f"csrf:{session}".encode(), "sha256").hexdigest()
+
+
+def current_user() -> User:
+    """Who sent the request in hand; only inside pages that need a session."""
+    return cast("User", g.user)
+
+
+def owner_only(view: Callable[P, R]) -> Callable[P, R]:
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not current_user().is_owner:
+            abort(403)
+        return view(*args, **kwargs)
+
+    return checked
+
+
+def find_user(site: Site) -> User | None:
+    if user := site.links.session(request.cookies.get(COOKIE, "")):
+        return user
+    if site.settings["ANNEX_OPEN_PAGES"].strip().lower() == "yes" and _from_this_machine():
+        return User("owner", "owner", site.links.csrf("open pages"), open=True)
+    return None
+
+
+def _from_this_machine() -> bool:
+    """The other end is this machine itself, no proxy speaks for somebody else, and no foreign name points at us."""
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
+        return False
+    host = urlsplit(f"//{request.host}").hostname or ""
+    return _is_loopback(request.remote_addr or "") and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def csrf_is_right(user: User) -> bool:
+    sent = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
+    return hmac.compare_digest(sent.encode(), user.csrf.encode())
+
+
+def blueprint(site: Site) -> Blueprint:
+    pages = Blueprint("identity", __name__)
+
+    @pages.get("/enter/<token>")
+    def show(token: str) -> tuple[str, int] | Response:
+        if site.links.peek(token) is None:
+            return _spent()
+        return make_response(render_template("web/enter.html"))
+
+    @pages.post("/enter/<token>")
+    def enter(token: str) -> tuple[str, int] | Response:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            abort(403)  # another site's form must not sign anybody in
+        opened = site.links.enter(token)
+        if opened is None:
+            return _spent()
+        cookie, target = opened
+        log.info("session.opened")
+        response = cast("Response", redirect(target, 303))
+        framed = site.links.https and site.settings.get("ANNEX_FRAMED", "no").strip().lower() == "yes"
+        response.set_cookie(
+            COOKIE, cookie, max_age=SESSION_SECONDS, httponly=True, secure=site.links.https,
+            samesite="None" if framed else "Lax", partitioned=framed,
+        )  # fmt: skip
+        return response
+
+    @pages.post("/leave")
+    def leave() -> Response:
+        site.links.leave(request.cookies.get(COOKIE, ""))
+        g.user = None
+        response = make_response(render_template("web/left.html"))
+        response.delete_cookie(COOKIE)
+        return response
+
+    return pages
+
+
+def _spent() -> tuple[str, int]:
+    return render_template("web/spent.html"), 410

@@ -1,0 +1,185 @@
+"""Live pages: who listens is told within a fraction of a second that something changed; the page then fetches itself.
+
+One watcher thread per process reads a cheap version while somebody listens, so any process notices what any other one
+booked. A stream holds a thread of the server: `listeners_max` must stay below the server's threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from flask import Blueprint, Response, jsonify
+
+from kernel.errors import AnnexError
+from kernel.storage import Database, Tx
+from kernel.telemetry import log
+
+POLL_SECONDS = 0.2
+HEARTBEAT_SECONDS = 15.0
+STREAM_SECONDS_MAX = 3600.0  #: then the browser connects anew, and its session is checked again
+Version = Callable[[Tx], str]
+
+
+class TooMany(AnnexError):
+    """Too many pages listen already."""
+
+
+def books_version(tx: Tx) -> str:
+    """Changes with every row of the books, and with what waits for a person."""
+    head = tx.value("SELECT seq FROM ledger_head WHERE id = 1")
+    failed = tx.value("SELECT COUNT(*) FROM outgoing WHERE state = 'failed'")
+    return f"{head}-{failed}"
+
+
+@dataclass(eq=False)
+class Listener:
+    """One open stream: an iterator of server-sent events that ends when the browser leaves or the server stops."""
+
+    live: Live
+    seen: str | None = None
+    until: float = field(default_factory=lambda: time.monotonic() + STREAM_SECONDS_MAX)
+
+    def __iter__(self) -> Listener:
+        return self
+
+    def __next__(self) -> bytes:
+        version = self.live.wait(self)
+        if version is None:
+            raise StopIteration
+        if version == self.seen:
+            return b": still here\n\n"
+        self.seen = version
+        return f"retry: 2000\nevent: changed\ndata: {version}\n\n".encode()
+
+    def close(self) -> None:
+        self.live.leave(self)
+
+
+class Live:
+    """Tells open pages that something changed."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        versions: Iterable[Version] = (books_version,),
+        listeners_max: int = 64,
+        poll_seconds: float = POLL_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._database = database
+        self._versions = list(versions)
+        self._listeners_max, self._poll_seconds, self._heartbeat_seconds = listeners_max, poll_seconds, heartbeat_seconds
+        self._listeners: set[Listener] = set()
+        self._changed = threading.Condition()
+        self._nudged = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._version = ""
+        self._closed = False
+
+    def add(self, version: Version) -> None:
+        """A plugin's own part of the version."""
+        self._versions.append(version)
+
+    def version(self) -> str:
+        """What the version is now."""
+        with self._database.read() as tx:
+            return self.version_in(tx)
+
+    def version_in(self, tx: Tx) -> str:
+        return ".".join(version(tx) for version in self._versions)
+
+    def nudge(self) -> None:
+        """Something was booked in this very process: look now (for Portal.changed)."""
+        self._nudged.set()
+
+    def listen(self) -> Listener:
+        """A new stream. Raises TooMany."""
+        now = self.version()
+        with self._changed:
+            if self._closed or len(self._listeners) >= self._listeners_max:
+                raise TooMany
+            self._version = now
+            listener = Listener(self)
+            self._listeners.add(listener)
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, name="annex-live", daemon=True)
+                self._watcher.start()
+        return listener
+
+    def wait(self, listener: Listener) -> str | None:
+        """Until there is something new for this listener, or a heartbeat is due; None when the stream should end."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or listener not in self._listeners or listener.seen != self._version,
+                self._heartbeat_seconds,
+            )
+            if self._closed or listener not in self._listeners or time.monotonic() > listener.until:
+                return None
+            return self._version
+
+    def leave(self, listener: Listener) -> None:
+        with self._changed:
+            self._listeners.discard(listener)
+            self._changed.notify_all()
+        self._nudged.set()
+
+    def close(self) -> None:
+        """End all streams; called when the server stops."""
+        with self._changed:
+            self._closed = True
+            self._listeners.clear()
+            self._changed.notify_all()
+            watcher = self._watcher
+        self._nudged.set()
+        if watcher is not None and watcher is not threading.current_thread():
+            watcher.join(timeout=5)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    def _watch(self) -> None:
+        pause = self._poll_seconds
+        while True:
+            self._nudged.wait(pause)
+            self._nudged.clear()
+            with self._changed:
+                if self._closed or not self._listeners:
+                    self._watcher = None
+                    return
+            try:
+                version, pause = self.version(), self._poll_seconds
+            except Exception as exc:  # the database may be away for a while: the pages wait, the thread goes on
+                pause = min(pause * 2, 5.0)
+                log.warning("live.unreadable", error=str(exc))
+                continue
+            with self._changed:
+                if version != self._version:
+                    self._version = version
+                    self._changed.notify_all()
+
+
+def blueprint(live: Live) -> Blueprint:
+    pages = Blueprint("live", __name__)
+
+    @pages.get("/live")
+    def stream() -> Response:
+        listener = live.listen()
+        response = Response(listener, mimetype="text/event-stream", direct_passthrough=True)
+        response.call_on_close(listener.close)
+        response.headers["X-Accel-Buffering"] = "no"
+        return response
+
+    @pages.get("/live/version")
+    def version() -> Response:
+        return jsonify(version=live.version())
+
+    @pages.errorhandler(TooMany)
+    def too_many(_exc: TooMany) -> tuple[Response, int, dict[str, str]]:
+        return jsonify(error="too many listeners: poll /live/version"), 503, {"Retry-After": "30"}
+
+    return pages

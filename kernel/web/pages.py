@@ -1,0 +1,41 @@
+"""The blueprint a plugin's `pages` returns: routes, what stands in the navigation, and what makes its pages stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint
+
+from kernel.storage import Tx
+
+
+@dataclass(frozen=True)
+class Nav:
+    """An entry of the navigation: a view of this blueprint and the code of its name (kernel.texts)."""
+
+    view: str
+    title: str
+    roles: tuple[str, ...] = ("owner", "staff")
+
+
+class Pages(Blueprint):
+    """A Flask blueprint that also says where it stands in the navigation.
+
+    `version` is a cheap text that changes whenever something on these pages does, beyond what the books' head tells.
+    `folder` holds `templates/<plugin>/`, `static/` (served with a content hash) and perhaps `locale_pages/`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        import_name: str,
+        *,
+        nav: Sequence[Nav] = (),
+        version: Callable[[Tx], str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(name, import_name, template_folder="templates", **more)
+        self.nav = tuple(nav)
+        self.version = version

@@ -1,0 +1,55 @@
+"""What the web side is put together from; made in one place by app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from kernel.clock import Clock, Ids
+from kernel.extension.model import Plugin
+from kernel.extension.portal import Portal
+from kernel.settings import Known, Settings
+from kernel.storage import Database, Room
+from kernel.web.identity import Links
+from kernel.web.live import Live
+
+EXTENSION = "annex"
+WEB_SETTINGS = (
+    Known(
+        "ANNEX_FRAME_ANCESTORS", "who may show our pages in a frame (a CSP source list)",
+        "'self' https://*.planfix.com https://*.planfix.ru",
+    ),
+    Known("ANNEX_FRAMED", "yes: sign-in works inside a frame of another site, too (needs https)", "no"),
+)  # fmt: skip
+
+
+@dataclass
+class Site:
+    """`plugins` says for each portal's name which plugins are switched on; `ready` checks return what is wrong or None."""
+
+    portals: Sequence[Portal]
+    plugins: Mapping[str, Sequence[Plugin]]
+    settings: Settings
+    database: Database
+    clock: Clock
+    ids: Ids
+    live: Live
+    links: Links
+    ready: Sequence[Callable[[], str | None]] = field(default_factory=list)
+    rooms: Sequence[Room] = ()  #: whose migrations must stand for /readyz to say yes
+
+    @property
+    def default_language(self) -> str:
+        return self.portals[0].mapping.portal.language if self.portals else "en"
+
+    def portal(self, name: str) -> Portal | None:
+        return next((portal for portal in self.portals if portal.name == name), None)
+
+
+def site() -> Site:
+    """The site that the request in hand belongs to."""
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, Site)
+    return found

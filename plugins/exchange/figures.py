@@ -1,0 +1,152 @@
+"""The figures of an operation and of a deal, exact. Pure: values in, values out.
+
+Let a = amount in BASE, Rc = the client's rate, Rp = the partner's. Each amount is rounded once, half-even, to its
+currency's scale; profit is the difference of rounded amounts, so no view can lose a cent that another one shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from kernel.errors import Refused
+from kernel.values import Currency, divide, multiply, plain, round_minor, to_decimal
+from plugins.exchange.model import BUY, Deal, Money, Operation
+
+PERCENT = Decimal(100)
+
+
+@dataclass(frozen=True)
+class Working:
+    """How one amount came about: formula with its numbers, the exact result, and what it was rounded to."""
+
+    what: str  #: "base", "client_quote", "partner_quote", "commission"
+    formula: str
+    exact: Decimal
+    rounded: Money
+
+    def data(self) -> dict[str, str]:
+        return {"what": self.what, "formula": self.formula, "exact": plain(self.exact), "rounded": str(self.rounded)}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one buying or selling comes to. Without a partner's rate his QUOTE side and the profit are unknown (None)."""
+
+    gives: Money
+    gets: Money
+    partner_takes: Money | None
+    partner_gives: Money | None
+    profit: Money | None
+    commission: Money  #: taken from what the client gets
+    network_fee: Money  #: paid by the desk
+    workings: tuple[Working, ...] = ()
+
+    @property
+    def due(self) -> Money:
+        """What the client is owed by this operation: what he gets, less the commission."""
+        return Money(self.gets.minor - self.commission.minor, self.gets.currency)
+
+    @property
+    def partner_known(self) -> bool:
+        return self.partner_takes is not None and self.partner_gives is not None
+
+
+def figures(op: Operation) -> Figures:
+    """The figures of a buying or selling."""
+    assert op.pair is not None and op.client_rate is not None and op.is_exchange
+    base, quote = op.pair.base, op.pair.quote
+    workings: list[Working] = []
+
+    def times(what: str, amount: Money, rate: Decimal) -> Money:
+        exact = multiply(to_decimal(amount.minor, amount.currency), rate)
+        result = Money(round_minor(exact, quote), quote)
+        workings.append(Working(what, f"{amount} × {plain(rate)}", exact, result))
+        return result
+
+    if op.amount_in == base:
+        in_base = Money(op.amount, base)
+        in_quote = times("client_quote", in_base, op.client_rate)
+    else:
+        in_quote = Money(op.amount, quote)
+        exact = divide(to_decimal(op.amount, quote), op.client_rate)
+        in_base = Money(round_minor(exact, base), base)
+        workings.append(Working("base", f"{in_quote} ÷ {plain(op.client_rate)}", exact, in_base))
+    partner_quote = times("partner_quote", in_base, op.partner_rate) if op.partner_rate is not None else None
+    profit = None
+    if partner_quote is not None:
+        sign = 1 if op.kind == BUY else -1
+        profit = Money(sign * (partner_quote.minor - in_quote.minor), quote)
+    if op.kind == BUY:
+        gives, gets = in_base, in_quote
+        partner: tuple[Money | None, Money | None] = (in_base, partner_quote)
+    else:
+        gives, gets, partner = in_quote, in_base, (partner_quote, in_base)
+    commission = _commission(op, gets, workings)
+    fee = Money(op.network_fee or 0, gets.currency)
+    return Figures(gives, gets, *partner, profit, commission, fee, tuple(workings))
+
+
+def _commission(op: Operation, gets: Money, workings: list[Working]) -> Money:
+    total = op.commission_fixed or 0
+    if op.commission_percent:
+        exact = divide(multiply(to_decimal(gets.minor, gets.currency), op.commission_percent), PERCENT)
+        part = Money(round_minor(exact, gets.currency), gets.currency)
+        workings.append(Working("commission", f"{gets} × {plain(op.commission_percent)} %", exact, part))
+        total += part.minor
+    return Money(total, gets.currency)
+
+
+@dataclass(frozen=True)
+class ChainLine:
+    """A deal's operations as one: what went in first, what comes out last, at which effective rate."""
+
+    first: Money
+    last: Money
+    rate: Decimal  #: units of the last currency for one of the first
+
+
+def chain_line(parts: Sequence[Figures]) -> ChainLine:
+    first, last = parts[0].gives, parts[-1].gets
+    rate = divide(to_decimal(last.minor, last.currency), to_decimal(first.minor, first.currency))
+    return ChainLine(first, last, rate.quantize(Decimal("1e-12")))
+
+
+def check_chain(deal: Deal, parts: Sequence[Figures]) -> None:
+    """Raises Refused naming the operation whose in-currency is not the out-currency of the one before."""
+    for before, op, here in zip(parts, deal.exchanges[1:], parts[1:], strict=False):
+        if before.gets.currency != here.gives.currency:
+            raise Refused.of(
+                "chain_broken", number=op.number, wanted=before.gets.currency.code, found=here.gives.currency.code
+            )
+
+
+def remainders(parts: Sequence[Figures]) -> list[Money]:
+    """What does not meet between the operations: positive is owed to the client, negative by him."""
+    sums: dict[Currency, int] = {}
+    for before, here in pairwise(parts):
+        rest = before.due.minor - here.gives.minor
+        sums[here.gives.currency] = sums.get(here.gives.currency, 0) + rest
+    return [Money(minor, currency) for currency, minor in sums.items() if minor]
+
+
+def sum_money(items: Sequence[Money | None]) -> tuple[list[Money], set[Currency]]:
+    """Totals per currency, in the order of first appearance."""
+    sums: dict[Currency, int] = {}
+    for item in items:
+        if item is not None:
+            sums[item.currency] = sums.get(item.currency, 0) + item.minor
+    return [Money(minor, currency) for currency, minor in sums.items()], set(sums)
+
+
+def profits(deal: Deal, parts: Sequence[Figures]) -> list[tuple[Currency, int | None]]:
+    """Profit per currency; None where an operation's profit in that currency is still unknown."""
+    found: dict[Currency, int | None] = {}
+    for op, part in zip(deal.exchanges, parts, strict=True):
+        assert op.pair is not None
+        currency = op.pair.quote
+        so_far = found.get(currency, 0)
+        found[currency] = None if part.profit is None or so_far is None else so_far + part.profit.minor
+    return list(found.items())

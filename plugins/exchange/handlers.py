@@ -1,0 +1,152 @@
+"""A deal was looked at: read → rules → books and tables in one unit of work → what goes out to the CRM."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kernel.crm import Record, Ref
+from kernel.errors import Refused
+from kernel.extension import Seen
+from kernel.extension.portal import Portal, Unit
+from kernel.ledger import Draft
+from kernel.texts import say
+from kernel.values import Currency, to_micros
+from plugins.exchange import cards, projection, store
+from plugins.exchange.model import Deal, deal_data
+from plugins.exchange.postings import postings
+from plugins.exchange.rates import Rates
+from plugins.exchange.reading import Problem, Reader, Reading
+from plugins.exchange.rules import Step, advance, changed_inputs, fresh_payouts, payout_refusal
+from plugins.exchange.settings import ExchangeSettings
+
+NAME = "exchange"
+
+
+def settings_of(portal: Portal) -> ExchangeSettings:
+    return portal.settings(NAME, ExchangeSettings)
+
+
+def report_currency(portal: Portal) -> Currency:
+    return portal.currencies.get(settings_of(portal).report_currency)
+
+
+def reader_of(portal: Portal) -> Reader:
+    return Reader(portal.name, portal.mapping.entity("deal"), settings_of(portal), portal.currencies)
+
+
+def deal_seen(unit: Unit, seen: Seen) -> None:
+    """The one handler of deals: whatever happened, bring books, tables and CRM to what the deal says now."""
+    portal, settings = unit.portal, settings_of(unit.portal)
+    language = portal.mapping.portal.language
+    reading = reader_of(portal).read(seen.record)
+    before = store.load_deal(unit.tx, reading.deal.subject)
+    hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]
+    if hard:
+        text = say(language, "check_intro") + "\n" + "\n".join(_told(problem, language) for problem in hard)
+        _tell(unit, seen.record, reading.deal, text, put_back=None)
+        if before:
+            projection.write_deal(unit, seen.record, before, check=text)
+        else:
+            projection.write_check(unit, seen.record, text)
+        return
+    labels = {name: stage.label for name, stage in portal.mapping.entity("deal").stage.items()}
+    now = unit.now
+    step = advance(
+        before, reading.deal, settings, now=to_micros(now), today=now.astimezone(portal.zone).date(), labels=labels
+    )
+    step = _guarded(unit, before, step, settings)
+    accept(unit, before, step.deal)
+    text = ""
+    if step.refusal:
+        text = say(language, "refused_intro") + "\n" + step.refusal.said(language)
+    elif reading.problems:
+        text = "\n".join(_told(problem, language) for problem in reading.problems)
+    _tell(unit, seen.record, step.deal, text if step.refusal else "", put_back=step.deal.stage if step.refusal else None)
+    projection.write_deal(unit, seen.record, step.deal, check=text)
+    _refresh_cards(unit, before, step.deal)
+
+
+def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:
+    """Make the deal's facts stand: journal, postings, tables. Nothing happens where nothing changed."""
+    portal = unit.portal
+    if before is None or deal_data(before) != deal_data(deal):
+        body = {"facts": deal_data(deal), "changes": changed_inputs(before, deal) if before else []}
+        number = portal.books.head(unit.tx)[0] + 1
+        fact = Draft(
+            "deal", deal.subject, f"{deal.subject}/fact/{number}", to_micros(unit.now), body,
+            author=unit.author, trace=unit.trace,
+        )  # fmt: skip
+        portal.books.record(unit.tx, [fact])
+        rates = Rates.load(unit.tx, days_max=settings_of(portal).rate_days)
+        store.save(unit.tx, [store.derive(deal, rates, report_currency(portal), portal.zone)])
+    portal.books.settle(unit.tx, deal.subject, postings(deal, portal.zone), author=unit.author, trace=unit.trace)
+    unit.tx.after_commit(portal.changed)
+
+
+def _guarded(unit: Unit, before: Deal | None, step: Step, settings: ExchangeSettings) -> Step:
+    """The same step, or the one before it if a payout would take other clients' money."""
+    portal = unit.portal
+    refusal = _refusal(unit, step.deal, "payout_uses_others")
+    if refusal is None:
+        return step
+    if settings.payout_guard == "warn":
+        warning = _refusal(unit, step.deal, "payout_warned")
+        assert warning is not None
+        text = warning.said(portal.mapping.portal.language)
+        digest = hashlib.sha256(f"{step.deal.subject}{text}".encode()).hexdigest()
+        unit.comment("deal", step.deal.record_id, text, key=f"warn:{digest[:32]}")
+        return step
+    was = before.stage if before else "new"
+    held_back = replace(step.deal.at_stage(was), entered=before.entered if before else {})
+    if was == step.deal.stage or _refusal(unit, held_back, "payout_uses_others"):
+        # The payout does not come from the move alone (a row was changed, too): keep what was accepted before.
+        held_back = before or held_back.at_stage("new")
+    return Step(held_back, refusal)
+
+
+def _refusal(unit: Unit, deal: Deal, code: str) -> Refused | None:
+    portal = unit.portal
+    drafts = portal.books.preview(unit.tx, deal.subject, postings(deal, portal.zone))
+    balances = portal.books.balances(unit.tx, sorted(fresh_payouts(drafts)))
+    return payout_refusal(balances, drafts, portal.currencies, code=code)
+
+
+def _told(problem: Problem, language: str) -> str:
+    text = problem.error.said(language)
+    code = "where_operation" if problem.operation else "where_deal"
+    return say(language, code, number=problem.operation, field=problem.field, text=text)
+
+
+def _tell(unit: Unit, record: Record, deal: Deal, text: str, *, put_back: str | None) -> None:
+    """Tell the manager what is wrong, once per occasion; put a refused stage back."""
+    known = store.told(unit.tx, deal.subject)
+    if text and text != known.problem:
+        known = replace(known, problem=text, problem_no=known.problem_no + 1)
+        store.keep_told(unit.tx, deal.subject, known)
+        to = _people(record)
+        unit.comment("deal", record.id, text, to=to, key=f"told:{deal.subject}:{known.problem_no}")
+    elif not text and known.problem and put_back is None and record.stage == deal.stage:
+        # The look that follows our own put-back sees a clean deal; only then is the occasion over.
+        store.keep_told(unit.tx, deal.subject, replace(known, problem=""))
+    if put_back:
+        unit.update("deal", record.id, {}, stage=put_back)
+
+
+def _people(record: Record) -> tuple[str, ...]:
+    manager, executors = record.values.get("manager"), record.values.get("executor")
+    if isinstance(manager, Ref):
+        return (manager.id,)
+    if isinstance(executors, tuple):
+        return tuple(person.id for person in executors)
+    return ()
+
+
+def _refresh_cards(unit: Unit, before: Deal | None, deal: Deal) -> None:
+    for key in cards.touched(before, deal):
+        cards.refresh(unit, key)
+
+
+def problems_of(reading: Reading, language: str) -> Sequence[str]:
+    return [_told(problem, language) for problem in reading.problems]

@@ -1,0 +1,136 @@
+"""What of the books is shown in the CRM: the deal's fields, its operation rows, the custody row on the client's card.
+
+Only what differs from what was just read is written, so that a look that changes nothing costs no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernel.crm import Record, Ref, Value
+from kernel.extension.portal import Unit
+from kernel.jobs import outgoing
+from kernel.ledger.model import CUSTODY
+from kernel.texts import say
+from kernel.values import Currency, to_decimal
+from plugins.exchange.figures import figures
+from plugins.exchange.model import CANCELLED, PARTNER_PAID, Deal, Money, rank
+from plugins.exchange.reading import TABLE
+from plugins.exchange.settings import ExchangeSettings
+from plugins.exchange.shown import analytics_text, money_text, profit_text, remainder_text, reported_text
+
+
+def write_check(unit: Unit, record: Record, check: str) -> None:
+    """Only the field that says what is wrong."""
+    _update(unit, record, {"check": check})
+
+
+def write_deal(unit: Unit, record: Record, deal: Deal, *, check: str) -> None:
+    settings = unit.portal.settings("exchange", ExchangeSettings)
+    language = unit.portal.mapping.portal.language
+    _update(unit, record, {**deal_fields(unit, deal, settings, language), "check": check})
+    rows = {row.key: row for row in record.rows.get(TABLE, ())}
+    for op in deal.exchanges:
+        if op.key in rows:
+            wanted = row_fields(deal, op.key, language)
+            changed = {name: value for name, value in wanted.items() if _differs(rows[op.key].values.get(name), value)}
+            if changed:
+                unit.change_row("deal", record.id, TABLE, op.key, changed)
+    _custody_row(unit, deal, language)
+
+
+def deal_fields(unit: Unit, deal: Deal, settings: ExchangeSettings, language: str) -> Mapping[str, Value]:
+    """The deal's fields as they should stand in the CRM."""
+    report = unit.portal.currencies.get(settings.report_currency)
+    values: dict[str, Value] = {
+        "analytics": analytics_text(deal, settings.merge_from, language),
+        "profit": profit_text(deal, language),
+        "profit_reported": reported_total(unit, deal, report, language),
+        "remainder": remainder_text(deal, language),
+    }
+    if deal.custody_until:
+        values["custody_until"] = deal.custody_until
+    return values
+
+
+def reported_total(unit: Unit, deal: Deal, report: Currency, language: str) -> str:
+    if not deal.exchanges:
+        return ""
+    row = unit.tx.one(
+        "SELECT COUNT(*) AS n, COUNT(reported) AS known, SUM(reported) AS total FROM exchange_operation "
+        "WHERE subject = :s AND pair LIKE '%/%'",
+        s=deal.subject,
+    )  # fmt: skip
+    assert row is not None
+    total = int(row["total"]) if row["known"] and row["known"] == row["n"] else None
+    return reported_text(total, report, language)
+
+
+def row_fields(deal: Deal, op_key: str, language: str) -> Mapping[str, Value]:
+    """The computed fields of one operation's row."""
+    part = next(figures(op) for op in deal.exchanges if op.key == op_key)
+    return {
+        "gives": money_text(part.gives, language),
+        "gets": money_text(part.gets, language),
+        "partner_takes": money_text(part.partner_takes, language),
+        "partner_gives": money_text(part.partner_gives, language),
+        "profit": money_text(part.profit, language),
+    }
+
+
+def _update(unit: Unit, record: Record, wanted: Mapping[str, Value]) -> None:
+    changed = {name: value for name, value in wanted.items() if _differs(record.values.get(name), value)}
+    if changed:
+        unit.update(record.entity, record.id, changed)
+
+
+def _differs(here: Value, wanted: Value) -> bool:
+    if isinstance(wanted, str):
+        return " ".join(str(here or "").split()) != " ".join(wanted.split())
+    return here != wanted
+
+
+def _custody_row(unit: Unit, deal: Deal, language: str) -> None:
+    """One row on the client's card: how much of the deal is kept, until when, and what became of it."""
+    if deal.client is None or not deal.record_id:
+        return
+    row = f"custody:{deal.subject}"
+    shown_before = outgoing.newest_values(unit.tx, unit.portal.name, row)
+    kept = custody_of(unit, deal)
+    if kept is None and shown_before is None:
+        return
+    if kept is not None and rank(deal.stage) < rank(PARTNER_PAID) and shown_before is None:
+        return
+    status = (
+        "custody_off"
+        if kept is None or deal.stage in (CANCELLED, "new", "client_paid")
+        else ("custody_kept" if kept.minor else "custody_done")
+    )
+    currency = kept.currency if kept else figures(deal.exchanges[-1]).due.currency if deal.exchanges else None
+    if currency is None:
+        return
+    values: dict[str, Value] = {
+        "currency": currency.code,
+        "amount": to_decimal(kept.minor if kept else 0, currency),
+        "until": deal.custody_until,
+        "deal": Ref(deal.record_id),
+        "status": say(language, status),
+    }
+    unit.put_row_if_changed("contact", deal.client.key, "custody", values, row=row)
+
+
+def custody_of(unit: Unit, deal: Deal) -> Money | None:
+    """What of this deal is kept right now, as the books say; None if the deal keeps nothing."""
+    if not (deal.custody and deal.exchanges):
+        return None
+    due = figures(deal.exchanges[-1]).due
+    kept = sum(
+        -leg.amount
+        for entry in unit.portal.books.standing(unit.tx, deal.subject).values()
+        for leg in entry.legs()
+        if leg.account == CUSTODY and leg.currency == due.currency.code
+    )
+    return Money(kept, due.currency)
+
+
+__all__ = ["custody_of", "deal_fields", "row_fields", "write_check", "write_deal"]

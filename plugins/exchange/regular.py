@@ -1,0 +1,72 @@
+"""Regular work of the desk: reminders of custody that ends, the daily head of the books, cards at the turn of a month."""
+
+from __future__ import annotations
+
+from kernel.extension.portal import Portal, Unit
+from kernel.texts import say
+from kernel.values import to_micros
+from plugins.exchange import cards, store
+from plugins.exchange.projection import custody_of
+from plugins.exchange.settings import ExchangeSettings
+from plugins.exchange.shown import money_text
+
+HEAD_DONE = "exchange.journal_made"
+
+
+def remind_custody(portal: Portal) -> None:
+    """On the date money is kept until, the manager is told in the deal; once per deal and date."""
+    language = portal.mapping.portal.language
+    today = portal.clock.now().astimezone(portal.zone).date()
+    stage = portal.mapping.entity("deal").stage["closed"].label
+    with portal.unit() as unit:
+        for deal in store.custody_due(unit.tx, portal.name, today.isoformat()):
+            kept = custody_of(unit, deal)
+            if kept is None or not kept.minor or not deal.record_id or deal.custody_until is None:
+                continue
+            text = say(
+                language, "custody_reminder", amount=money_text(kept, language), deal=deal.number, stage=stage,
+                client=deal.client.name if deal.client else "—",
+            )  # fmt: skip
+            to = _to(unit, deal.record_id)
+            unit.comment("deal", deal.record_id, text, to=to, key=f"custody:{deal.subject}:{deal.custody_until.isoformat()}")
+
+
+def _to(unit: Unit, record_id: str) -> tuple[str, ...]:
+    from kernel.crm import Ref
+    from kernel.crm.seen import last_seen
+
+    record = last_seen(unit.tx, unit.portal.name, "deal", record_id)
+    manager = record.values.get("manager") if record else None
+    return (manager.id,) if isinstance(manager, Ref) else ()
+
+
+def publish_head(portal: Portal) -> None:
+    """Once a day the newest hash goes into a comment of the CRM, where whoever changes our database cannot reach it."""
+    settings = portal.settings("exchange", ExchangeSettings)
+    today = portal.clock.now().astimezone(portal.zone).date().isoformat()
+    with portal.unit() as unit:
+        seq, digest = portal.books.head(unit.tx)
+        if not seq or unit.tx.value("SELECT day FROM ledger_published WHERE day = :d", d=today):
+            return
+        record_id = unit.tx.value(
+            "SELECT result FROM outgoing WHERE portal = :p AND key = :k AND state = 'done'",
+            p=portal.name, k=f"journal:{portal.name}",
+        )  # fmt: skip
+        if not record_id:
+            unit.create(
+                "journal", {"name": settings.journal_title}, key=f"journal:{portal.name}", done=HEAD_DONE, context={}
+            )
+            return
+        unit.tx.run(
+            "INSERT INTO ledger_published VALUES (:d, :s, :h, :at)", d=today, s=seq, h=digest, at=to_micros(unit.now)
+        )
+        text = say(portal.mapping.portal.language, "head_text", day=today, seq=seq, hash=digest)
+        unit.comment("journal", record_id, text, key=f"head:{portal.name}:{today}")
+
+
+def journal_made(unit: Unit, _payload: object, _record_id: str) -> None:
+    """The record for the heads exists now; the next run writes today's."""
+
+
+def turn_month(portal: Portal) -> None:
+    cards.refresh_all(portal)

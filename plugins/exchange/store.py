@@ -1,0 +1,201 @@
+"""The plugin's tables: all their SQL. They are derived from the journal; `derive` is the only way rows are made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kernel.ledger.model import PLACE, Posting, canonical
+from kernel.storage import Tx
+from kernel.values import Currency, from_micros, plain
+from plugins.exchange.figures import figures
+from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Money, Operation, deal_data, deal_from, rank
+from plugins.exchange.postings import postings
+from plugins.exchange.rates import Rates, shown_rate
+
+DEAL_COLUMNS = (
+    "subject", "number", "portal", "record_id", "url", "stage", "client", "client_name", "manager", "custody",
+    "custody_until", "created_at", "facts",
+)  # fmt: skip
+OPERATION_COLUMNS = (
+    "subject", "op", "number", "position", "kind", "at", "stage", "pair", "place", "client", "client_name", "partner",
+    "partner_name", "manager", "gives_currency", "gives", "gets_currency", "gets", "takes_currency", "takes",
+    "pays_currency", "pays", "profit_currency", "profit", "commission", "network_fee", "client_rate", "partner_rate",
+    "recognised", "reported", "reported_currency", "reported_rate", "reported_source",
+)  # fmt: skip
+PENDING_COLUMNS = ("subject", "n", "op", "currency", "place", "flow", "amount")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The rows that a deal's facts call for."""
+
+    deal: Mapping[str, Any]
+    operations: tuple[Mapping[str, Any], ...]
+    pending: tuple[Mapping[str, Any], ...]
+
+
+def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo) -> Derived:
+    """All rows of one deal, from its facts and the rates known. Pure."""
+    row = {
+        "subject": deal.subject,
+        "number": deal.number,
+        "portal": deal.subject.rpartition("/")[0],
+        "record_id": deal.record_id,
+        "url": deal.url,
+        "stage": deal.stage,
+        "client": deal.client.key if deal.client else "",
+        "client_name": deal.client.name if deal.client else "",
+        "manager": deal.manager,
+        "custody": int(deal.custody),
+        "custody_until": deal.custody_until.isoformat() if deal.custody_until else "",
+        "created_at": deal.created_at,
+        "facts": canonical(deal_data(deal)),
+    }
+    operations = tuple(_operation_row(deal, op, n, rates, report, zone) for n, op in enumerate(deal.operations))
+    return Derived(row, operations, tuple(_pending_rows(deal, zone)))
+
+
+def operation_time(deal: Deal, op: Operation, zone: ZoneInfo) -> int:
+    """When the operation counts for reports: its own time, its date of issue, or when the client paid."""
+    if op.at is not None:
+        return op.at
+    began = deal.entered.get("client_paid", deal.created_at)
+    if op.issue_date and op.issue_date != from_micros(began, zone).date():
+        from kernel.values import day_start, to_micros
+
+        return to_micros(day_start(op.issue_date, zone))
+    return began
+
+
+def _operation_row(
+    deal: Deal, op: Operation, position: int, rates: Rates, report: Currency, zone: ZoneInfo
+) -> Mapping[str, Any]:
+    at = operation_time(deal, op, zone)
+    row: dict[str, Any] = dict.fromkeys(OPERATION_COLUMNS, "")
+    row |= {
+        "subject": deal.subject, "op": op.key, "number": op.number, "position": position, "kind": op.kind, "at": at,
+        "stage": deal.stage, "pair": str(op.pair) if op.pair else op.amount_in.code, "place": op.place,
+        "client": deal.client.key if deal.client else "", "client_name": deal.client.name if deal.client else "",
+        "partner": op.partner.key if op.partner else "", "partner_name": op.partner.name if op.partner else "",
+        "manager": deal.manager, "commission": 0, "network_fee": 0,
+        "client_rate": plain(op.client_rate) if op.client_rate is not None else "",
+        "partner_rate": plain(op.partner_rate) if op.partner_rate is not None else "",
+        "recognised": int(rank(deal.stage) >= rank(PARTNER_PAID) and deal.stage != CANCELLED),
+        "gives": None, "gets": None, "takes": None, "pays": None, "profit": None, "reported": None,
+    }  # fmt: skip
+    if not op.is_exchange:
+        side = "gives" if op.kind in ("deposit", "from_partner", "move") else "gets"
+        row |= {side: op.amount, f"{side}_currency": op.amount_in.code}
+        row["recognised"] = int(rank(deal.stage) >= rank(CLOSED) and deal.stage != CANCELLED)
+        return row
+    part = figures(op)
+    for name, money in (
+        ("gives", part.gives),
+        ("gets", part.gets),
+        ("takes", part.partner_takes),
+        ("pays", part.partner_gives),
+        ("profit", part.profit),
+    ):
+        if money is not None:
+            row |= {name: money.minor, f"{name}_currency": money.currency.code}
+    assert op.pair is not None
+    row |= {
+        "profit_currency": op.pair.quote.code,
+        "commission": part.commission.minor,
+        "network_fee": part.network_fee.minor,
+    }
+    if part.profit is not None:
+        valued = rates.value(part.profit, report, from_micros(at, zone).date(), op=op)
+        if valued is not None:
+            row |= {
+                "reported": valued.money.minor, "reported_currency": report.code,
+                "reported_rate": shown_rate(valued.rate), "reported_source": valued.source,
+            }  # fmt: skip
+    return row
+
+
+def _pending_rows(deal: Deal, zone: ZoneInfo) -> Iterable[Mapping[str, Any]]:
+    if deal.stage in (CANCELLED, CLOSED) or (deal.exchanges and deal.client is None):
+        return
+    here = {posting.slot for posting in postings(deal, zone)}
+    n = 0
+    for posting in postings(deal.at_stage(CLOSED), zone):
+        if posting.slot in here:
+            continue
+        for leg in posting.legs:
+            if leg.account == PLACE:
+                yield {
+                    "subject": deal.subject, "n": n, "op": posting.op, "currency": leg.currency, "place": leg.place,
+                    "flow": leg.flow, "amount": abs(leg.amount),
+                }  # fmt: skip
+                n += 1
+
+
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+
+def save(tx: Tx, derived: Sequence[Derived], *, fresh: bool = False) -> None:
+    """Bring the rows of these deals to what was derived; `fresh` says that none of them has rows yet."""
+    if not fresh:
+        for one in derived:
+            for table in ("exchange_deal", "exchange_operation", "exchange_pending"):
+                tx.run(f"DELETE FROM {table} WHERE subject = :s", s=one.deal["subject"])
+    tx.run_many(_insert("exchange_deal", DEAL_COLUMNS), [one.deal for one in derived])
+    tx.run_many(_insert("exchange_operation", OPERATION_COLUMNS), [row for one in derived for row in one.operations])
+    tx.run_many(_insert("exchange_pending", PENDING_COLUMNS), [row for one in derived for row in one.pending])
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})"
+
+
+def load_deal(tx: Tx, subject: str) -> Deal | None:
+    """The facts of a deal as last accepted."""
+    facts = tx.value("SELECT facts FROM exchange_deal WHERE subject = :s", s=subject)
+    return deal_from(subject, json.loads(facts)) if facts else None
+
+
+def all_deals(tx: Tx) -> list[Deal]:
+    rows = tx.all("SELECT subject, facts FROM exchange_deal ORDER BY created_at, subject")
+    return [deal_from(row["subject"], json.loads(row["facts"])) for row in rows]
+
+
+def custody_due(tx: Tx, portal: str, day: str) -> list[Deal]:
+    """Deals of a portal that keep money and whose date has come."""
+    rows = tx.all(
+        "SELECT subject, facts FROM exchange_deal WHERE portal = :p AND custody = 1 AND custody_until <> '' "
+        "AND custody_until <= :day AND stage = 'partner_paid' ORDER BY custody_until, subject",
+        p=portal, day=day,
+    )  # fmt: skip
+    return [deal_from(row["subject"], json.loads(row["facts"])) for row in rows]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was last told about a deal (its problem) or written on a card."""
+
+    problem: str = ""
+    problem_no: int = 0
+    card: str = ""
+
+
+def told(tx: Tx, subject: str) -> Told:
+    row = tx.one("SELECT problem, problem_no, card FROM exchange_told WHERE subject = :s", s=subject)
+    return Told(**row) if row else Told()
+
+
+def keep_told(tx: Tx, subject: str, now: Told) -> None:
+    tx.run(
+        "INSERT INTO exchange_told VALUES (:s, :p, :n, :c) ON CONFLICT (subject) DO UPDATE SET "
+        "problem = excluded.problem, problem_no = excluded.problem_no, card = excluded.card",
+        s=subject, p=now.problem, n=now.problem_no, c=now.card,
+    )  # fmt: skip
+
+
+__all__ = [
+    "Derived", "Money", "Posting", "Told", "all_deals", "custody_due", "derive", "keep_told", "load_deal", "save", "told",
+]  # fmt: skip

@@ -1,0 +1,102 @@
+"""A new request: find or make the card, name manager and executor, set the next contact. Only empty fields are filled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.crm import Person, Record, Ref, Value
+from kernel.extension import Seen
+from kernel.extension.portal import Portal, Unit
+from plugins.reception import store
+from plugins.reception.rules import Asked, as_ref, asked, by_names, choose, manager_for, next_workday
+from plugins.reception.settings import ReceptionSettings
+
+NAME = "reception"
+OPEN_STAGES = ("new", None)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the CRM was asked before the unit of work began."""
+
+    card: Record | None
+    people: list[Person]
+
+
+def _needs(record: Record) -> bool:
+    wanted = ("client", "manager", "executor", "next_contact")
+    return record.stage in OPEN_STAGES and any(not record.values.get(name) for name in wanted)
+
+
+def find_client(portal: Portal, record: Record) -> Prepared | None:
+    """Look for the card: by phone, then e-mail, then Telegram name. Nothing is asked if nothing is missing."""
+    if not _needs(record):
+        return None
+    client, card = record.values.get("client"), None
+    if isinstance(client, Ref):
+        card = portal.crm.get("contact", client.id)
+    else:
+        who = asked(record.values)
+        for name, value in (("phone", who.phone), ("email", who.email), ("telegram", who.telegram)):
+            if value and (card := choose(portal.crm.find("contact", where={name: value}))):
+                break
+    return Prepared(card, portal.crm.people())
+
+
+def deal_seen(unit: Unit, seen: Seen) -> None:
+    prepared, record = seen.prepared, seen.record
+    if not isinstance(prepared, Prepared):
+        return
+    settings = unit.portal.settings(NAME, ReceptionSettings)
+    values: dict[str, Value] = {}
+    if not record.values.get("client"):
+        who = asked(record.values)
+        if prepared.card:
+            values["client"] = Ref(prepared.card.id, prepared.card.name)
+        elif who:
+            _make_card(unit, record, who)
+    if not record.values.get("manager"):
+        managers = by_names(prepared.people, settings.managers)
+        person = manager_for(prepared.card, managers, store.turn_of(unit.tx, unit.portal.name, record.id) if managers else 0)
+        if person:
+            values["manager"] = as_ref(person)
+    if not record.values.get("executor") and (people := by_names(prepared.people, [settings.executor])):
+        values["executor"] = (as_ref(people[0]),)
+    if not record.values.get("next_contact"):
+        today = unit.now.astimezone(unit.portal.zone).date()
+        values["next_contact"] = next_workday(today, settings.next_contact_days)
+    if values:
+        unit.update("deal", record.id, values)
+
+
+def _make_card(unit: Unit, record: Record, who: Asked) -> None:
+    """One card per person: two requests with the same phone at the same moment ask for the same card."""
+    mark = who.phone or who.email or who.telegram or f"deal {record.id}"
+    key = "card:" + hashlib.sha256(f"{unit.portal.name}|{mark}".encode()).hexdigest()[:32]
+    values: dict[str, Value] = {
+        "name": who.name or who.telegram or who.phone or who.email,
+        "phone": who.phone or None,
+        "email": who.email or None,
+        "telegram": who.telegram or None,
+    }
+    if made := store.card_made(unit.tx, unit.portal.name, key):
+        unit.update("deal", record.id, {"client": Ref(made, str(values["name"]))})
+        return
+    store.wait_for_card(unit.tx, key, record.id)
+    unit.create(
+        "contact",
+        {name: value for name, value in values.items() if value is not None},
+        key=key,
+        done="reception.client_made",
+        context={"name": values["name"]},
+    )
+
+
+def client_made(unit: Unit, payload: Mapping[str, Any], contact_id: str) -> None:
+    """The card exists: put it into every request that waited for it."""
+    name = str(payload["context"]["name"])
+    for deal in store.take_waiting(unit.tx, str(payload["key"])):
+        unit.update("deal", deal, {"client": Ref(contact_id, name)})

@@ -1,0 +1,16 @@
+"""What a customer may set, in his mapping set under [plugin.reception]."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReceptionSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    managers: list[str] = Field(
+        default_factory=list, description="names of managers who get new requests in turn; a known client keeps his own"
+    )
+    executor: str = Field("", description="name of the employee who executes deals")
+    next_contact_days: int = Field(1, ge=0, description="next contact: this many working days after the request")
+    card_template: str = Field("", description="name of the card template for new clients; empty: the mapping's")

@@ -1,0 +1,187 @@
+"""Puts the portal together: application, threads, listening socket."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from sandbox.planfix import (
+    access,
+    chat,
+    comments,
+    contacts,
+    directories,
+    door,
+    files,
+    incoming,
+    meta,
+    reports,
+    rows,
+    tasks,
+    web,
+)  # fmt: skip
+from sandbox.planfix.access import Limits
+from sandbox.planfix.clock import Clock
+from sandbox.planfix.delivery import Delivery
+from sandbox.planfix.errors import Refusal
+from sandbox.planfix.faults import Faults
+from sandbox.planfix.http import Server
+from sandbox.planfix.queue import BusyQueue
+from sandbox.planfix.scripts import Scripts
+from sandbox.planfix.seed import load
+from sandbox.planfix.state import Portal
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; every field has its default there too."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    token: str = "sandbox"  # noqa: S105 - a word for a sandbox, not a secret
+    speedup: float = 1.0
+    tls: tuple[str, str] | None = None
+    seed: int = 0
+    faults: tuple[tuple[str, Any], ...] = ()
+    portal: str = "exchange-desk"
+    post_to: str = "http://127.0.0.1:8080"
+    hook_secret: str = "sandbox-hook"  # noqa: S105
+
+
+class SandboxApp(Flask):
+    """REST calls are served one at a time under the portal's lock, as if each were a transaction."""
+
+    portal: Portal
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        if request.blueprint != "rest" or request.endpoint in UNLOCKED:
+            return super().dispatch_request()  # these take the lock themselves, where they need it
+        with self.portal.lock:
+            return super().dispatch_request()
+
+
+UNLOCKED = frozenset({"rest.file_from_url"})  # goes out itself, so it must not hold the lock
+
+
+class Sandbox:
+    """A running portal. `close` ends its threads and its socket."""
+
+    def __init__(self, options: Options) -> None:
+        faults = Faults(options.seed)
+        for name, value in options.faults:
+            faults.set(name, value)
+        self.portal = Portal(Clock(options.speedup), faults, post_to=options.post_to.rstrip("/"))
+        load(self.portal, options.portal, options.token, options.hook_secret)
+        self.busy = BusyQueue(self.portal)
+        self.delivery = Delivery(self.portal, self.busy)
+        self.scripts = Scripts(self.portal, self.delivery)
+        self.chats = chat.Chats(self.portal)
+        self.app = build(self.portal, self.busy, self.delivery, self.scripts, self.chats)
+        self._server = Server(options.host, options.port, self.app, options.tls)
+        self.portal.address = f"{'https' if options.tls else 'http'}://{options.host}:{self._server.port}"
+        self._thread = threading.Thread(target=self._server.run, name="planfix-http", daemon=True)
+
+    @property
+    def address(self) -> str:
+        return self.portal.address
+
+    def start(self) -> Sandbox:
+        self.busy.start()
+        self.delivery.start()
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        self._server.stop()
+        self._thread.join(5)
+        self._server.server_close()
+        self.delivery.close()
+        self.busy.close()
+        self.chats.close()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def about(self) -> dict[str, Any]:
+        """The first line of stdout."""
+        robot = self.portal.robot()
+        return {
+            "base": f"{self.address}/rest/",
+            "address": self.address,
+            "token": robot.token,
+            "accounts": [
+                {"id": u.id, "name": u.full_name, "role": u.role, "token": u.token} for u in self.portal.users.values()
+            ],
+            "portal": self.portal.name,
+        }
+
+
+def build(portal: Portal, busy: BusyQueue, delivery: Delivery, scripts: Scripts, chats: chat.Chats) -> Flask:
+    """The application with all doors."""
+    app = SandboxApp("sandbox.planfix", static_folder=None)
+    app.portal = portal
+    app.url_map.converters["ident"] = web.IdentConverter
+    app.url_map.strict_slashes = False  # a live client leaves the documented slash out and works
+    app.url_map.merge_slashes = False
+    limits = Limits(portal)
+
+    rest = Blueprint("rest", __name__, url_prefix="/rest")
+    tasks.routes(rest, portal, busy)
+    contacts.routes(rest, portal, busy)
+    comments.routes(rest, portal)
+    rows.routes(rest, portal)
+    directories.routes(rest, portal)
+    meta.routes(rest, portal)
+    files.routes(rest, portal)
+    reports.routes(rest, portal)
+    incoming.rest_routes(rest, portal)
+    app.register_blueprint(rest)
+    own = Blueprint("sandbox", __name__, url_prefix="/sandbox")
+    door.routes(own, portal, delivery, busy, scripts)
+    public = Blueprint("public", __name__)
+    files.public_routes(public, portal)
+    incoming.routes(public, portal)
+    chat.routes(public, own, chats)
+    app.register_blueprint(own)
+    app.register_blueprint(public)
+
+    @app.before_request
+    def before() -> Response | None:
+        if request.path.startswith("/sandbox/"):
+            return None
+        moved = access.moved(portal)  # API, webhook and chat addresses alike
+        return moved or (access.enter(portal, limits) if request.path.startswith("/rest") else None)
+
+    @app.after_request
+    def after(response: Response) -> Response:
+        if request.path.startswith("/sandbox/"):
+            return response
+        if request.path.startswith("/rest"):
+            response = access.leave(portal, response)
+        user = getattr(g, "user", None)
+        portal.note(
+            direction="in", method=request.method, path=request.path, status=response.status_code,
+            who=user.id if user else None, cut=bool(getattr(g, "cut", False)),
+        )  # fmt: skip
+        return response
+
+    @app.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        status = 200 if portal.faults.on("answer_200_fail") else refusal.status
+        return web.raw(refusal.body, status)
+
+    @app.errorhandler(HTTPException)
+    def not_routed(error: HTTPException) -> Response:
+        code = 405 if isinstance(error, MethodNotAllowed) else 0
+        text = "Method not allowed" if code else "Rest API error"
+        return web.raw({"result": "fail", "code": code, "error": text}, error.code or 500)
+
+    return app

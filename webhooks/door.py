@@ -1,0 +1,120 @@
+"""The one door in: POST /hooks/<connector>/<portal>[/<event>].
+
+Find the connector, let it check the proof, store, answer exactly 200, and leave the work to a job. What fails the proof
+leaves no trace but a counter. What was answered 200 is on disk before the answer leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from kernel.crm import Event
+from kernel.errors import BadInput
+from kernel.extension import Connector, Delivery, NotProven, Plugin
+from kernel.extension.portal import Portal
+from kernel.jobs import inbox
+from kernel.telemetry import bind_trace, log, mask, metrics
+
+BODY_BYTES_MAX = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Doorway:
+    """One portal's entrance."""
+
+    portal: Portal
+    connector: Connector
+    settings: Mapping[str, str]
+    plugins: Sequence[Plugin]
+
+
+def blueprint(doorways: Mapping[tuple[str, str], Doorway]) -> Blueprint:
+    """Doorways by (connector name, the portal's word in the address)."""
+    door = Blueprint("door", __name__)
+
+    @door.post("/hooks/<connector>/<portal>")
+    @door.post("/hooks/<connector>/<portal>/<event>")
+    def delivered(connector: str, portal: str, event: str = "") -> Response:
+        started = time.perf_counter()
+        doorway = doorways.get((connector, portal))
+        if doorway is None or doorway.connector.intake is None:
+            metrics.delivery("unknown", "not_found")
+            return _answer(404, error="no such door")
+        response = _receive(doorway, event)
+        metrics.intake(connector, time.perf_counter() - started)
+        return response
+
+    return door
+
+
+def _receive(doorway: Doorway, event: str) -> Response:
+    name, intake = doorway.connector.name, doorway.connector.intake
+    assert intake is not None
+    try:
+        body = _body()
+        events = intake(
+            Delivery({key.lower(): value for key, value in request.headers.items()}, body, event), doorway.settings
+        )
+    except NotProven as exc:
+        metrics.delivery(name, "not_proven")
+        return _answer(exc.status, error="not proven")
+    except RequestEntityTooLarge:
+        metrics.delivery(name, "too_large")
+        return _answer(413, error=f"the body is larger than {BODY_BYTES_MAX} bytes", field="body")
+    except BadInput as exc:
+        metrics.delivery(name, "bad")
+        log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))
+        return _answer(400, error=mask(str(exc)), field=exc.field)
+    trace, extra = _store(doorway, events, body)
+    metrics.delivery(name, "stored")
+    return _answer(200, ok=True, trace=trace, **extra)
+
+
+def _body() -> bytes:
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        raise RequestEntityTooLarge
+    body = request.stream.read(BODY_BYTES_MAX + 1)
+    if len(body) > BODY_BYTES_MAX:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str, dict[str, Any]]:
+    portal, extra, trace = doorway.portal, {}, ""
+    answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
+    for plugin in doorway.plugins:
+        answers.update(plugin.answers)
+    to_store = [event for event in events if event.name not in answers]
+    for event in events:
+        if event.name in answers:
+            extra.update(answers[event.name](portal, event))
+    if to_store:
+        text = body.decode("utf-8", "replace")
+        with portal.database.write() as tx:
+            for event in to_store:
+                kept = inbox.store(
+                    tx, portal.name, event, _without_proof(text), clock=portal.clock, ids=portal.ids, queue=portal.queue
+                )
+                trace = kept.id
+        with bind_trace(trace):
+            log.info(
+                "delivery", connector=doorway.connector.name, portal=portal.name,
+                events=[f"{event.name} {event.entity}:{event.record_id}" for event in to_store],
+            )  # fmt: skip
+    return trace, extra
+
+
+def _without_proof(text: str) -> str:
+    """What is kept for looking up later holds no secret."""
+    return mask(text)
+
+
+def _answer(status: int, **body: Any) -> Response:
+    return Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
