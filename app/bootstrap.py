@@ -100,10 +100,11 @@ class Annex:
             *(Room(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
         ]
 
-    def migrate(self) -> list[str]:
-        """Bring the database to the newest schema, DBOS's tables included."""
+    def migrate(self, *, jobs: bool = False) -> list[str]:
+        """Bring the database to the newest schema; with `jobs` the queue's own tables, too."""
         done = migrate(self.database, self.rooms, self.clock)
-        prepare_tables(self.database)
+        if jobs:
+            prepare_tables(self.database)
         return done
 
     def handlers(self) -> dict[str, Handler]:

@@ -80,8 +80,10 @@ class Throttled(Fault):
 
     retry = True
 
-    def __init__(self, text: str = "", *, wait_seconds: float = 1.0, vendor_code: str = "") -> None:
-        super().__init__(text, vendor_code=vendor_code)
+    def __init__(
+        self, text: str = "", *, wait_seconds: float = 1.0, vendor_code: str = "", maybe_done: bool = False
+    ) -> None:
+        super().__init__(text, vendor_code=vendor_code, maybe_done=maybe_done)
         self.wait_seconds = wait_seconds
 
 

@@ -87,7 +87,8 @@ def _body() -> bytes:
 
 
 def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str, dict[str, Any]]:
-    portal, extra, trace = doorway.portal, {}, ""
+    portal, trace = doorway.portal, ""
+    extra: dict[str, Any] = {}
     answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
     for plugin in doorway.plugins:
         answers.update(plugin.answers)

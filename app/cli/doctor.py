@@ -25,7 +25,7 @@ def wrong(annex: Annex) -> list[str]:
     if annex.settings["ANNEX_OPEN_PAGES"] == "yes":
         found.append("ANNEX_OPEN_PAGES=yes: pages need no sign-in from this machine; take it away before real work")
     try:
-        annex.migrate()
+        annex.migrate(jobs=True)
     except Exception as exc:
         found.append(f"database: {type(exc).__name__}: {mask(str(exc))[:300]}: check ANNEX_DATABASE_URL and its rights")
     try:

@@ -82,6 +82,7 @@ def _jobs(annex: Annex, args: argparse.Namespace) -> int:
         raise BadInput(f"annex jobs {args.action}: name the id")
     if args.action == "show":
         return _show(annex, args.id)
+    annex.migrate(jobs=True)
     with annex.database.write() as tx:
         (retry if args.action == "retry" else drop)(annex, tx, args.id)
     print(f"{args.id}: {'will be tried again' if args.action == 'retry' else 'dropped'}")
@@ -98,7 +99,7 @@ def _show(annex: Annex, item: str) -> int:
 
 
 def _replay(annex: Annex, args: argparse.Namespace) -> int:
-    annex.migrate()
+    annex.migrate(jobs=True)
     with annex.database.write() as tx:
         retry(annex, tx, args.id)
     print(f"{args.id}: will be tried again")

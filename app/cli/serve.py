@@ -32,7 +32,7 @@ def _serve(annex: Annex, args: argparse.Namespace) -> int:
     if args.with_worker and args.web_processes > 1:
         raise Misconfigured("--with-worker serves from one process; start `annex worker` beside several web processes")
     set_up_logs(annex.settings["ANNEX_LOG"])
-    annex.migrate()
+    annex.migrate(jobs=True)
     annex.close()
     Server(args).run()
     return 0
@@ -83,7 +83,7 @@ def _worker_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _work(annex: Annex, args: argparse.Namespace) -> int:
     set_up_logs(annex.settings["ANNEX_LOG"])
-    annex.migrate()
+    annex.migrate(jobs=True)
     worker, ended = Worker(annex, args.id), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())

@@ -117,7 +117,7 @@ def _salvaged(text: str) -> dict[str, str]:
     told: dict[str, str] = {}
     for word in WORDS:
         found = re.findall(rf'[{{,]\s*"{word}"\s*:\s*(?:"([A-Za-z0-9._:+/=-]{{0,200}})"|([0-9]{{1,18}}))\s*(?=[,}}])', text)
-        if len(found) == 1 and len(re.findall(rf'"{word}"\s*:', text)) == 1:
+        if found and len(re.findall(rf'"{word}"\s*:', text)) == 1:
             told[word] = found[0][0] or found[0][1]
     return told
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernel.crm.codec import unpack_values
-from kernel.errors import Fault, Throttled
+from kernel.errors import AnnexError, Fault, Throttled
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import Again, outgoing
@@ -38,6 +38,9 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
     except Fault as exc:
         _put_off(portal, call, exc)
         return
+    except AnnexError as exc:  # set up wrong: a repeat would only do harm; a person has to mend it first
+        _fail(portal, call, exc)
+        return
     with portal.unit(trace=call.trace) as unit:
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
         if name := call.payload.get("done"):
@@ -50,18 +53,22 @@ def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
     tries, age = call.attempts + 1, (to_micros(portal.clock.now()) - call.created_at) / 1e6
     hopeless = not exc.retry or (exc.vendor_code == "unverified" and tries >= UNVERIFIED_TRIES)
     if hopeless or age > GIVE_UP_AFTER_SECONDS:
-        with portal.database.write() as tx:
-            outgoing.mark(tx, call.id, "failed", portal.clock, reason=str(exc))
-        log.error("call.failed", verb=call.verb, lane=call.lane, reason=str(exc))
+        _fail(portal, call, exc)
         return
     with portal.database.write() as tx:
-        if isinstance(exc, Throttled):
+        if isinstance(exc, Throttled) and not exc.maybe_done:
             outgoing.not_sent(tx, call.id, str(exc))
         else:
             outgoing.mark(tx, call.id, "sending", portal.clock, reason=str(exc))
     wait = exc.wait_seconds if isinstance(exc, Throttled) else float(2 ** min(tries - 1, 8))
     log.warning("call.again", verb=call.verb, lane=call.lane, reason=str(exc), tries=tries)
     raise Again(min(max(wait, 1.0), PAUSE_SECONDS_MAX)) from exc
+
+
+def _fail(portal: Portal, call: Call, exc: AnnexError) -> None:
+    with portal.database.write() as tx:
+        outgoing.mark(tx, call.id, "failed", portal.clock, reason=str(exc))
+    log.error("call.failed", verb=call.verb, lane=call.lane, reason=str(exc))
 
 
 def _send(portal: Portal, call: Call, *, maybe_done: bool) -> str:

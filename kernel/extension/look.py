@@ -7,13 +7,17 @@ that came in before it began, so a burst costs one reading.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from kernel.crm import Record
+from kernel.crm.codec import unpack_values
 from kernel.crm.seen import keep_seen, last_seen
-from kernel.errors import Fault, NotFound, Throttled
+from kernel.errors import AnnexError, Fault, NotFound, Throttled
 from kernel.extension.model import Plugin, Seen
 from kernel.extension.portal import Portal
-from kernel.jobs import Again, inbox
+from kernel.jobs import Again, inbox, outgoing
+from kernel.jobs.outgoing import Call
 from kernel.telemetry import log
 from kernel.values import to_micros
 
@@ -29,6 +33,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     if not (waiting or args.get("always")):
         return
     ids, events = [one for one, _ in waiting], tuple(event for _, event in waiting)
+    began = to_micros(portal.clock.now())
     try:
         tables = sorted({table for _, watch in watches for table in watch.tables})
         record = portal.crm.get(entity, record_id, tables=tables)
@@ -40,17 +45,43 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         return
     except Fault as exc:
         if not exc.retry:
-            with portal.database.write() as tx:
-                inbox.settle(tx, ids, "failed", str(exc), portal.clock)
-            raise
+            _give_up(portal, ids, exc)
+            return
         wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN * 2 ** min(attempt, 6)
         log.warning("look.again", entity=entity, record=record_id, reason=str(exc))
         raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
+    except AnnexError as exc:  # set up wrong: a person has to mend it, then retry
+        _give_up(portal, ids, exc)
+        return
     author = next((event.author for event in reversed(events) if event.author), "")
     with portal.unit(author=author, trace=args["trace"]) as unit:
         before = last_seen(unit.tx, portal.name, entity, record_id)
+        soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in watches:
-            watch.handle(unit, Seen(record, before, events, prepared.get(plugin.name)))
+            watch.handle(unit, Seen(record, before, events, soon, prepared.get(plugin.name)))
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _with_our_writes(record: Record, calls: Sequence[Call]) -> Record:
+    """The record as it will stand once our own calls on the way have arrived: what a comparison before writing needs."""
+    values, stage, rows = dict(record.values), record.stage, {t: list(found) for t, found in record.rows.items()}
+    for call in calls:
+        wanted = unpack_values(call.payload["values"])
+        if call.verb == "update":
+            values.update(wanted)
+            stage = call.payload.get("stage") or stage
+            continue
+        table = rows.get(call.payload["table"], [])
+        for n, row in enumerate(table):
+            if row.key == call.payload["row_key"]:
+                table[n] = replace(row, values={**row.values, **wanted})
+    return replace(record, values=values, stage=stage, rows={t: tuple(found) for t, found in rows.items()})
+
+
+def _give_up(portal: Portal, ids: list[str], exc: AnnexError) -> None:
+    """Into the list that a person looks at, with its reason."""
+    log.error("look.failed", reason=str(exc))
+    with portal.database.write() as tx:
+        inbox.settle(tx, ids, "failed", str(exc), portal.clock)

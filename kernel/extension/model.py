@@ -81,6 +81,7 @@ class Seen:
     record: Record
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
+    soon: Record  #: the record as it will stand when our own writes on the way have arrived: compare with this to write
     prepared: Any = None
 
     @property

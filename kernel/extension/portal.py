@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from kernel.clock import Clock, Ids
-from kernel.crm import CRM, Values
+from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
@@ -22,6 +22,7 @@ from kernel.telemetry import current_trace
 from kernel.values import Currencies, zone_named
 
 S = TypeVar("S", bound=BaseModel)
+PEOPLE_SECONDS = 300.0
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Portal:
     public_url: str = ""
     links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
+    _people: tuple[float, list[Person]] | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -51,11 +53,20 @@ class Portal:
         assert isinstance(found, kind)
         return found
 
+    def people(self) -> list[Person]:
+        """Staff as the CRM knows them, asked at most every few minutes."""
+        now = self.clock.monotonic()
+        if self._people is None or now - self._people[0] > PEOPLE_SECONDS:
+            self._people = (now, self.crm.people())
+        return self._people[1]
+
     @contextmanager
     def unit(self, *, author: str = "", trace: str = "") -> Iterator[Unit]:
         """A unit of work: everything in it takes effect together, or nothing does."""
         with self.database.write() as tx:
-            yield Unit(self, tx, author=author, trace=trace or current_trace() or self.ids.new())
+            unit = Unit(self, tx, author=author, trace=trace or current_trace() or self.ids.new())
+            yield unit
+            unit.flush()
 
     @contextmanager
     def look(self) -> Iterator[Unit]:
@@ -72,14 +83,22 @@ class Unit:
     tx: Tx
     author: str
     trace: str
+    _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None]] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
         return self.portal.clock.now()
 
-    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, done: str = "") -> None:
-        """Set fields (and the stage) of a record in the CRM."""
-        self._call("update", entity, record_id, {"values": pack_values(values), "stage": stage, "done": done})
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
+        """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end."""
+        known, known_stage = self._updates.get((entity, record_id), ({}, None))
+        self._updates[entity, record_id] = ({**known, **values}, stage or known_stage)
+
+    def flush(self) -> None:
+        """Write the collected updates down as calls."""
+        for (entity, record_id), (values, stage) in self._updates.items():
+            self._call("update", entity, record_id, {"values": pack_values(values), "stage": stage})
+        self._updates.clear()
 
     def comment(self, entity: str, record_id: str, text: str, *, to: tuple[str, ...] = (), key: str) -> None:
         """Write a comment, once per `key`."""

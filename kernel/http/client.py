@@ -6,12 +6,15 @@ Whether a repeat makes sense is the caller's to say: a write whose answer was lo
 from __future__ import annotations
 
 import json
+import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 import requests
+import urllib3
 
 from kernel.clock import Clock
 from kernel.errors import Unreachable
@@ -46,8 +49,6 @@ class RequestsTransport:
     """Keeps connections open; one session per thread is `requests`' own advice."""
 
     def __init__(self) -> None:
-        import threading
-
         self._local = threading.local()
 
     def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Answer:
@@ -61,7 +62,7 @@ class RequestsTransport:
         with response:
             content = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
             if len(content) > ANSWER_BYTES_MAX:
-                raise Unreachable(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
+                raise requests.exceptions.ContentDecodingError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
             return Answer(response.status_code, dict(response.headers), content)
 
 
@@ -106,7 +107,7 @@ class HttpClient:
         started = self._clock.monotonic()
         try:
             answer = self._transport(method, url, headers=headers, body=body, timeout=timeout)
-        except (requests.RequestException, OSError) as exc:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
             metrics.outgoing(self.system, "none", self._clock.monotonic() - started)
             reason = f"{self.system} did not answer: {type(exc).__name__}"
             self.gate.failed(reason)
@@ -124,11 +125,12 @@ class HttpClient:
 def encode(payload: Any) -> bytes:
     """JSON in which decimals stand as numbers with all their digits, not as strings and not through floats."""
     marks: dict[str, str] = {}
+    salt = secrets.token_hex(8)  # no text that somebody typed can equal a mark
 
     def number(value: Any) -> str:
         if not isinstance(value, Decimal):
             raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
-        mark = f"\ue000{len(marks)}\ue001"
+        mark = f"{salt}{len(marks)}."
         marks[mark] = format(value, "f")
         return mark
 

@@ -5,6 +5,7 @@ A token is a row of ours, moved on in a short transaction just before the reques
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -58,36 +59,48 @@ class SharedGate:
 
     def __init__(self, name: str, pace: Pace, database: Database, clock: Clock) -> None:
         self._name, self._pace, self._database, self._clock = name, pace, database, clock
+        self._turn = threading.Lock()
 
     def take(self) -> None:
+        with self._turn:  # one waiter of a process at a time asks the database; the others queue here in peace
+            while wait := self._claim():
+                self._clock.sleep(wait)
+
+    def _claim(self) -> float:
+        """0 if the token is ours and the request may leave now, else the seconds to wait before asking again.
+
+        A token is only given out at the moment it is good for: a waiter that wakes late cannot leave together with the
+        next one.
+        """
         now = to_micros(self._clock.now())
         step = int((1 / self._pace.per_second + self._pace.margin_seconds) * 1_000_000)
-        today = from_micros(now).date()
+        today = from_micros(now).date().isoformat()
         with self._database.write() as tx:
             row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
             if row is None:
                 tx.run(
                     "INSERT INTO http_gate VALUES (:n, 0, :day, 0, 0, 0, '') ON CONFLICT (name) DO NOTHING",
-                    n=self._name, day=today.isoformat(),
+                    n=self._name, day=today,
                 )  # fmt: skip
                 row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
                 assert row is not None
-            used = row["used"] if row["day"] == today.isoformat() else 0
+            used = row["used"] if row["day"] == today else 0
             if self._pace.per_day and used >= self._pace.per_day:
                 midnight = from_micros(now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
                 raise Throttled(
                     f"{self._name}: the day's {self._pace.per_day} requests are used up",
                     wait_seconds=(to_micros(midnight) - now) / 1e6,
                 )
-            slot = max(now, row["next_at"], row["quiet_until"])
+            slot = max(row["next_at"], row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
+            if slot > now:
+                return float((slot - now) / 1e6)
             tx.run(
                 "UPDATE http_gate SET next_at = :next, day = :day, used = :used WHERE name = :n",
-                n=self._name, next=slot + step, day=today.isoformat(), used=used + 1,
+                n=self._name, next=to_micros(self._clock.now()) + step, day=today, used=used + 1,
             )  # fmt: skip
-        if slot > now:
-            self._clock.sleep((slot - now) / 1e6)
+        return 0.0
 
     def succeeded(self) -> None:
         with self._database.read() as tx:

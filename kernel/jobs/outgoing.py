@@ -96,6 +96,16 @@ def earlier_rows(tx: Tx, call: Call) -> tuple[str, bool]:
     return next((row["result"] for row in rows if row["result"]), ""), any(row["attempts"] for row in rows)
 
 
+def unseen_writes(tx: Tx, portal: str, lane: str, since: int) -> list[Call]:
+    """Writes to a record that a reading begun at `since` (microseconds) may not show yet, in the order they take effect."""
+    rows = tx.all(
+        "SELECT * FROM outgoing WHERE portal = :p AND lane = :l AND verb IN ('update', 'update_row') AND "
+        "(state IN ('waiting', 'sending') OR (state = 'done' AND done_at >= :since)) ORDER BY number",
+        p=portal, l=f"out:{portal}:{lane}", since=since,
+    )  # fmt: skip
+    return [_call(row) for row in rows]
+
+
 def newest_values(tx: Tx, portal: str, target: str) -> Mapping[str, Any] | None:
     """What the newest call about that child row sets."""
     payload = tx.value(

@@ -60,7 +60,10 @@ class Ticker:
                 first = now + int(SOON.total_seconds() * 1e6)
                 tx.run("INSERT INTO regular VALUES (:n, :at, NULL, '') ON CONFLICT (name) DO NOTHING", n=work.name, at=first)
                 return False
-            return tx.run("UPDATE regular SET next_at = :f WHERE name = :n AND next_at = :d", f=following, n=work.name, d=due) == 1
+            return (
+                tx.run("UPDATE regular SET next_at = :f WHERE name = :n AND next_at = :d", f=following, n=work.name, d=due)
+                == 1
+            )
 
     def run(self, work: Work) -> None:
         outcome = "done"

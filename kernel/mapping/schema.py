@@ -30,6 +30,7 @@ class FieldMap(_Strict):
 
     label: str = ""
     system: str = ""
+    title: str = ""  #: what staff call a system field
     type: FieldType = "text"
     write: bool = False  #: we fill it
     required: bool = True  #: the portal must have it; otherwise its absence only switches something off
@@ -46,7 +47,8 @@ class FieldMap(_Strict):
 
     @property
     def name(self) -> str:
-        return self.label or self.system
+        """What staff call it."""
+        return self.label or self.title or self.system
 
 
 class StageMap(_Strict):

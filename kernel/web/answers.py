@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from kernel.errors import AnnexError, BadInput, Fault, NotFound, Refused
 from kernel.telemetry import log
@@ -43,8 +43,8 @@ def register(app: Flask) -> None:
         if exc.code is None or exc.code < 400:
             return make_response(exc.get_response())
         response = answer(exc.code)
-        if exc.code == 405:
-            response.headers.extend(dict(exc.get_headers()).items() & {("Allow", dict(exc.get_headers()).get("Allow", ""))})
+        if isinstance(exc, MethodNotAllowed) and exc.valid_methods:
+            response.headers["Allow"] = ", ".join(exc.valid_methods)
         return response
 
     @app.errorhandler(BadInput)

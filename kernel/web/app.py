@@ -130,7 +130,7 @@ def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
         return found
 
     app.extensions["annex_nav"] = entries
-    app.jinja_env.filters.update(when=words.when, day=words.day, lines=words.lines)
+    app.jinja_env.filters.update(when=words.when, day=words.day, lines=words.lines, with_args=words.with_args)
 
     @app.context_processor
     def shell() -> dict[str, Any]:

@@ -35,7 +35,9 @@ def blueprint(site: Site) -> Blueprint:
             deliveries = tx.all(
                 "SELECT * FROM inbox WHERE state = 'failed' ORDER BY received_at DESC LIMIT :most", most=SHOWN_MAX
             )
-            calls = tx.all("SELECT * FROM outgoing WHERE state = 'failed' ORDER BY created_at DESC LIMIT :most", most=SHOWN_MAX)
+            calls = tx.all(
+                "SELECT * FROM outgoing WHERE state = 'failed' ORDER BY created_at DESC LIMIT :most", most=SHOWN_MAX
+            )
             counts = {
                 "inbox": _counts(tx, "inbox", ("new", "failed")),
                 "outgoing": _counts(tx, "outgoing", ("waiting", "sending", "failed")),

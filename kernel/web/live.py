@@ -31,7 +31,8 @@ def books_version(tx: Tx) -> str:
     """Changes with every row of the books, and with what waits for a person."""
     head = tx.value("SELECT seq FROM ledger_head WHERE id = 1")
     failed = tx.value("SELECT COUNT(*) FROM outgoing WHERE state = 'failed'")
-    return f"{head}-{failed}"
+    lost = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'failed'")
+    return f"{head}-{failed}-{lost}"
 
 
 @dataclass(eq=False)

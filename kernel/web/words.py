@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import g, has_request_context, request
 from markupsafe import Markup, escape
@@ -58,3 +59,9 @@ def day(value: date | None) -> Markup:
 def lines(text: str) -> Markup:
     """Text with its line ends kept."""
     return Markup("<br>").join(escape(clean(line)) for line in text.splitlines())
+
+
+def with_args(args: Any, **changes: Any) -> str:
+    """A query string with some arguments replaced; None takes one away."""
+    kept = {**{name: args.get(name) for name in args}, **changes}
+    return urlencode({name: value for name, value in kept.items() if value is not None})

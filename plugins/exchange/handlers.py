@@ -47,9 +47,9 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
         text = say(language, "check_intro") + "\n" + "\n".join(_told(problem, language) for problem in hard)
         _tell(unit, seen.record, reading.deal, text, put_back=None)
         if before:
-            projection.write_deal(unit, seen.record, before, check=text)
+            projection.write_deal(unit, seen.soon, before, check=text)
         else:
-            projection.write_check(unit, seen.record, text)
+            projection.write_check(unit, seen.soon, text)
         return
     labels = {name: stage.label for name, stage in portal.mapping.entity("deal").stage.items()}
     now = unit.now
@@ -61,10 +61,8 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     text = ""
     if step.refusal:
         text = say(language, "refused_intro") + "\n" + step.refusal.said(language)
-    elif reading.problems:
-        text = "\n".join(_told(problem, language) for problem in reading.problems)
-    _tell(unit, seen.record, step.deal, text if step.refusal else "", put_back=step.deal.stage if step.refusal else None)
-    projection.write_deal(unit, seen.record, step.deal, check=text)
+    _tell(unit, seen.record, step.deal, text, put_back=step.deal.stage if step.refusal else None)
+    projection.write_deal(unit, seen.soon, step.deal, check=text)
     _refresh_cards(unit, before, step.deal)
 
 

@@ -41,7 +41,7 @@ from kernel.values import (
 from plugins.exchange import cards, store
 from plugins.exchange.figures import Figures, check_chain, figures
 from plugins.exchange.handlers import report_currency, settings_of
-from plugins.exchange.history_file import COLUMNS, Fault, RawRow, read_rows, shown
+from plugins.exchange.history_file import COLUMNS, UNFIT, Fault, RawRow, read_rows, shown
 from plugins.exchange.model import (
     BUY,
     CLOSED,
@@ -267,10 +267,6 @@ def _read(portal: Portal, path: Path | str, progress: Progress) -> list[Line]:
     return lines
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LONE = re.compile("[\ud800-\udfff]")
-
-
 class _Reader:
     """Takes typed values out of one row; everything wrong goes to its list."""
 
@@ -396,10 +392,10 @@ class _Reader:
 
     def _check_text(self, name: str, text: str) -> None:
         most = COMMENT_CHARS_MAX if name == "comment" else TEXT_CHARS_MAX
-        if found := _CONTROL.search(text):
-            self.wrong(name, BadInput.of("history_cell_control", code=ord(found[0])))
-        elif _LONE.search(text):
-            self.wrong(name, BadInput.of("history_cell_encoding"))
+        if found := UNFIT.search(text):
+            code = ord(found[0])  # a half of a pair is what an undecodable byte became
+            lone = BadInput.of("history_cell_encoding") if code > 0xFF else None
+            self.wrong(name, lone or BadInput.of("history_cell_control", code=code))
         elif len(text) > most:
             self.wrong(name, BadInput.of("history_long", most=most))
 

@@ -34,6 +34,8 @@ UNPACKED_BYTES_MAX = 128 * 2**20
 SHEET_ROWS_MAX = 1_048_576
 NUMBER_CHARS_MAX = 60
 SHOWN_CHARS_MAX = 200
+#: Characters that are no text: controls other than tab and line breaks, and halves of a pair.
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 Cell = str | Decimal | datetime | date
 
@@ -82,7 +84,8 @@ def shown(cell: Cell) -> str:
         text = cell.isoformat(sep=" ")
     else:
         text = str(cell)
-    return text.encode("utf-8", "replace").decode()[:SHOWN_CHARS_MAX]
+    # It may be printed on a terminal: nothing in it may give orders there.
+    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text[:SHOWN_CHARS_MAX])
 
 
 def _columns(names: Sequence[str]) -> list[str]:

@@ -43,11 +43,11 @@ def find_client(portal: Portal, record: Record) -> Prepared | None:
         for name, value in (("phone", who.phone), ("email", who.email), ("telegram", who.telegram)):
             if value and (card := choose(portal.crm.find("contact", where={name: value}))):
                 break
-    return Prepared(card, portal.crm.people())
+    return Prepared(card, portal.people())
 
 
 def deal_seen(unit: Unit, seen: Seen) -> None:
-    prepared, record = seen.prepared, seen.record
+    prepared, record = seen.prepared, seen.soon
     if not isinstance(prepared, Prepared):
         return
     settings = unit.portal.settings(NAME, ReceptionSettings)

@@ -1,5 +1,7 @@
-"""An emulated Planfix portal for demonstration, training and tests. Start it with `main(argv)`."""
+"""An emulated Planfix portal for demonstration, training and tests. Start it with `main(argv)`, or inside a program
+with `Sandbox(Options(…))`."""
 
 from sandbox.planfix.cli import main
+from sandbox.planfix.server import Options, Sandbox
 
-__all__ = ["main"]
+__all__ = ["Options", "Sandbox", "main"]

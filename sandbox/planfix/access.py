@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import threading
 from collections import deque
 
@@ -74,11 +73,6 @@ class Limits:
         g.limit_headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(max(int(reset_s), 1))}
         status = int(self._portal.faults.word(switch))
         raise Refusal(status, 22, "Rate limit exceeded", timeToReset=number)
-
-
-def in_sliding_second_max(times: list[float]) -> int:
-    """The greatest number of sorted moments within any second (used to check a log afterwards)."""
-    return max((bisect.bisect_left(times, start + 1.0) - i for i, start in enumerate(times)), default=0)
 
 
 def authenticate(portal: Portal) -> User:

@@ -15,7 +15,6 @@ from sandbox.planfix.state import Portal
 Value = Any
 Getter = Callable[[Any], Any]
 Test = Callable[[Any], bool]
-OPERATORS = {"equal", "equals", "notequal", "gt", "lt", "have", "nothave", "gtAndEqual", "ltAndEqual"}
 
 
 class Nonsense(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import errors, fields, filters, web
+from sandbox.planfix import errors, fields, filters, showing, web
 from sandbox.planfix.model import Contact, People, User
 from sandbox.planfix.queue import BusyQueue
 from sandbox.planfix.state import Portal
@@ -51,8 +51,8 @@ def contact_out(portal: Portal, contact: Contact, names: web.Wanted, viewer: Use
     }
     shown = web.pick(shown, names)
     if names.numbers:
-        sums = fields.totals(portal, "contact", contact.template, contact=contact.id)
-        custom = fields.read(portal, contact.values, names.numbers, "contact", contact.template, viewer, sums)
+        sums = showing.totals(portal, "contact", contact.template, contact=contact.id)
+        custom = showing.read(portal, contact.values, names.numbers, "contact", contact.template, viewer, sums)
         if custom:
             shown["customFieldData"] = custom
     return shown

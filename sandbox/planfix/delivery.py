@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ import requests
 
 from sandbox.planfix import answers, steps
 from sandbox.planfix.model import Script
+from sandbox.planfix.outgoing import loggable, prepare
 from sandbox.planfix.queue import BusyQueue
 from sandbox.planfix.state import Portal
-from sandbox.planfix.templates import Scope, render
+from sandbox.planfix.templates import Scope
 
 RETRY_MINUTES = {"ru": (15, 30, 60, 60), "en": (5, 15, 30, 60), "off": ()}
 OVERTAKEN_SECONDS_MAX = 5.0  # a held-back request goes anyway after this
@@ -199,7 +199,7 @@ class Delivery:
         good = status == 200 and not lost
         portal.note(
             direction="out", script=run.script.name, event=run.script.event, task=run.task, url=call["url"],
-            body=_loggable(call), attempt=run.attempt, status=status, ok=good, lost=lost, copy=run.copy,
+            body=loggable(call), attempt=run.attempt, status=status, ok=good, lost=lost, copy=run.copy,
             answer=text[:500],
         )  # fmt: skip
         run.result.update(status=status, delivered=good)
@@ -236,46 +236,3 @@ class Delivery:
                 self._portal.counters.given_up += 1
                 run.result.update(state="given up")
         run.done.set()
-
-
-def prepare(step: dict[str, Any], scope: Scope, hand_typed_json: bool) -> dict[str, Any]:
-    """The keyword arguments of the request, with all variables filled in."""
-    for name, text in step.get("variables", {}).items():
-        scope.variables[name] = render(text, scope)
-    filled = scope.portal.faults.on("header_formulas")
-    headers = {name: render(text, scope) if filled else text for name, text in step.get("headers", {}).items()}
-    headers["User-Agent"] = "Planfix"
-    call: dict[str, Any] = {
-        "method": step.get("method", "POST"),
-        "url": render(step["url"], scope, url=True),
-        "headers": headers,
-    }
-    parameters = {name: render(str(text), scope) for name, text in step.get("parameters", {}).items()}
-    if step.get("json_body"):
-        body = render(step["json_body"], scope)
-    elif hand_typed_json or step.get("format") == "json":
-        # Typed by hand: quotes and line ends of a value go in raw and may break the JSON (checklist 25).
-        extra = {
-            "name": "{{Задача.Название}}",
-            "assignees": "{{Задача.Исполнители}}",
-            "comment": "{{Комментарий.Текст}}",
-        }
-        parameters |= {name: render(text, scope) for name, text in extra.items()}
-        body = "{" + ", ".join(f'"{name}": "{value}"' for name, value in parameters.items()) + "}"
-    elif call["method"] == "GET":
-        return call | {"params": parameters}
-    else:
-        return call | {"data": parameters}
-    headers["Content-Type"] = "application/json"
-    return call | {"data": body.encode()}
-
-
-def _loggable(call: dict[str, Any]) -> Any:
-    body = call.get("data", call.get("params"))
-    if isinstance(body, bytes):
-        text = body.decode(errors="replace")
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return body

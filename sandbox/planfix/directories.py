@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import errors, fields, filters, web
+from sandbox.planfix import errors, fields, filters, showing, web
 from sandbox.planfix.meta import field_out
 from sandbox.planfix.model import Directory, Entry, User
 from sandbox.planfix.state import Portal
@@ -34,7 +34,7 @@ def entry_out(portal: Portal, entry: Entry, names: web.Wanted, viewer: User) -> 
     )
     if not shown:
         shown["key"] = entry.key
-    custom = fields.read(portal, entry.values, names.numbers, "directory", directory.id, viewer, {})
+    custom = showing.read(portal, entry.values, names.numbers, "directory", directory.id, viewer, {})
     if custom:
         shown["customFieldData"] = custom
     return shown

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from sandbox.planfix import errors, fields, web
+from sandbox.planfix import errors, showing, web
 from sandbox.planfix.model import User
 from sandbox.planfix.state import Portal
 
@@ -43,7 +43,7 @@ def build(portal: Portal, report: dict[str, Any], viewer: User) -> list[dict[str
         if row.tag == report["tag"]:
             shown = {
                 item["field"]["id"]: item["stringValue"]
-                for item in fields.read(portal, row.values, report["columns"], "datatag", row.tag, viewer, {})
+                for item in showing.read(portal, row.values, report["columns"], "datatag", row.tag, viewer, {})
             }
             lines.append(_line("Normal", [str(row.task), *(shown.get(n, "") for n in report["columns"])]))
     return lines

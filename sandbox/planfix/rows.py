@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import changes, errors, fields, filters, web
+from sandbox.planfix import changes, errors, fields, filters, showing, web
 from sandbox.planfix.changes import Hand
 from sandbox.planfix.meta import field_out
 from sandbox.planfix.model import Comment, DataTag, Row, User
@@ -32,7 +32,7 @@ def row_out(portal: Portal, row: Row, names: web.Wanted, viewer: User) -> dict[s
     }, names)  # fmt: skip
     if "id" in names.names and "key" not in shown and not names.numbers and len(names.names) == 1:
         shown["key"] = row.key  # rows have no id: without `fields` the key is the little that comes
-    custom = fields.read(portal, row.values, names.numbers, "datatag", row.tag, viewer, {})
+    custom = showing.read(portal, row.values, names.numbers, "datatag", row.tag, viewer, {})
     if custom:
         shown["customFieldData"] = custom
     return shown

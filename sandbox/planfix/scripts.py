@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.planfix import fields
+from sandbox.planfix import showing
 from sandbox.planfix.delivery import Delivery, Run
 from sandbox.planfix.model import Script, Task, User
 from sandbox.planfix.state import Change, Portal
@@ -76,7 +76,7 @@ class Scripts:
             return [name for ident in task.assignees.users for name in (ident, portal.person_name(ident))]
         number = portal.field_by_label("task", task.object, what)
         stored = task.values.get(number)
-        shown = fields.emit(portal, portal.fields["task"][number], stored, portal.robot())[1] if stored is not None else ""
+        shown = showing.emit(portal, portal.fields["task"][number], stored, portal.robot())[1] if stored is not None else ""
         return [stored, shown]
 
     # -- buttons

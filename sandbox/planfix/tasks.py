@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import changes, errors, fields, filters, web
+from sandbox.planfix import changes, errors, filters, showing, web
 from sandbox.planfix.changes import Hand
 from sandbox.planfix.model import Check, Status, Task, User
 from sandbox.planfix.queue import BusyQueue
@@ -73,8 +73,8 @@ def task_out(portal: Portal, task: Task, names: web.Wanted, viewer: User) -> dic
     made = {name: make() for name, make in makers.items() if name in names}
     shown = {name: value for name, value in made.items() if value is not None}
     if names.numbers:
-        sums = fields.totals(portal, "task", task.object, task=task.id)
-        custom = fields.read(portal, task.values, names.numbers, "task", task.object, viewer, sums)
+        sums = showing.totals(portal, "task", task.object, task=task.id)
+        custom = showing.read(portal, task.values, names.numbers, "task", task.object, viewer, sums)
         if custom:
             shown["customFieldData"] = custom
     return shown

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.planfix import dates, fields
+from sandbox.planfix import dates, showing
 from sandbox.planfix.model import Contact, Row, Task
 from sandbox.planfix.state import Portal
 
@@ -117,7 +117,7 @@ def _of_task(portal: Portal, task: Task, rest: list[str]) -> Any:
     }
     if name in plain:
         return plain[name]()
-    return _custom(portal, "task", task.object, task.values, name, fields.totals(portal, "task", task.object, task=task.id))
+    return _custom(portal, "task", task.object, task.values, name, showing.totals(portal, "task", task.object, task=task.id))
 
 
 def _of_contact(portal: Portal, contact: Contact, rest: list[str]) -> Any:
@@ -129,7 +129,7 @@ def _of_contact(portal: Portal, contact: Contact, rest: list[str]) -> Any:
     }  # fmt: skip
     if rest[0] in plain:
         return plain[rest[0]]
-    sums = fields.totals(portal, "contact", contact.template, contact=contact.id)
+    sums = showing.totals(portal, "contact", contact.template, contact=contact.id)
     return _custom(portal, "contact", contact.template, contact.values, rest[0], sums)
 
 
@@ -151,7 +151,7 @@ def _custom(portal: Portal, kind: str, owner: int, values: dict[int, Any], label
     stored = sums.get(number) if definition.type == 23 else values.get(number)
     if stored is None:
         return None
-    return stored if isinstance(stored, list) else fields.emit(portal, definition, stored, portal.robot())[1]
+    return stored if isinstance(stored, list) else showing.emit(portal, definition, stored, portal.robot())[1]
 
 
 # -- formulas

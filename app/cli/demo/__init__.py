@@ -8,6 +8,7 @@ control report, the fields in the CRM and a reckoning of the demo's own must agr
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
@@ -26,8 +27,9 @@ from app.cli.demo.story import Plan, Storyteller, make_deal
 from kernel.errors import AnnexError
 from kernel.storage import Database
 
-SPEEDUP = 150  #: the portal's seconds pass so many times faster: 150 requests a second are its «1 a second»
+SPEEDUP = 60  #: the portal's seconds pass so many times faster: 60 requests a second are its «1 a second»
 DEALS_A_DAY = 42
+PAUSE_BETWEEN_ACTS_SECONDS = 0.06
 QUIET_WITHIN_SECONDS = 150
 KYIV = ZoneInfo("Europe/Kyiv")
 HOOK_SECRET = "demo-hook-secret"  # noqa: S105 - of the emulated portal on this machine
@@ -72,7 +74,7 @@ class Demo:
                 "ANNEX_PUBLIC_URL": self._address,
                 "ANNEX_OPEN_PAGES": "yes",
                 "ANNEX_CLOCK_FILE": str(self._clock_file),
-                "ANNEX_LOG": "info",
+                "ANNEX_LOG": os.environ.get("ANNEX_LOG", "info"),
                 "PLANFIX_URL": f"http://127.0.0.1:{self._planfix_port}/rest/",
                 "PLANFIX_TOKEN": TOKEN,
                 "PLANFIX_HOOK_SECRET": HOOK_SECRET,
@@ -165,6 +167,7 @@ class Demo:
             plan, act = shuffled.choice([acts for acts in queue if acts]).pop(0)
             act(office)
             done += 1
+            time.sleep(PAUSE_BETWEEN_ACTS_SECONDS)
             if mishaps and done >= mishaps[0][0] * total:
                 mishaps.pop(0)[1]()
             if done % 40 == 0:
@@ -192,7 +195,7 @@ class Demo:
             office.control("faults", {"cut_after_commit_next": 3})
             self.say("  ! three of our writes are done by the portal, but their answers are cut off")
 
-        return [(0.15, doubled), (0.35, lost), (0.5, killed), (0.7, cut)] if number == 1 else [(0.2, doubled), (0.6, killed)]
+        return [(0.15, doubled), (0.35, lost), (0.5, killed), (1.0, cut)] if number == 1 else [(0.2, doubled), (0.6, killed)]
 
     def _quiet(self, office: Office) -> None:
         """Until nothing waits anywhere: no delivery in the portal, no look, no call with us."""

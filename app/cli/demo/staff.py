@@ -35,7 +35,8 @@ class Office:
 
     def new_deal(self, who: str, name: str, fields: Mapping[str, Any], *, client: str = "") -> int:
         body: dict[str, Any] = {
-            "name": name, "object": {"id": self.object}, "template": {"id": self.object}, "customFieldData": self._data(self._field, fields),
+            "name": name, "object": {"id": self.object}, "template": {"id": self.object},
+            "customFieldData": self._data(self._field, fields),
         }  # fmt: skip
         if client:
             body["counterparty"] = {"id": client}
@@ -55,7 +56,7 @@ class Office:
     def move(self, who: str, task: int, status: str) -> None:
         self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"status": {"id": self._status[status]}})
 
-    def press(self, who: str, task: int, button: str) -> Mapping[str, Any]:
+    def press(self, who: str, task: int, button: str) -> Any:
         return self.control("button", {"task": task, "button": button, "user": who})
 
     def deals(self) -> list[Mapping[str, Any]]:

@@ -64,6 +64,14 @@ def test_codes_decide_then_statuses_never_texts(httpserver, client, status, code
     assert len(httpserver.log) == 1
 
 
+@pytest.mark.parametrize("status", [200, 201, 202, 400])
+def test_a_failure_without_a_code_is_a_failure(httpserver, client, status):
+    answer(httpserver, status, {"result": "fail"})
+    with pytest.raises(Rejected) as told:
+        client.update("task", 15021, {"name": "x"}, silent=False)
+    assert told.value.vendor_code == ""
+
+
 LIMITS = [
     (403, {"result": "fail", "code": 22, "error": "x", "timeToReset": 41500}, {}, 41.5),
     (403, {"result": "fail", "code": 22, "timeToReset": 40}, {}, 40),

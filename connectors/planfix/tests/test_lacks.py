@@ -9,6 +9,7 @@ from connectors.planfix import connector, settings
 from connectors.planfix.tests.portal import SETTINGS, Portal, fail, ok
 from kernel.errors import Misconfigured, Unreachable
 from kernel.http import Answer
+from kernel.telemetry import mask
 
 
 def lacking(crm):
@@ -146,6 +147,12 @@ def test_the_pause_between_requests_leaves_room_for_the_network():
     assert "token" not in repr(read).replace("token=", "") or SETTINGS["PLANFIX_TOKEN"] not in repr(read)
     with pytest.raises(Misconfigured):
         settings.read({**SETTINGS, "PLANFIX_URL": "https://"})
+
+
+def test_secrets_are_told_to_the_log():
+    mine = {"PLANFIX_TOKEN": "told-token-1", "PLANFIX_HOOK_SECRET": "told-key-2", "PLANFIX_HOOK_SECRET_OLD": "told-key-3"}
+    settings.read({**SETTINGS, **mine})
+    assert mask(" ".join(mine.values())) == "••• ••• •••"
 
 
 def test_custom_domain_with_a_path_gives_the_staffs_address():

@@ -129,6 +129,12 @@ def test_lists_may_time_out(robot):
     assert robot.call("POST", "/rest/task/list", json={}).status_code == 200
 
 
+def test_lists_may_be_slow(portal, client):
+    robot = client(portal(latency=100, list_latency=200, speedup=1000))
+    assert robot.call("GET", "/rest/ping").elapsed.total_seconds() >= 0.1
+    assert robot.call("POST", "/rest/task/list", json={}).elapsed.total_seconds() >= 0.3
+
+
 def test_down(robot):
     robot.door("/faults", {"down": "on"})
     assert robot.call("GET", "/rest/ping").status_code == 503

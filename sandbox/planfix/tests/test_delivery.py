@@ -148,6 +148,15 @@ def test_a_task_may_be_busy_while_its_script_waits(robot, staff, receiver, until
     assert robot.call("POST", f"/rest/task/{deal}", json={"name": "x"}).status_code == 200
 
 
+def test_an_answer_that_takes_too_long_is_a_failure(robot, staff, receiver, until):
+    robot.door("/faults", {"script_timeout_s": 0.05, "retry_schedule": "off"})
+    receiver.gate.clear()
+    staff.deal()
+    until(lambda: out(robot))
+    receiver.gate.set()
+    assert out(robot)[0]["answer"] == "ReadTimeout"
+
+
 def test_nobody_listens(portal, client, until):
     sandbox = portal(post_to="http://127.0.0.1:9", retry_schedule="off")
     staff = client(sandbox, "staff-3")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.planfix import fields
+from sandbox.planfix import fields, showing
 from sandbox.planfix.fields import IGNORED
 from sandbox.planfix.model import Field
 
@@ -14,7 +14,7 @@ def there_and_back(desk):
     def convert(kind, value):
         field, author = Field(1, "f", kind, "task"), desk.portal.users["user:3"]
         stored = fields.accept(desk.portal, field, value, author)
-        return stored if stored is IGNORED or stored is None else fields.emit(desk.portal, field, stored, author)
+        return stored if stored is IGNORED or stored is None else showing.emit(desk.portal, field, stored, author)
 
     return convert
 

@@ -1,0 +1,52 @@
+# Everything a day's work needs. Nothing but Python 3.11+ and make has to be on the machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup setup-dev check format test demo bench browser clean help
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("Annex needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "setting up $(VENV) from requirements.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "setting up the tools from requirements-dev.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.dev ## the environment with everything
+
+format: $(VENV)/.dev ## put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+check: $(VENV)/.dev ## format, lint, types, imports
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-timing
+
+browser: ## Debian's Chromium, through the system's package manager where that may be done
+	@sh tests/browser/install_chromium.sh
+
+test: $(VENV)/.dev browser ## all tests, on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+demo: $(VENV)/.run ## two trading days on an emulated Planfix; ARGS="--once" leaves at the end
+	@$(BIN)/annex demo $(ARGS)
+
+bench: $(VENV)/.dev ## measures, as ratios inside one run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+clean: ## take away what was made here
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The portals that --portal names, as data."""
