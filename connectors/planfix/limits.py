@@ -10,10 +10,8 @@ from __future__ import annotations
 # HELP «REST API», «Ограничения»: one request a second; 20, 50 or 100 thousand a day by plan.
 REQUESTS_PER_SECOND = 1.0
 REQUESTS_PER_DAY = 20_000
-# The network delays each request differently: two that left a second apart may arrive closer. The margin between
-# departures grows with the pause itself and keeps a few milliseconds for the jitter of a near server.
-PACE_MARGIN_SHARE = 0.03
-PACE_MARGIN_SECONDS = 0.004
+# The network delays each request differently; after so long a request without an answer counts as arrived (kernel.http.gate).
+ARRIVAL_SECONDS_MAX = 0.25
 # LIVE: `timeToReset` above this is meant in milliseconds, below it in seconds.
 RESET_SECONDS_MAX = 1000
 # For a limit answer that names no time; LIVE shows only ones that do.

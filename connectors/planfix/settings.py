@@ -55,9 +55,8 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
     if rate <= 0:
         raise Misconfigured("PLANFIX_REQUESTS_PER_SECOND must be above zero")
     per_day = int(_number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY))
-    margin = limits.PACE_MARGIN_SHARE / rate + limits.PACE_MARGIN_SECONDS
     zone = settings.get("PLANFIX_TIME_ZONE", "").strip() or set_zone
-    return Settings(_url(settings), token, Pace(rate, per_day, margin), zone_named(zone))
+    return Settings(_url(settings), token, Pace(rate, per_day, limits.ARRIVAL_SECONDS_MAX), zone_named(zone))
 
 
 def hook_secrets(settings: Mapping[str, str]) -> tuple[str, ...]:

@@ -114,6 +114,8 @@ class HttpClient:
             never_left = isinstance(exc, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(exc)
             log.warning("call.failed", system=self.system, method=method, path=path, error=type(exc).__name__)
             raise Unreachable(reason, maybe_done=writes and not never_left) from exc
+        finally:
+            self.gate.done()
         took = self._clock.monotonic() - started
         metrics.outgoing(self.system, str(answer.status), took)
         log.debug("call", system=self.system, method=method, path=path, status=answer.status, ms=round(took * 1000))

@@ -1,6 +1,9 @@
 """The gate before each outgoing request: an exact rate shared by all processes, a daily quota, and a circuit breaker.
 
-A token is a row of ours, moved on in a short transaction just before the request leaves; retries take one, too.
+A token is a row of ours, moved on in a short transaction just before the request leaves; retries take one, too. The other
+side counts when a request arrives, which is some time between its leaving and its answer. So the pause to the next request
+runs from the answer, or from the longest time a request may take to arrive if the answer takes longer than that: however
+the network delays them, no two requests can arrive closer together than allowed.
 """
 
 from __future__ import annotations
@@ -22,16 +25,19 @@ LONGEST_WAIT_SECONDS = 30.0  #: longer waits are given back to the job, which sl
 
 @dataclass(frozen=True)
 class Pace:
-    """What the vendor allows. `margin_seconds` is added between requests, since the network delays each differently."""
+    """What the vendor allows, and how long a request may take to arrive there."""
 
     per_second: float
     per_day: int = 0  #: 0: no daily quota
-    margin_seconds: float = 0.0
+    arrival_seconds_max: float = 0.1
 
 
 class Gate(Protocol):
     def take(self) -> None:
         """Wait for the next free moment. Raises Throttled if that is far off."""
+
+    def done(self) -> None:
+        """The request was answered, or given up."""
 
     def succeeded(self) -> None: ...
 
@@ -47,6 +53,8 @@ class OpenGate:
 
     def take(self) -> None: ...
 
+    def done(self) -> None: ...
+
     def succeeded(self) -> None: ...
 
     def failed(self, reason: str) -> None: ...
@@ -59,12 +67,28 @@ class SharedGate:
 
     def __init__(self, name: str, pace: Pace, database: Database, clock: Clock) -> None:
         self._name, self._pace, self._database, self._clock = name, pace, database, clock
-        self._turn = threading.Lock()
+        self._turn = threading.Lock()  #: one waiter of a process at a time asks the database; the others queue here
+        self._freed = threading.Event()
+        self._flying = 0
+        self._failing = True  #: until a good answer says otherwise: another process may have left the breaker open
 
     def take(self) -> None:
-        with self._turn:  # one waiter of a process at a time asks the database; the others queue here in peace
+        with self._turn:
+            self._freed.clear()
             while wait := self._claim():
-                self._clock.sleep(wait)
+                if self._flying:
+                    self._freed.wait(wait)  # the answer on its way may make the wait shorter
+                    self._freed.clear()
+                else:
+                    self._clock.sleep(wait)
+            self._flying += 1
+
+    def done(self) -> None:
+        following = to_micros(self._clock.now()) + int(1_000_000 / self._pace.per_second)
+        with self._database.write() as tx:
+            tx.run("UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at > :n", n=following, name=self._name)
+        self._flying -= 1
+        self._freed.set()
 
     def _claim(self) -> float:
         """0 if the token is ours and the request may leave now, else the seconds to wait before asking again.
@@ -73,7 +97,7 @@ class SharedGate:
         next one.
         """
         now = to_micros(self._clock.now())
-        step = int((1 / self._pace.per_second + self._pace.margin_seconds) * 1_000_000)
+        step = int((1 / self._pace.per_second + self._pace.arrival_seconds_max) * 1_000_000)
         today = from_micros(now).date().isoformat()
         with self._database.write() as tx:
             row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
@@ -103,13 +127,13 @@ class SharedGate:
         return 0.0
 
     def succeeded(self) -> None:
-        with self._database.read() as tx:
-            failures = tx.value("SELECT failures FROM http_gate WHERE name = :n", n=self._name)
-        if failures:
+        if self._failing:
             with self._database.write() as tx:
                 tx.run("UPDATE http_gate SET failures = 0, last_failure = '' WHERE name = :n", n=self._name)
+            self._failing = False
 
     def failed(self, reason: str) -> None:
+        self._failing = True
         with self._database.write() as tx:
             row = tx.lock("SELECT failures FROM http_gate WHERE name = :n", n=self._name)
             failures = (row["failures"] if row else 0) + 1

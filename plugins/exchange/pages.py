@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from kernel import texts
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
 from kernel.storage import Tx
-from kernel.values import from_micros
+from kernel.values import format_minor, from_micros
 from kernel.web import Nav, Pages
 from kernel.web.site import site
-from kernel.web.words import language
+from kernel.web.words import language, t
 from plugins.exchange import explain, reports, views
 from plugins.exchange.board import board
 from plugins.exchange.control import control
@@ -63,6 +64,12 @@ def _words(pages: Pages, portal: Portal) -> None:
             "given": lambda data: views.from_data(data, portal.currencies),
             "stage": lambda name: views.stage_text(portal, name),
             "marks": views.marks, "minor": Money, "by_micros": lambda at: from_micros(at, portal.zone),
+            "iso": datetime.fromisoformat, "source_words": lambda source: views.source_text(source, t),
+            "field_words": lambda name: views.field_text(name, portal, language(), t),
+            "formula_text": lambda text: views.formula_text(text, language()),
+            "exact_text": lambda exact: views.exact_text(exact, language()),
+            "leg_money": lambda leg: Money(leg.amount, portal.currencies.get(leg.currency)),
+            "in_full": lambda minor, code: format_minor(minor, portal.currencies.get(code)),
         }  # fmt: skip
 
 

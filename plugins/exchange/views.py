@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -358,6 +359,44 @@ def stage_text(portal: Portal, stage: str) -> str:
     """The stage as the portal's staff know it."""
     known = portal.mapping.entity("deal").stage.get(stage)
     return known.label if known else stage
+
+
+def field_text(name: str, portal: Portal, language: str, say: Say) -> str:
+    """An input by the name staff know; the mapping's labels are in the portal's language."""
+    entity = portal.mapping.entity("deal")
+    table = entity.table.get("operation")
+    known = (table.field.get(name) if table else None) or entity.field.get(name)
+    if known and known.label and language == portal.mapping.portal.language:
+        return known.label
+    return say(f"pg_field_{name}") if name in FIELDS else name
+
+
+FIELDS = (
+    "stage", "client", "manager", "custody", "custody_until", "number", "record_id", "kind", "pair", "amount", "amount_in",
+    "client_rate", "partner_rate", "partner", "commission_percent", "commission_fixed", "network_fee", "issue_date", "place",
+    "to_place", "comment", "at",
+)  # fmt: skip
+
+
+def source_text(source: str, say: Say) -> str:
+    """Where a rate came from, in words; a source's own name stays as it is."""
+    if source == "same currency":
+        return say("pg_source_same")
+    if mark := re.fullmatch(r"client's rate of operation (.+)", source):
+        return say("pg_source_own", n=mark[1])
+    return re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\3.\2.\1", source)
+
+
+def formula_text(text: str, language: str) -> str:
+    """`10000.00 USD × 41.2` as staff write numbers."""
+    return text.replace(".", ",") if language in DECIMAL_COMMA else text
+
+
+def exact_text(exact: Decimal, language: str) -> str:
+    """The exact product; a quotient without end is cut, and says so."""
+    shown = plain(exact)
+    whole, _, fraction = shown.partition(".")
+    return number(f"{whole}.{fraction[:18]}…" if len(fraction) > 18 else shown, language)
 
 
 # --- contacts -------------------------------------------------------------------------------------------------------
