@@ -26,6 +26,7 @@ class Tx:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._after: list[Callable[[], None]] = []
+        self._streams: list[sa.CursorResult[Any]] = []
 
     @property
     def dialect(self) -> str:
@@ -46,8 +47,14 @@ class Tx:
 
     def stream(self, sql: str, **values: Any) -> Iterator[Row]:
         """Rows one by one, for tables that may be larger than memory."""
-        result = self.connection.execution_options(stream_results=True, yield_per=2000).execute(sa.text(sql), values)
+        result = self.connection.execute(sa.text(sql), values, execution_options={"stream_results": True, "yield_per": 2000})
+        self._streams.append(result)  # a reader that stops half-way leaves it open: `close` ends it
         yield from cast("Iterator[Row]", result.mappings())
+
+    def close(self) -> None:
+        """End what is still being read; the unit of work is over."""
+        for result in self._streams:
+            result.close()
 
     def one(self, sql: str, **values: Any) -> Row | None:
         return cast("Row | None", self.connection.execute(sa.text(sql), values).mappings().first())
@@ -86,7 +93,10 @@ class Database:
         with self.engine.connect() as connection:
             with connection.begin():
                 tx = Tx(connection)
-                yield tx
+                try:
+                    yield tx
+                finally:
+                    tx.close()
             for action in tx._after:
                 action()
 
@@ -99,7 +109,11 @@ class Database:
             else:
                 connection = connection.execution_options(annex_read=True)
             with connection.begin():
-                yield Tx(connection)
+                tx = Tx(connection)
+                try:
+                    yield tx
+                finally:
+                    tx.close()
 
     def close(self) -> None:
         self.engine.dispose()

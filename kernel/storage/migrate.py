@@ -44,7 +44,9 @@ def migrate(database: Database, rooms: Iterable[Room], clock: Clock) -> list[str
             for path in files:
                 if int(path.name[:4]) not in applied:
                     for statement in statements(path.read_text(encoding="utf-8"), tx.dialect):
-                        tx.connection.exec_driver_sql(statement)
+                        # psycopg reads % as the start of a parameter, even in a statement that has none.
+                        plain = statement.replace("%", "%%") if tx.dialect == "postgresql" else statement
+                        tx.connection.exec_driver_sql(plain)
                     tx.run(
                         "INSERT INTO annex_migration VALUES (:r, :n, :name, :at)",
                         r=room.name, n=int(path.name[:4]), name=path.stem, at=to_micros(clock.now()),

@@ -30,7 +30,8 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     for own in (
-        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live), jobs.blueprint(site),
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
+        jobs.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:

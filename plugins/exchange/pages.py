@@ -211,8 +211,8 @@ def _operations(pages: Pages, portal: Portal) -> None:
             offered, names = views.choices(unit), views.party_names(unit)
         start = (page - 1) * views.ROWS_PER_PAGE
         return render_template(
-            "exchange/operations.html", data=data, rows=data["rows"][::-1][start : start + views.ROWS_PER_PAGE], wanted=wanted,
-            offered=offered, names=names, kinds=KINDS, chips=views.period_chips(wanted, today()), page=page,
+            "exchange/operations.html", data=data, rows=data["rows"][::-1][start : start + views.ROWS_PER_PAGE],
+            wanted=wanted, offered=offered, names=names, kinds=KINDS, chips=views.period_chips(wanted, today()), page=page,
             page_count=_page_count(len(data["rows"]), views.ROWS_PER_PAGE), totals=TOTALS, version=live,
             filled=_filled(wanted),
         )  # fmt: skip

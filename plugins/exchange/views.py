@@ -6,7 +6,7 @@ import re
 from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -234,11 +234,11 @@ def debtors(unit: Unit, question: Question) -> list[tuple[str, str, Money]]:
         c=currency.code, **values,
     )  # fmt: skip
     names = party_names(unit)
-    return [(row["party"], names.get(row["party"], row["party"]), Money(int(row["amount"]), currency)) for row in rows]
+    return [(row["party"], names.get(row["party"]) or row["party"], Money(int(row["amount"]), currency)) for row in rows]
 
 
 def party_names(unit: Unit) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for role in ("partner", "client"):
         rows = unit.tx.all(
             f"SELECT {role} AS k, MAX({role}_name) AS name FROM exchange_operation WHERE {role} <> '' GROUP BY {role}"
@@ -389,14 +389,15 @@ def source_text(source: str, say: Say) -> str:
 
 def formula_text(text: str, language: str) -> str:
     """`10000.00 USD × 41.2` as staff write numbers."""
-    return text.replace(".", ",") if language in DECIMAL_COMMA else text
+    grouped = re.sub(r"(?<![\d.])\d{4,}", lambda digits: f"{int(digits[0]):,}".replace(",", "\u00a0"), text)
+    return grouped.replace(".", ",") if language in DECIMAL_COMMA else grouped
 
 
 def exact_text(exact: Decimal, language: str) -> str:
     """The exact product; a quotient without end is cut, and says so."""
     shown = plain(exact)
     whole, _, fraction = shown.partition(".")
-    return number(f"{whole}.{fraction[:18]}…" if len(fraction) > 18 else shown, language)
+    return formula_text(f"{whole}.{fraction[:18]}…" if len(fraction) > 18 else shown, language)
 
 
 # --- contacts -------------------------------------------------------------------------------------------------------
@@ -463,8 +464,8 @@ def contact_rows(unit: Unit, key: str) -> list[Mapping[str, Any]]:
     """All operations in which he took part, newest first, each with the role he had."""
     zone, seen = unit.portal.zone, set()
     found: list[dict[str, Any]] = []
-    for role in ("client", "partner"):
-        for row in operation_rows(unit.tx, replace(Filter(), **{role: key}), zone):
+    for role, wanted in (("client", Filter(client=key)), ("partner", Filter(partner=key))):
+        for row in operation_rows(unit.tx, wanted, zone):
             if row[role] == key and (row["subject"], row["op"]) not in seen:
                 seen.add((row["subject"], row["op"]))
                 found.append({**row, "role": role, "local": from_micros(row["at"], zone)})
@@ -487,7 +488,7 @@ def by_month(rows: Sequence[Mapping[str, Any]], currencies: Currencies) -> list[
             if row["recognised"] and row["profit_currency"]:
                 so_far = profit.get(row["profit_currency"], 0)
                 known = so_far is not None and row["profit"] is not None
-                profit[row["profit_currency"]] = so_far + row["profit"] if known else None  # type: ignore[operator]
+                profit[row["profit_currency"]] = so_far + row["profit"] if known else None
         found.append({
             "month": month, "rows": inside, "deals": len({row["subject"] for row in inside}),
             "turnover": [Money(minor, currencies.get(code)) for code, minor in sorted(turnover.items())],

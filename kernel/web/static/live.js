@@ -21,8 +21,18 @@
     for (const fold of root.querySelectorAll("details[data-load]")) {
       fold.addEventListener("toggle", () => { if (fold.open && !fold.dataset.loaded) load(fold); });
     }
-    for (const part of root.querySelectorAll("[data-load]:not(details)")) load(part);
+    for (const part of root.querySelectorAll("[data-load]:not(details)")) load(part).then(fit);
+    fit();
   };
+
+  // A table that fits needs no scrolling box of its own, and only then can its head stick to the top of the page.
+  const fit = () => {
+    for (const box of document.querySelectorAll(".wide")) {
+      box.classList.remove("fits");
+      box.classList.toggle("fits", box.scrollWidth <= box.clientWidth);
+    }
+  };
+  addEventListener("resize", fit);
 
   // --- what must survive a swap -------------------------------------------------------------------------------------
   const figures = (root) => new Map([...root.querySelectorAll("[data-figure]")].map((cell) => [cell.dataset.figure, cell]));

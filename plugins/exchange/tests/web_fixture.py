@@ -132,9 +132,12 @@ def make_desk(
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
 
+CLIENT, PARTNER = Party("c1", "Клієнт Один"), Party("p1", "Партнер Один")
+
+
 def operation(
     number: int = 1, kind: str = "buy", pair: str = "USD/UAH", amount: int = 1_000_000, *, client_rate: str | None = "41.20",
-    partner_rate: str | None = "41.35", partner: Party | None = Party("p1", "Партнер Один"), place: str = "Каса", **more: Any,
+    partner_rate: str | None = "41.35", partner: Party | None = PARTNER, place: str = "Каса", **more: Any,
 ) -> Operation:  # fmt: skip
     """An exchange of `amount` minor units of BASE; for other kinds give one currency as `pair`."""
     if "/" in pair:
@@ -150,7 +153,7 @@ def operation(
 
 def deal(
     number: int | str, *operations: Operation, stage: str = "closed", at: datetime | None = None, history: bool = False,
-    client: Party | None = Party("c1", "Клієнт Один"), **more: Any,
+    client: Party | None = CLIENT, **more: Any,
 ) -> Deal:  # fmt: skip
     moment = to_micros(at or datetime.now(UTC) - timedelta(seconds=5))
     reached = ("new", "client_paid", "partner_paid", "closed")
@@ -159,7 +162,8 @@ def deal(
     return Deal(
         subject=subject, number=str(number), stage=stage, operations=operations, created_at=moment, client=client,
         manager=more.pop("manager", "Марія Коваль"), entered={name: moment + i for i, name in enumerate(passed)},
-        record_id="" if history else str(number), url="" if history else f"https://desk.planfix.example/task/{number}", **more,
+        record_id="" if history else str(number), url="" if history else f"https://desk.planfix.example/task/{number}",
+        **more,
     )  # fmt: skip
 
 

@@ -1,0 +1,146 @@
+"""The books: append-only, balanced, idempotent; and a check that names what was changed by hand."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from kernel.clock import SystemClock
+from kernel.errors import BooksBroken
+from kernel.ledger import Books, Change, Leg, Posting, check
+from kernel.storage import Database, Tx
+
+CLOCK = SystemClock()
+
+
+def came_in(amount: int, *, at: int = 5, currency: str = "USD", client: str = "c1") -> Posting:
+    return Posting(
+        "client_in", at, (Leg("place", currency, amount, "main", flow="in"), Leg("client", currency, -amount, "main", client))
+    )
+
+
+def balances(tx: Tx) -> dict[tuple[str, str], int]:
+    return {(r["account"], r["currency"]): int(r["amount"]) for r in tx.all("SELECT * FROM ledger_balance WHERE amount <> 0")}
+
+
+def settle(database: Database, subject: str, *postings: Posting) -> int:
+    with database.write() as tx:
+        return len(Books(CLOCK).settle(tx, subject, postings, author="a", trace="t"))
+
+
+@pytest.mark.row("PL-04")
+def test_the_same_target_again_appends_nothing(database: Database) -> None:
+    assert settle(database, "d1", came_in(100)) == 1
+    assert settle(database, "d1", came_in(100)) == 0
+    with database.read() as tx:
+        assert balances(tx) == {("place", "USD"): 100, ("client", "USD"): -100}
+
+
+@pytest.mark.row("PL-04")
+def test_a_change_is_answered_by_a_reversal_and_a_new_posting(database: Database) -> None:
+    settle(database, "d1", came_in(100))
+    assert settle(database, "d1", came_in(250)) == 2
+    assert settle(database, "d1") == 1
+    with database.read() as tx:
+        assert balances(tx) == {}
+        kinds = [row["kind"] for row in tx.all("SELECT kind FROM ledger_journal ORDER BY seq")]
+        assert kinds == ["posting", "reversal", "posting", "reversal"]
+        assert list(check.faults(tx)) == []
+
+
+def test_legs_that_miss_zero_are_refused_by_python_and_by_the_database(database: Database) -> None:
+    crooked = Posting("x", 1, (Leg("place", "USD", 100, "main"), Leg("client", "USD", -99, "main")))
+    with pytest.raises(BooksBroken, match="miss zero by 1"):
+        settle(database, "d1", crooked)
+    with pytest.raises(sa.exc.DBAPIError, match="zero"), database.write() as tx:
+        tx.run("INSERT INTO ledger_leg VALUES (1, 0, 'place', '', 'USD', 'main', 5, '', 1, 'd', '')")
+        tx.run("INSERT INTO ledger_journal VALUES (1, 'posting', 'd', 'k', 1, 1, '', '', NULL, '{}', '', 'h')")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE ledger_journal SET author = 'x'",
+        "DELETE FROM ledger_journal",
+        "UPDATE ledger_leg SET amount = 1",
+        "DELETE FROM ledger_leg",
+        "INSERT INTO ledger_leg VALUES (1, 9, 'place', '', 'USD', 'main', 0, '', 1, 'd1', '')",
+    ],
+)
+def test_the_database_itself_refuses_changes(database: Database, sql: str) -> None:
+    settle(database, "d1", came_in(100))
+    with pytest.raises(sa.exc.DBAPIError, match=r"append-only|closed"), database.write() as tx:
+        tx.run(sql)
+
+
+TAMPERINGS = {
+    "UPDATE ledger_journal SET author = 'boss' WHERE seq = 2": "ledger_journal 2",
+    "UPDATE ledger_journal SET body = REPLACE(body, '200', '201') WHERE seq = 2": "ledger_journal 2",
+    "DELETE FROM ledger_journal WHERE seq = 2": "ledger_journal 2: the row was removed",
+    "DELETE FROM ledger_journal WHERE seq = 3": "ledger_leg 3",
+    "INSERT INTO ledger_journal VALUES (4, 'posting', 'd9', 'k9', 1, 1, '', '', NULL, '{}', '', 'h')": "ledger_journal 4",
+    "UPDATE ledger_leg SET amount = amount + 1 WHERE seq = 2 AND n = 0": "ledger_leg 2/0: the row was changed",
+    "UPDATE ledger_leg SET at = 99 WHERE seq = 2 AND n = 1": "ledger_leg 2/1: the row was changed",
+    "DELETE FROM ledger_leg WHERE seq = 2 AND n = 1": "ledger_leg 2/1: the row was removed",
+    "INSERT INTO ledger_leg VALUES (2, 7, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '')": "ledger_leg 2/7: the row was added",
+    "INSERT INTO ledger_leg VALUES (99, 0, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '')": "ledger_leg 99",
+    "UPDATE ledger_balance SET amount = amount + 1 WHERE account = 'place'": "ledger_balance ('place'",
+    "DELETE FROM ledger_balance WHERE account = 'place'": "ledger_balance ('place'",
+    "INSERT INTO ledger_balance VALUES ('place', '', 'EUR', 'x', 7)": "ledger_balance ('place', '', 'EUR'",
+    "UPDATE ledger_head SET hash = 'x'": "ledger_head",
+    "UPDATE ledger_head SET seq = 2": "ledger_journal",
+    "UPDATE ledger_published SET hash = 'x'": "ledger_published 2026-11-21",
+}
+
+
+def without_guards(tx: Tx) -> None:
+    """What somebody with the database in hand would do first."""
+    if tx.dialect == "sqlite":
+        for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'ledger%'"):
+            tx.run(f"DROP TRIGGER {row['name']}")
+    else:
+        for table in ("ledger_journal", "ledger_leg"):
+            tx.run(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+
+
+@pytest.mark.row("EX-22", "PL-04")
+@pytest.mark.parametrize("sql", TAMPERINGS)
+def test_what_was_changed_by_hand_is_named_first(database: Database, sql: str) -> None:
+    for n, amount in enumerate((100, 200, 300), 1):
+        settle(database, f"d{n}", came_in(amount))
+    with database.write() as tx:
+        seq, digest = Books(CLOCK).head(tx)
+        tx.run("INSERT INTO ledger_published VALUES ('2026-11-21', :s, :h, 1)", s=seq, h=digest)
+    with database.read() as tx:
+        assert list(check.faults(tx)) == []
+    with database.write() as tx:
+        without_guards(tx)
+        tx.run(sql)
+    with database.read() as tx:
+        assert next(check.faults(tx)).startswith(TAMPERINGS[sql])
+
+
+def test_a_chain_forged_from_some_row_on_is_caught_by_the_published_head(database: Database) -> None:
+    settle(database, "d1", came_in(100))
+    with database.write() as tx:
+        seq, digest = Books(CLOCK).head(tx)
+        tx.run("INSERT INTO ledger_published VALUES ('2026-11-21', :s, :h, 1)", s=seq, h=digest)
+        without_guards(tx)
+        for table in ("ledger_leg", "ledger_journal", "ledger_balance"):
+            tx.run(f"DELETE FROM {table}")
+        tx.run("UPDATE ledger_head SET seq = 0, hash = ''")
+    settle(database, "d1", came_in(101))  # a whole new chain, perfectly consistent in itself
+    with database.read() as tx:
+        [fault] = check.faults(tx)
+    assert fault.startswith("ledger_published 2026-11-21")
+
+
+def test_many_subjects_at_once_stand_as_one_by_one(database: Database) -> None:
+    items = [Change(f"d{n}", [came_in(n + 1, client=f"c{n}")]) for n in range(900)]
+    with database.write() as tx:
+        Books(CLOCK).settle_many(tx, items, author="", trace="")
+    with database.write() as tx:
+        assert Books(CLOCK).settle_many(tx, items, author="", trace="") == []
+    with database.read() as tx:
+        assert list(check.faults(tx)) == []
+        assert tx.value("SELECT SUM(amount) FROM ledger_balance WHERE account = 'place'") == sum(range(1, 901))
