@@ -23,6 +23,7 @@ from kernel.jobs import inbox
 from kernel.telemetry import bind_trace, log, mask, metrics
 
 BODY_BYTES_MAX = 256 * 1024
+BODY_BYTES_DRAINED_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ def _receive(doorway: Doorway, event: str) -> Response:
 
 
 def _body() -> bytes:
-    if (request.content_length or 0) > BODY_BYTES_MAX:
-        raise RequestEntityTooLarge
     body = request.stream.read(BODY_BYTES_MAX + 1)
     if len(body) > BODY_BYTES_MAX:
+        # Who still sends when we close never reads our answer: let him finish, within reason.
+        left = BODY_BYTES_DRAINED_MAX
+        while left > 0 and (piece := request.stream.read(min(left, 64 * 1024))):
+            left -= len(piece)
         raise RequestEntityTooLarge
     return body
 

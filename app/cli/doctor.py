@@ -29,9 +29,9 @@ def wrong(annex: Annex) -> list[str]:
     except Exception as exc:
         found.append(f"database: {type(exc).__name__}: {mask(str(exc))[:300]}: check ANNEX_DATABASE_URL and its rights")
     try:
-        if running.connector.doctor:
-            found += [mask(line) for line in running.connector.doctor(running.connecting)]
-        if not found:
+        reach = [mask(line) for line in running.connector.doctor(running.connecting)] if running.connector.doctor else []
+        found += reach
+        if not reach:
             found += [
                 f"{lack.where}: {lack.kind} «{lack.name}» is missing: {lack.remedy}" for lack in running.portal.crm.lacks()
             ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernel.crm.codec import unpack_values
-from kernel.errors import AnnexError, Fault, Throttled
+from kernel.errors import AnnexError, Fault, Throttled, Unverified
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import Again, outgoing
@@ -43,6 +43,8 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         return
     with portal.unit(trace=call.trace) as unit:
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
+        if call.payload.get("look"):
+            unit.look_again(call.payload["entity"], call.payload["id"])
         if name := call.payload.get("done"):
             handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)
             handler(unit, call.payload, result)
@@ -51,7 +53,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
 
 def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
     tries, age = call.attempts + 1, (to_micros(portal.clock.now()) - call.created_at) / 1e6
-    hopeless = not exc.retry or (exc.vendor_code == "unverified" and tries >= UNVERIFIED_TRIES)
+    hopeless = not exc.retry or (isinstance(exc, Unverified) and tries >= UNVERIFIED_TRIES)
     if hopeless or age > GIVE_UP_AFTER_SECONDS:
         _fail(portal, call, exc)
         return

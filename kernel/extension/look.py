@@ -30,7 +30,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     watches = [(plugin, watch) for plugin in plugins for watch in plugin.watches if watch.entity == entity]
     with portal.database.read() as tx:
         waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
-    if not (waiting or args.get("always")):
+    if not waiting:
         return
     ids, events = [one for one, _ in waiting], tuple(event for _, event in waiting)
     began = to_micros(portal.clock.now())
@@ -57,7 +57,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     with portal.unit(author=author, trace=args["trace"]) as unit:
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
-        for plugin, watch in watches:
+        for plugin, watch in sorted(watches, key=lambda pair: not pair[1].fills):
             watch.handle(unit, Seen(record, before, events, soon, prepared.get(plugin.name)))
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)

@@ -100,6 +100,7 @@ class Watch:
     entity: str
     handle: Callable[[Unit, Seen], None]
     tables: tuple[str, ...] = ()
+    fills: bool = False  #: it fills inputs that other plugins read, so it goes first
     prepare: Callable[[Portal, Record], Any] | None = None
 
 

@@ -83,21 +83,27 @@ class Unit:
     tx: Tx
     author: str
     trace: str
-    _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None]] = field(default_factory=dict)
+    filling: set[tuple[str, str, str]] = field(default_factory=set)
+    """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
+    _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
         return self.portal.clock.now()
 
-    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
-        """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end."""
-        known, known_stage = self._updates.get((entity, record_id), ({}, None))
-        self._updates[entity, record_id] = ({**known, **values}, stage or known_stage)
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, look: bool = False) -> None:
+        """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end.
+
+        `look`: what is set are inputs that others read, and the CRM does not tell us of our own changes: look again after.
+        """
+        known, known_stage, known_look = self._updates.get((entity, record_id), ({}, None, False))
+        self._updates[entity, record_id] = ({**known, **values}, stage or known_stage, look or known_look)
 
     def flush(self) -> None:
         """Write the collected updates down as calls."""
-        for (entity, record_id), (values, stage) in self._updates.items():
-            self._call("update", entity, record_id, {"values": pack_values(values), "stage": stage})
+        for (entity, record_id), (values, stage, look) in self._updates.items():
+            payload = {"values": pack_values(values), "stage": stage, **({"look": True} if look else {})}
+            self._call("update", entity, record_id, payload)
         self._updates.clear()
 
     def comment(self, entity: str, record_id: str, text: str, *, to: tuple[str, ...] = (), key: str) -> None:
@@ -124,9 +130,10 @@ class Unit:
 
     def look_again(self, entity: str, record_id: str) -> None:
         """Have the record read and handled once more."""
-        inbox.look(
-            self.tx, self.portal.name, entity, record_id, trace=self.trace, queue=self.portal.queue,
-            again=f":{self.portal.ids.new()}",
+        portal = self.portal
+        inbox.ask(
+            self.tx, portal.name, entity, record_id, trace=self.trace,
+            clock=portal.clock, ids=portal.ids, queue=portal.queue,
         )  # fmt: skip
 
     def _call(

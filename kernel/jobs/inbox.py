@@ -11,6 +11,7 @@ from kernel.storage import Tx
 from kernel.values import to_micros
 
 BODY_KEPT_CHARACTERS = 20_000
+ASKED = "annex.look"  #: the event name of a look that we ask for ourselves
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,22 @@ def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Id
     return Stored(new_id, fresh=True)
 
 
-def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, again: str = "") -> None:
-    """Enqueue a look at the record; looks at one record never overlap."""
+def ask(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, clock: Clock, ids: Ids, queue: Queue) -> None:
+    """A look that we ask for ourselves: kept like a delivery, so that it is seen to wait and is not lost."""
+    new_id = ids.new()
+    tx.run(
+        "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
+        "VALUES (:id, :p, :event, :entity, :record, '', '', '', :at, 'new', '')",
+        id=new_id, p=portal, event=ASKED, entity=entity, record=record_id, at=to_micros(clock.now()),
+    )  # fmt: skip
+    look(tx, portal, entity, record_id, trace=trace, queue=queue, mark=f":{new_id}")
+
+
+def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, mark: str = "") -> None:
+    """Enqueue a look at the record; looks at one record never overlap. `mark` tells jobs of one trace apart."""
     lane = f"look:{portal}:{entity}:{record_id}"
-    args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace, "always": bool(again)}
-    queue.enqueue(tx, Job("look", f"look:{trace}{again}", lane, next_number(tx, lane), args))
+    args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace}
+    queue.enqueue(tx, Job("look", f"look:{trace}{mark}", lane, next_number(tx, lane), args))
 
 
 def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[tuple[str, Event]]:

@@ -148,6 +148,8 @@ def superseded(tx: Tx, call: Call) -> bool:
         p=call.portal, l=call.lane, n=call.number,
     ):  # fmt: skip
         later = json.loads(row["payload"])
+        if call.payload.get("look") and not later.get("look"):
+            continue
         if mine <= set(later["values"]) | ({"#stage"} if later.get("stage") else set()):
             return True
     return False

@@ -11,7 +11,7 @@ _deliveries = Counter(
 )
 _intake = Histogram(
     "annex_intake_seconds", "Time from a webhook's arrival to our answer", ["connector"], registry=REGISTRY,
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3),
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.25, 0.5, 1, 3),
 )  # fmt: skip
 _outgoing = Histogram(
     "annex_outgoing_seconds", "Calls to outside systems", ["system", "status"], registry=REGISTRY,

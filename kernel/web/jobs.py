@@ -98,7 +98,7 @@ def _act_delivery(site: Site, tx: Tx, row: Mapping[str, Any], action: str) -> No
         abort(409)
     inbox.settle(tx, [row["id"]], "new", "", site.clock)
     inbox.look(
-        tx, row["portal"], row["entity"], row["record_id"], trace=row["id"], queue=portal.queue, again=f":{site.ids.new()}"
+        tx, row["portal"], row["entity"], row["record_id"], trace=row["id"], queue=portal.queue, mark=f":{site.ids.new()}"
     )
 
 

@@ -6,19 +6,24 @@ booked. A stream holds a thread of the server: `listeners_max` must stay below t
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from kernel.errors import AnnexError
 from kernel.storage import Database, Tx
 from kernel.telemetry import log
+from kernel.web.identity import current_user
 
 POLL_SECONDS = 0.2
 HEARTBEAT_SECONDS = 15.0
+LISTENERS_MAX = 16  #: per process; whoever comes later polls, which holds no thread
 STREAM_SECONDS_MAX = 3600.0  #: then the browser connects anew, and its session is checked again
 Version = Callable[[Tx], str]
 
@@ -40,6 +45,7 @@ class Listener:
     """One open stream: an iterator of server-sent events that ends when the browser leaves or the server stops."""
 
     live: Live
+    name: str = ""
     seen: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + STREAM_SECONDS_MAX)
 
@@ -67,7 +73,7 @@ class Live:
         database: Database,
         *,
         versions: Iterable[Version] = (books_version,),
-        listeners_max: int = 64,
+        listeners_max: int = LISTENERS_MAX,
         poll_seconds: float = POLL_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
@@ -97,14 +103,17 @@ class Live:
         """Something was booked in this very process: look now (for Portal.changed)."""
         self._nudged.set()
 
-    def listen(self) -> Listener:
-        """A new stream. Raises TooMany."""
+    def listen(self, name: str = "", instead: str = "") -> Listener:
+        """A new stream. It takes the place of one of its own name, and of `instead`: the page that was left for this one,
+        whose closed connection the server would only notice at the next heartbeat. Raises TooMany."""
         now = self.version()
         with self._changed:
+            self._listeners -= {one for one in self._listeners if one.name and one.name in (name, instead)}
+            self._changed.notify_all()
             if self._closed or len(self._listeners) >= self._listeners_max:
                 raise TooMany
             self._version = now
-            listener = Listener(self)
+            listener = Listener(self, name)
             self._listeners.add(listener)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="annex-live", daemon=True)
@@ -139,6 +148,25 @@ class Live:
         if watcher is not None and watcher is not threading.current_thread():
             watcher.join(timeout=5)
 
+    def close_on_stop(self) -> None:
+        """End all streams as soon as the process is told to stop, so that a graceful stop has nothing to wait for.
+
+        To be called in the main thread once the server has set its own handlers, which still run after ours.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self._closing_first(signal.getsignal(number)))
+
+    def _closing_first(self, then: Any) -> Callable[[int, FrameType | None], None]:
+        def handler(number: int, frame: FrameType | None) -> None:
+            threading.Thread(target=self.close, name="annex-live-close", daemon=True).start()
+            if callable(then):
+                then(number, frame)
+            elif then == signal.SIG_DFL:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+
+        return handler
+
     @property
     def listeners(self) -> int:
         return len(self._listeners)
@@ -169,7 +197,8 @@ def blueprint(live: Live) -> Blueprint:
 
     @pages.get("/live")
     def stream() -> Response:
-        listener = live.listen()
+        mine = [f"{current_user().csrf}:{text}" if text else "" for text in map(request.args.get, ("page", "instead"))]
+        listener = live.listen(*mine)
         response = Response(listener, mimetype="text/event-stream", direct_passthrough=True)
         response.call_on_close(listener.close)
         response.headers["X-Accel-Buffering"] = "no"

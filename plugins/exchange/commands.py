@@ -143,8 +143,8 @@ def _is_number(cell: str) -> bool:
     return cell == "—" or cell.lstrip("-").split(" ")[0].replace(".", "", 1).isdigit()
 
 
-def _amount(money: Mapping[str, str] | None) -> str | None:
-    return None if money is None else f"{money['amount']} {money['currency']}"
+def _amount(money: Mapping[str, str | None] | None) -> str | None:
+    return None if money is None else f"{'—' if money['amount'] is None else money['amount']} {money['currency']}"
 
 
 def operations_table(data: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ FIGURES = (
     "client_in", "client_out", "custody", "owed", "partner_takes", "partner_gives", "profit", "commission", "network_fee",
     "deposit", "withdraw", "move", "to_partner", "from_partner",
 )  # fmt: skip
+TRADES = ("buy", "sell")
 REACHED = {"new": 0, "client_paid": 1, "partner_paid": 2, "closed": 3, "cancelled": 0}
 
 
@@ -116,8 +117,8 @@ def raw_from_record(portal: Portal, record: Record) -> RawDeal:
                     pair=str(values.get("pair") or "").replace(" ", "").upper(),
                     amount=amount,
                     amount_in=str(values.get("amount_in") or "").strip().upper(),
-                    client_rate=number("client_rate"),
-                    partner_rate=number("partner_rate"),
+                    client_rate=number("client_rate") if kind in TRADES else None,
+                    partner_rate=number("partner_rate") if kind in TRADES else None,
                     percent=number("commission_percent") or Fraction(0),
                     fixed=number("commission_fixed") or Fraction(0),
                     fee=number("network_fee") or Fraction(0),
@@ -172,7 +173,7 @@ def derived_figures(deal: RawDeal, currencies: Currencies) -> dict[Key, Fraction
     """All figures the deal's stage calls for. Raises ValueError or BadInput where the operations make no sense."""
     reached = REACHED[deal.stage]
     found: dict[Key, Fraction] = defaultdict(Fraction)
-    trades = [op for op in deal.operations if op.kind in ("buy", "sell")]
+    trades = [op for op in deal.operations if op.kind in TRADES]
     sides = [_sides(op, currencies) for op in trades]
     if trades and reached >= 1:
         code, amount = sides[0][0]
@@ -194,7 +195,7 @@ def derived_figures(deal: RawDeal, currencies: Currencies) -> dict[Key, Fraction
     if reached >= 3:
         for op in deal.operations:
             if op.kind in ("deposit", "withdraw", "move", "to_partner", "from_partner"):
-                found[op.number, op.kind, op.amount_in or op.pair] += op.amount
+                found[op.number, op.kind, currencies.get(op.amount_in or op.pair).code] += op.amount
     return {key: amount for key, amount in found.items() if amount}
 
 

@@ -42,6 +42,8 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     language = portal.mapping.portal.language
     reading = reader_of(portal).read(seen.record)
     before = store.load_deal(unit.tx, reading.deal.subject)
+    if _being_filled(unit, seen, reading):
+        return  # the card is on its way into the deal; the look that follows it books
     hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]
     if hard:
         text = say(language, "check_intro") + "\n" + "\n".join(_told(problem, language) for problem in hard)
@@ -61,9 +63,23 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     text = ""
     if step.refusal:
         text = say(language, "refused_intro") + "\n" + step.refusal.said(language)
-    _tell(unit, seen.record, step.deal, text, put_back=step.deal.stage if step.refusal else None)
-    projection.write_deal(unit, seen.soon, step.deal, check=text)
+    # Only where the stage is another one: a write that changes nothing would call for the next look, and that for another.
+    moved = step.refusal is not None and seen.soon.stage != step.deal.stage
+    _tell(unit, seen.record, step.deal, text, put_back=step.deal.stage if moved else None)
+    projection.write_deal(unit, seen.soon, step.deal, check=text, before=before)
     _refresh_cards(unit, before, step.deal)
+
+
+def _being_filled(unit: Unit, seen: Seen, reading: Reading) -> bool:
+    """Whether all that keeps the deal from being booked is a client who is being filled in right now."""
+    coming = seen.soon.values.get("client") or ("deal", seen.record.id, "client") in unit.filling
+    return bool(
+        coming
+        and len(reading.problems) == 1
+        and reading.problems[0].missing
+        and reading.deal.client is None
+        and reading.deal.stage != "new"
+    )
 
 
 def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:

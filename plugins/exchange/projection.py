@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernel.crm import Record, Ref, Value
+from kernel.crm.codec import unpack_values
 from kernel.extension.portal import Unit
 from kernel.jobs import outgoing
 from kernel.ledger.model import CUSTODY
 from kernel.texts import say
 from kernel.values import Currency, to_decimal
 from plugins.exchange.figures import figures
-from plugins.exchange.model import CANCELLED, PARTNER_PAID, Deal, Money, rank
+from plugins.exchange.model import PARTNER_PAID, Deal, Money, Party, rank
 from plugins.exchange.reading import TABLE
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.shown import analytics_text, money_text, profit_text, remainder_text, reported_text
@@ -25,7 +26,8 @@ def write_check(unit: Unit, record: Record, check: str) -> None:
     _update(unit, record, {"check": check})
 
 
-def write_deal(unit: Unit, record: Record, deal: Deal, *, check: str) -> None:
+def write_deal(unit: Unit, record: Record, deal: Deal, *, check: str, before: Deal | None = None) -> None:
+    """`before`: the facts as they stood until now, where they changed."""
     settings = unit.portal.settings("exchange", ExchangeSettings)
     language = unit.portal.mapping.portal.language
     _update(unit, record, {**deal_fields(unit, deal, settings, language), "check": check})
@@ -36,7 +38,7 @@ def write_deal(unit: Unit, record: Record, deal: Deal, *, check: str) -> None:
             changed = {name: value for name, value in wanted.items() if _differs(rows[op.key].values.get(name), value)}
             if changed:
                 unit.change_row("deal", record.id, TABLE, op.key, changed)
-    _custody_row(unit, deal, language)
+    _custody_row(unit, before, deal, language)
 
 
 def deal_fields(unit: Unit, deal: Deal, settings: ExchangeSettings, language: str) -> Mapping[str, Value]:
@@ -90,33 +92,46 @@ def _differs(here: Value, wanted: Value) -> bool:
     return here != wanted
 
 
-def _custody_row(unit: Unit, deal: Deal, language: str) -> None:
+def _custody_row(unit: Unit, before: Deal | None, deal: Deal, language: str) -> None:
     """One row on the client's card: how much of the deal is kept, until when, and what became of it."""
-    if deal.client is None or not deal.record_id:
+    if not deal.record_id:
         return
-    row = f"custody:{deal.subject}"
-    shown_before = outgoing.newest_values(unit.tx, unit.portal.name, row)
-    kept = custody_of(unit, deal)
-    if kept is None and shown_before is None:
+    if before and before.client and (deal.client is None or deal.client.key != before.client.key):
+        _close_custody_row(unit, deal, before.client, language)  # the money is another client's now
+    if deal.client is None:
         return
-    if kept is not None and rank(deal.stage) < rank(PARTNER_PAID) and shown_before is None:
+    row, kept = _custody_row_name(deal, deal.client), custody_of(unit, deal)
+    if kept is None:
+        _close_custody_row(unit, deal, deal.client, language)
         return
-    status = (
-        "custody_off"
-        if kept is None or deal.stage in (CANCELLED, "new", "client_paid")
-        else ("custody_kept" if kept.minor else "custody_done")
-    )
-    currency = kept.currency if kept else figures(deal.exchanges[-1]).due.currency if deal.exchanges else None
-    if currency is None:
+    if rank(deal.stage) < rank(PARTNER_PAID) and outgoing.newest_values(unit.tx, unit.portal.name, row) is None:
         return
+    if rank(deal.stage) < rank(PARTNER_PAID):
+        status = "custody_off"
+    else:
+        status = "custody_kept" if kept.minor else "custody_done"
     values: dict[str, Value] = {
-        "currency": currency.code,
-        "amount": to_decimal(kept.minor if kept else 0, currency),
+        "currency": kept.currency.code,
+        "amount": to_decimal(kept.minor, kept.currency),
         "until": deal.custody_until,
         "deal": Ref(deal.record_id),
         "status": say(language, status),
     }
     unit.put_row_if_changed("contact", deal.client.key, "custody", values, row=row)
+
+
+def _custody_row_name(deal: Deal, client: Party) -> str:
+    return f"custody:{deal.subject}:{client.key}"
+
+
+def _close_custody_row(unit: Unit, deal: Deal, client: Party, language: str) -> None:
+    """The row, if there is one, says that nothing is kept here any more."""
+    row = _custody_row_name(deal, client)
+    if shown := outgoing.newest_values(unit.tx, unit.portal.name, row):
+        values = unpack_values(shown)
+        currency = unit.portal.currencies.get(str(values["currency"]))
+        values |= {"amount": to_decimal(0, currency), "status": say(language, "custody_off")}
+        unit.put_row_if_changed("contact", client.key, "custody", values, row=row)
 
 
 def custody_of(unit: Unit, deal: Deal) -> Money | None:

@@ -15,7 +15,7 @@ from plugins.reception.rules import Asked, as_ref, asked, by_names, choose, mana
 from plugins.reception.settings import ReceptionSettings
 
 NAME = "reception"
-OPEN_STAGES = ("new", None)
+FINAL_STAGES = ("closed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,11 @@ class Prepared:
 
 
 def _needs(record: Record) -> bool:
-    wanted = ("client", "manager", "executor", "next_contact")
-    return record.stage in OPEN_STAGES and any(not record.values.get(name) for name in wanted)
+    """A card is wanted at any stage but a cancelled one; people and next contact while the deal is open."""
+    if record.stage == "cancelled":
+        return False
+    wanted = ("client",) if record.stage in FINAL_STAGES else ("client", "manager", "executor", "next_contact")
+    return any(not record.values.get(name) for name in wanted)
 
 
 def find_client(portal: Portal, record: Record) -> Prepared | None:
@@ -58,6 +61,17 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
             values["client"] = Ref(prepared.card.id, prepared.card.name)
         elif who:
             _make_card(unit, record, who)
+        if prepared.card or who:
+            unit.filling.add(("deal", record.id, "client"))
+    if record.stage not in FINAL_STAGES:
+        _fill_people(unit, record, prepared, settings, values)
+    if values:
+        unit.update("deal", record.id, values, look=True)
+
+
+def _fill_people(
+    unit: Unit, record: Record, prepared: Prepared, settings: ReceptionSettings, values: dict[str, Value]
+) -> None:
     if not record.values.get("manager"):
         managers = by_names(prepared.people, settings.managers)
         person = manager_for(prepared.card, managers, store.turn_of(unit.tx, unit.portal.name, record.id) if managers else 0)
@@ -68,8 +82,6 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     if not record.values.get("next_contact"):
         today = unit.now.astimezone(unit.portal.zone).date()
         values["next_contact"] = next_workday(today, settings.next_contact_days)
-    if values:
-        unit.update("deal", record.id, values)
 
 
 def _make_card(unit: Unit, record: Record, who: Asked) -> None:
@@ -83,7 +95,7 @@ def _make_card(unit: Unit, record: Record, who: Asked) -> None:
         "telegram": who.telegram or None,
     }
     if made := store.card_made(unit.tx, unit.portal.name, key):
-        unit.update("deal", record.id, {"client": Ref(made, str(values["name"]))})
+        unit.update("deal", record.id, {"client": Ref(made, str(values["name"]))}, look=True)
         return
     store.wait_for_card(unit.tx, key, record.id)
     unit.create(
@@ -99,4 +111,4 @@ def client_made(unit: Unit, payload: Mapping[str, Any], contact_id: str) -> None
     """The card exists: put it into every request that waited for it."""
     name = str(payload["context"]["name"])
     for deal in store.take_waiting(unit.tx, str(payload["key"])):
-        unit.update("deal", deal, {"client": Ref(contact_id, name)})
+        unit.update("deal", deal, {"client": Ref(contact_id, name)}, look=True)

@@ -20,6 +20,7 @@ class Clock:
         self.speedup = speedup
         self._started = time.monotonic()
         self._advanced_s = 0.0
+        self._shifted = timedelta(0)
         self._listeners: list[Callable[[], None]] = []
 
     def ticks(self) -> float:
@@ -28,7 +29,7 @@ class Clock:
 
     def now(self) -> datetime:
         """The moment records are stamped with."""
-        return datetime.now(UTC) + timedelta(seconds=self._advanced_s)
+        return datetime.now(UTC) + timedelta(seconds=self._advanced_s) + self._shifted
 
     def real_seconds(self, sandbox_seconds: float) -> float:
         """How long a thread must really sleep for so many sandbox seconds."""
@@ -44,6 +45,10 @@ class Clock:
         self._advanced_s += max(seconds, 0.0)
         for wake in self._listeners:
             wake()
+
+    def set_date(self, moment: datetime) -> None:
+        """Stamp records as of that moment from now on, past or future; durations and those who wait are not touched."""
+        self._shifted += moment - self.now()
 
     def on_advance(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever the clock is moved by hand."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from dataclasses import asdict
 from typing import Any
 
@@ -101,6 +102,17 @@ def routes(door: Blueprint, portal: Portal, delivery: Delivery, busy: BusyQueue,
     def advance() -> Response:
         portal.clock.advance(float(web.body().get("seconds", 0)))
         return web.raw({"ticks": round(portal.clock.ticks(), 3), "now": portal.clock.now().isoformat()})
+
+    @door.post("/date")
+    def date() -> Response:
+        try:
+            moment = datetime.fromisoformat(str(web.body().get("at")))
+        except ValueError:
+            return wrong("at must be a date and time like 2026-10-29T10:00:00+03:00")
+        if moment.tzinfo is None:
+            return wrong("at must have an offset")
+        portal.clock.set_date(moment)
+        return web.raw({"now": portal.clock.now().isoformat()})
 
     @door.get("/log")
     def log() -> Response:

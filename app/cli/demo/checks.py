@@ -33,6 +33,7 @@ def check_all(processes: Processes, office: Office, plans: list[Plan], database:
         _as_meant(processes, plans),
         _fields_agree(office, plans),
         _nothing_failed(database),
+        _limits_kept(office),
     ]
     print("\n── Checks " + "─" * 60)
     for name, problem in results:
@@ -99,6 +100,16 @@ def _fields_agree(office: Office, plans: list[Plan]) -> Result:
         if not office.field_of(deals[plan.task], "Менеджер"):
             wrong.append(f"{plan.task}: no manager")
     return f"CRM fields of {len(plans)} deals: stage, profit, client's card, manager", "; ".join(wrong[:5])
+
+
+def _limits_kept(office: Office) -> Result:
+    state = office.control("state")
+    seen = state.get("counters", state)
+    wrong = f"{seen['refused']} requests were refused" if seen["refused"] else ""
+    return (
+        f"the portal's limit of requests was kept ({seen['requests']} requests, at most {seen['in_second_max']} in a second)",
+        wrong,
+    )
 
 
 def _amounts(text: str) -> dict[str, Any]:

@@ -35,11 +35,15 @@ class Processes:
 
     def start(self, name: str, *arguments: str, answer: bool = False) -> Any:
         """Start a part; with `answer` its first line of output is returned as JSON."""
-        log = (self._home / f"{name}.log").open("a", encoding="utf-8")
-        self._running[name] = process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [sys.executable, "-m", *arguments], env=self._environment, text=True,
-            stdout=subprocess.PIPE if answer else log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+        with (self._home / f"{name}.log").open("a", encoding="utf-8") as log:
+            self._running[name] = process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                [sys.executable, "-m", *arguments],
+                env=self._environment,
+                text=True,
+                stdout=subprocess.PIPE if answer else log,
+                stderr=log,
+                start_new_session=True,
+            )
         if not answer:
             return None
         assert process.stdout is not None
@@ -65,6 +69,8 @@ class Processes:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         self._running.clear()
 
     def wait_ready(self, address: str) -> None:

@@ -33,6 +33,9 @@ class Office:
         columns = self._ask(boss, "GET", f"/rest/customfield/datatag/{self._tag}?fields=id,name")["customfields"]
         self._column = {one["name"]: one["id"] for one in columns}
 
+    def close(self) -> None:
+        self._session.close()
+
     def new_deal(self, who: str, name: str, fields: Mapping[str, Any], *, client: str = "") -> int:
         body: dict[str, Any] = {
             "name": name, "object": {"id": self.object}, "template": {"id": self.object},
@@ -58,6 +61,11 @@ class Office:
 
     def press(self, who: str, task: int, button: str) -> Any:
         return self.control("button", {"task": task, "button": button, "user": who})
+
+    def read_field(self, task: int, label: str) -> Any:
+        """One field of a deal as it stands."""
+        path = f"/rest/task/{task}?fields=id,{self._field[label]}"
+        return self.field_of(self._ask(self._tokens["user:1"], "GET", path)["task"], label)
 
     def deals(self) -> list[Mapping[str, Any]]:
         """Every deal with status, counterparty and the fields that Annex writes."""

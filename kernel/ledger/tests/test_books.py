@@ -15,12 +15,16 @@ CLOCK = SystemClock()
 
 def came_in(amount: int, *, at: int = 5, currency: str = "USD", client: str = "c1") -> Posting:
     return Posting(
-        "client_in", at, (Leg("place", currency, amount, "main", flow="in"), Leg("client", currency, -amount, "main", client))
+        "client_in",
+        at,
+        (Leg("place", currency, amount, "main", flow="in"), Leg("client", currency, -amount, "main", client)),
     )
 
 
 def balances(tx: Tx) -> dict[tuple[str, str], int]:
-    return {(r["account"], r["currency"]): int(r["amount"]) for r in tx.all("SELECT * FROM ledger_balance WHERE amount <> 0")}
+    return {
+        (r["account"], r["currency"]): int(r["amount"]) for r in tx.all("SELECT * FROM ledger_balance WHERE amount <> 0")
+    }
 
 
 def settle(database: Database, subject: str, *postings: Posting) -> int:

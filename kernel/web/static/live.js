@@ -2,7 +2,7 @@
 // scroll and whatever is open. Also: parts that load when opened, and arrow keys between figures.
 "use strict";
 {
-  const POLL_MS = 2000, STREAM_AGAIN_MS = 30000, FRESHEN_MS = 60000;
+  const POLL_MS = 800, STREAM_AGAIN_MS = 30000, FRESHEN_MS = 60000;
 
   const load = async (holder) => {
     const box = holder.querySelector("[data-into]") ?? holder;
@@ -88,6 +88,10 @@
       say(true);
       if (version !== document.getElementById("live").dataset.live) refresh();
     };
+    // Each page names its stream, and the one it was reached from, so that the server can end that one at once.
+    const name = Math.random().toString(36).slice(2), left = sessionStorage.getItem("annex-left") ?? "";
+    sessionStorage.removeItem("annex-left");
+    addEventListener("pagehide", () => sessionStorage.setItem("annex-left", name));
     let stream = null, polling = 0, retry = 0;
     const stop = () => { stream?.close(); stream = null; clearInterval(polling); clearTimeout(retry); };
     const poll = async () => {
@@ -99,7 +103,7 @@
     };
     const start = () => {
       stop();
-      stream = new EventSource("/live");
+      stream = new EventSource(`/live?page=${name}&instead=${left}`);
       stream.addEventListener("changed", (event) => heard(event.data));
       stream.addEventListener("error", () => {
         if (stream?.readyState !== EventSource.CLOSED) return say(false); // the browser tries again by itself

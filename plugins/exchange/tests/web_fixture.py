@@ -113,11 +113,13 @@ class Desk:
 
 def make_desk(
     folder: Path, *, environment: dict[str, str] | None = None, clock: Clock | None = None,
-    ready: Sequence[Callable[[], str | None]] = (), blueprints: Iterable[flask.Blueprint] = (),
+    ready: Sequence[Callable[[], str | None]] = (), blueprints: Iterable[flask.Blueprint] = (), url: str = "",
 ) -> Desk:  # fmt: skip
-    database = Database(f"sqlite:///{folder / 'annex.db'}")
+    database = Database(url or f"sqlite:///{folder / 'annex.db'}")
     clock = clock or SystemClock()
-    rooms = [Room(name, ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")]
+    rooms = [
+        Room(f"kernel.{name}", ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")
+    ]
     rooms.append(Room("exchange", ROOT / "plugins/exchange/migrations"))
     migrate(database, rooms, clock)
     ids, crm, queue, live = TimeIds(clock), StubCrm(), StubQueue(), Live(database)

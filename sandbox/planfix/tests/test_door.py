@@ -102,3 +102,13 @@ def test_both_portals_start(portal, client, name):
     robot = client(portal(portal=name))
     assert robot.door("/state")["portal"] == name
     robot.post("/task/", {"name": "x"}, status=201)
+
+
+def test_the_date_can_be_set_to_the_past_without_touching_durations(robot):
+    ticks = robot.door("/advance", {"seconds": 0})["ticks"]
+    assert robot.door("/date", {"at": "2026-10-29T10:00:00+02:00"})["now"].startswith("2026-10-29T08:00:0")
+    task = robot.deal()
+    assert robot.get(f"/task/{task}", fields="dateTime")["task"]["dateTime"]["date"] == "29-10-2026"
+    assert robot.door("/advance", {"seconds": 0})["ticks"] - ticks < 3600
+    with pytest.raises(AssertionError, match="offset"):
+        robot.door("/date", {"at": "2026-10-29T10:00:00"})

@@ -1,0 +1,376 @@
+"""A CRM in memory: typed values over what staff typed, stages, rows, comments, keys; and faults to order.
+
+It is as forgetful as the real ones: a create repeated without `maybe_done` makes a second record, a comment repeated
+without it a second comment. So a test can show that no effect happens twice and none is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from kernel.clock import Clock
+from kernel.crm import NO_VALUES, Lack, Person, Record, Ref, Row, Value, Values
+from kernel.errors import AnnexError, NotFound
+from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
+from kernel.testing.trouble import Trouble
+
+FIRST_NUMBER = 501
+CONTACT_PREFIX = "contact:"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something we did to the CRM: "create", "update", "add_row", "update_row" or "comment"."""
+
+    verb: str
+    entity: str
+    record_id: str
+    key: str = ""
+    table: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    stage: str | None = None
+    text: str = ""
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A record changed: what a real CRM would send a delivery about."""
+
+    entity: str
+    record_id: str
+    author: str
+    ours: bool = False  #: we changed it ourselves
+
+
+@dataclass
+class _Kept:
+    """One record as the portal holds it: what was typed, stages and choices by their labels."""
+
+    entity: str
+    id: str
+    stage_label: str
+    created_at: datetime
+    changed_at: datetime
+    values: dict[str, Value] = field(default_factory=dict)
+    rows: dict[str, dict[str, dict[str, Value]]] = field(default_factory=dict)
+    key: str = ""
+    row_keys: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass
+class _Ordered:
+    fault: AnnexError
+    on: tuple[str, ...]
+    after_commit: bool
+    left: int
+
+
+class MemoryCRM:
+    """Keeps kernel.crm.CRM for one mapping set. What staff do goes through `staff`."""
+
+    name = "memory"
+
+    def __init__(self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None) -> None:
+        self.mapping, self.clock, self.trouble = mapping, clock, trouble or Trouble()
+        self.effects: list[Effect] = []
+        self.changes: list[Change] = []
+        self.calls: list[str] = []  #: every call by its verb, also those that failed
+        self.staff = Staff(self)
+        self.persons: list[Person] = []
+        self.missing: list[Lack] = []
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._ordered: list[_Ordered] = []
+        self._comments: dict[str, str] = {}
+        self._number = FIRST_NUMBER - 1
+        self._lock = threading.RLock()
+
+    # --- faults to order ------------------------------------------------------------------------------------------------
+
+    def fail_next(
+        self, fault: AnnexError, *, on: str | tuple[str, ...] = (), after_commit: bool = False, times: int = 1
+    ) -> None:
+        """The next `times` calls (of these verbs, if named) end in this fault; with `after_commit` they take effect first,
+        as when only the answer was lost."""
+        wanted = (on,) if isinstance(on, str) else on
+        self._ordered.append(_Ordered(fault, wanted, after_commit, times))
+
+    def mend(self) -> None:
+        """No more faults."""
+        self._ordered.clear()
+
+    @contextmanager
+    def _call(self, verb: str) -> Iterator[None]:
+        self.calls.append(verb)
+        self.trouble.point("call.before")
+        one = next((one for one in self._ordered if one.left and (not one.on or verb in one.on)), None)
+        if one:
+            one.left -= 1
+            if not one.after_commit:
+                raise one.fault
+        with self._lock:
+            yield
+        self.trouble.point("call.after")
+        if one:
+            raise one.fault
+
+    # --- reading --------------------------------------------------------------------------------------------------------
+
+    def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
+        with self._call("get"):
+            return self._record(self._find(entity, record_id), tables)
+
+    def find(
+        self,
+        entity: str,
+        *,
+        where: Values = NO_VALUES,
+        ids: Iterable[str] | None = None,
+        changed_since: datetime | None = None,
+        tables: Iterable[str] = (),
+    ) -> list[Record]:
+        wanted, named = set(ids or ()), list(tables)
+        with self._call("find"):
+            found = [
+                self._record(kept, named)
+                for kept in self._kept.values()
+                if kept.entity == entity
+                and (ids is None or kept.id in wanted)
+                and (changed_since is None or kept.changed_at >= changed_since)
+            ]
+        fields = self.mapping.entity(entity).field
+        return [
+            record
+            for record in sorted(found, key=lambda record: _number(record.id))
+            if all(_folded(fields[n], record.values.get(n)) == _folded(fields[n], v) for n, v in where.items())
+        ]
+
+    def people(self) -> list[Person]:
+        with self._call("people"):
+            return list(self.persons)
+
+    def lacks(self) -> list[Lack]:
+        return list(self.missing)
+
+    def link(self, entity: str, record_id: str) -> str:
+        return f"https://crm.example/{entity}/{record_id}"
+
+    # --- writing --------------------------------------------------------------------------------------------------------
+
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        with self._call("create"):
+            if maybe_done and (known := next((k for k in self._kept.values() if (k.entity, k.key) == (entity, key)), None)):
+                return known.id
+            kept = self._new(entity, self._written(self.mapping.entity(entity).field, values), "")
+            kept.key = key
+            self._did(Effect("create", entity, kept.id, key, values=dict(values)))
+            return kept.id
+
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
+        with self._call("update"):
+            kept, plan = self._find(entity, record_id), self.mapping.entity(entity)
+            kept.values.update(self._written(plan.field, values))
+            if stage is not None:
+                kept.stage_label = plan.stage[stage].label
+            self._did(Effect("update", entity, record_id, values=dict(values), stage=stage))
+
+    def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        with self._call("add_row"):
+            kept = self._find(entity, record_id)
+            written = self._written(self._table(entity, table), values)
+            known = kept.row_keys.get((table, key), "")
+            if maybe_done and known in kept.rows.get(table, {}):
+                kept.rows[table][known].update(written)
+                return known
+            row_key = self._new_row(kept, table, written)
+            kept.row_keys[table, key] = row_key
+            self._did(Effect("add_row", entity, record_id, key, table, dict(values)))
+        return row_key
+
+    def update_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
+        with self._call("update_row"):
+            rows = self._find(entity, record_id).rows.get(table, {})
+            if row_key not in rows:
+                raise NotFound(f"memory: {entity} {record_id} has no row {row_key} in {table}")
+            rows[row_key].update(self._written(self._table(entity, table), values))
+            self._did(Effect("update_row", entity, record_id, row_key, table, dict(values)))
+
+    def comment(
+        self, entity: str, record_id: str, text: str, *, to: Iterable[str] = (), key: str, maybe_done: bool = False
+    ) -> str:
+        with self._call("comment"):
+            self._find(entity, record_id)
+            if maybe_done and key in self._comments:
+                return self._comments[key]
+            self._comments[key] = made = f"comment:{len(self.comments()) + 1}"
+            self._did(Effect("comment", entity, record_id, key, text=text, to=tuple(to)))
+        return made
+
+    # --- what a test asks -----------------------------------------------------------------------------------------------
+
+    def comments(self, record_id: str = "") -> list[Effect]:
+        return [e for e in self.effects if e.verb == "comment" and record_id in ("", e.record_id)]
+
+    def doubled(self) -> list[Effect]:
+        """Creates, rows and comments that were made twice under one key."""
+        seen: set[tuple[str, str]] = set()
+        found = []
+        for effect in self.effects:
+            if effect.verb in ("create", "add_row", "comment"):
+                if (effect.verb, effect.key) in seen:
+                    found.append(effect)
+                seen.add((effect.verb, effect.key))
+        return found
+
+    def records(self, entity: str) -> list[Record]:
+        """All records of that kind with all rows, as they stand; no call, no trouble."""
+        tables = list(self.mapping.entity(entity).table)
+        return [self._record(kept, tables) for kept in self._kept.values() if kept.entity == entity]
+
+    def record(self, entity: str, record_id: str) -> Record:
+        return self._record(self._find(entity, record_id), list(self.mapping.entity(entity).table))
+
+    # --- inside ---------------------------------------------------------------------------------------------------------
+
+    def _find(self, entity: str, record_id: str) -> _Kept:
+        kept = self._kept.get((entity, record_id))
+        if kept is None:
+            raise NotFound(f"memory: there is no {entity} {record_id}")
+        return kept
+
+    def _new(self, entity: str, values: dict[str, Value], stage_label: str) -> _Kept:
+        self._number += 1
+        record_id = f"{CONTACT_PREFIX if entity == 'contact' else ''}{self._number}"
+        now = self.clock.now()
+        kept = self._kept[entity, record_id] = _Kept(entity, record_id, stage_label, now, now, values)
+        return kept
+
+    def _new_row(self, kept: _Kept, table: str, values: dict[str, Value]) -> str:
+        self._number += 1
+        kept.rows.setdefault(table, {})[str(self._number)] = values
+        return str(self._number)
+
+    def _did(self, effect: Effect) -> None:
+        self.effects.append(effect)
+        self._touched(effect.entity, effect.record_id, "Annex", ours=True)
+
+    def _touched(self, entity: str, record_id: str, author: str, *, ours: bool = False) -> None:
+        kept = self._kept.get((entity, record_id))
+        if kept is not None:
+            kept.changed_at = self.clock.now()
+        self.changes.append(Change(entity, record_id, author, ours))
+
+    def _table(self, entity: str, table: str) -> Mapping[str, FieldMap]:
+        return self.mapping.entity(entity).table[table].field
+
+    def _written(self, fields: Mapping[str, FieldMap], values: Values) -> dict[str, Value]:
+        if unknown := set(values) - set(fields):
+            raise AssertionError(f"the mapping set knows no field {', '.join(sorted(unknown))}")
+        return {name: write_value(fields[name], value) for name, value in values.items()}
+
+    def _record(self, kept: _Kept, tables: Iterable[str]) -> Record:
+        plan = self.mapping.entity(kept.entity)
+        return Record(
+            entity=kept.entity,
+            id=kept.id,
+            name=str(kept.values.get("name") or ""),
+            stage=plan.stage_of(kept.stage_label) if plan.stage else None,
+            stage_label=kept.stage_label,
+            values=self._read(plan.field, kept.values),
+            rows={
+                table: tuple(
+                    Row(key, self._read(plan.table[table].field, row)) for key, row in kept.rows.get(table, {}).items()
+                )
+                for table in tables
+            },
+            created_at=kept.created_at,
+            changed_at=kept.changed_at,
+            url=self.link(kept.entity, kept.id),
+        )
+
+    @staticmethod
+    def _read(fields: Mapping[str, FieldMap], values: Values) -> dict[str, Value]:
+        return {name: read_value(plan, values.get(name)) for name, plan in fields.items()}
+
+
+class Staff:
+    """What people do in the CRM. Values are as typed: "10 000,5" in a number's field is fine, and so is nonsense."""
+
+    def __init__(self, crm: MemoryCRM) -> None:
+        self._crm = crm
+
+    def hire(self, name: str, role: str = "staff") -> Ref:
+        person = Person(f"user:{len(self._crm.persons) + 1}", name, role)
+        self._crm.persons.append(person)
+        return Ref(person.id, person.name)
+
+    def new(self, entity: str, *, stage: str = "", author: str = "", **values: Any) -> str:
+        """A record made by hand; returns its id."""
+        plan = self._crm.mapping.entity(entity)
+        label = _label(plan, stage) if plan.stage else ""
+        kept = self._crm._new(entity, self._typed(plan.field, values), label)
+        self._crm._touched(entity, kept.id, author)
+        return kept.id
+
+    def set(self, entity: str, record_id: str, *, author: str = "", **values: Any) -> None:
+        kept = self._crm._find(entity, record_id)
+        kept.values.update(self._typed(self._crm.mapping.entity(entity).field, values))
+        self._crm._touched(entity, record_id, author)
+
+    def move(self, record_id: str, stage: str, *, entity: str = "deal", author: str = "") -> None:
+        """To a stage, by our word or by a label that the mapping does not know."""
+        kept = self._crm._find(entity, record_id)
+        kept.stage_label = _label(self._crm.mapping.entity(entity), stage)
+        self._crm._touched(entity, record_id, author)
+
+    def add_row(self, entity: str, record_id: str, table: str, *, author: str = "", **values: Any) -> str:
+        kept = self._crm._find(entity, record_id)
+        row_key = self._crm._new_row(kept, table, self._typed(self._crm._table(entity, table), values))
+        self._crm._touched(entity, record_id, author)
+        return row_key
+
+    def edit_row(self, entity: str, record_id: str, table: str, row_key: str, *, author: str = "", **values: Any) -> None:
+        rows = self._crm._find(entity, record_id).rows[table]
+        rows[row_key].update(self._typed(self._crm._table(entity, table), values))
+        self._crm._touched(entity, record_id, author)
+
+    def delete_row(self, entity: str, record_id: str, table: str, row_key: str, *, author: str = "") -> None:
+        del self._crm._find(entity, record_id).rows[table][row_key]
+        self._crm._touched(entity, record_id, author)
+
+    def delete(self, entity: str, record_id: str, *, author: str = "") -> None:
+        del self._crm._kept[entity, record_id]
+        self._crm._touched(entity, record_id, author)
+
+    def _typed(self, fields: Mapping[str, FieldMap], values: Mapping[str, Any]) -> dict[str, Value]:
+        typed = {name: Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+                 for name, value in values.items()}  # fmt: skip
+        return self._crm._written(fields, typed)
+
+
+def _label(plan: EntityMap, stage: str) -> str:
+    return plan.stage[stage or "new"].label if (stage or "new") in plan.stage else stage
+
+
+def _number(record_id: str) -> tuple[int, str]:
+    digits = re.sub(r"\D", "", record_id)
+    return int(digits or 0), record_id
+
+
+def _folded(plan: FieldMap, value: Value) -> Value:
+    """Portals find a phone whatever marks stand in it, and a name in any letter case."""
+    if not isinstance(value, str):
+        return value
+    if plan.system == "phone":
+        return re.sub(r"\D", "", value)
+    text = value.strip().casefold()
+    if plan.system == "telegram":
+        return re.sub(r"^(https?://)?(t\.me|telegram\.me)/", "", text).lstrip("@")
+    return text

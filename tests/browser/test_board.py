@@ -1,0 +1,345 @@
+"""The desk's pages in a real browser: live, as of a past moment, every figure opens and adds up, phone, keyboard.
+
+Needs Debian's Chromium. Without it these tests are skipped, unless ANNEX_DEMAND_BROWSER=1 says that this must not happen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from plugins.exchange.model import Party
+from plugins.exchange.tests.web_fixture import Desk, deal, make_desk, operation
+
+pytestmark = pytest.mark.browser
+CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+LIVE_MS_MAX = 3000  #: a second is what we promise; a loaded machine gets some more
+SHOTS = os.environ.get("ANNEX_SHOTS", "")  #: a folder to leave pictures in, for human eyes
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """No request lines among the tests' output."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    demanded = os.environ.get("ANNEX_DEMAND_BROWSER") == "1"
+    if not CHROMIUM.is_file():
+        reason = f"no Chromium at {CHROMIUM}: apt-get install chromium, or name it in ANNEX_CHROMIUM"
+        (pytest.fail if demanded else pytest.skip)(reason)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        (pytest.fail if demanded else pytest.skip)("playwright is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+class World:
+    def __init__(self, desk: Desk, address: str) -> None:
+        self.desk, self.address = desk, address
+        self.troubles: list[str] = []
+
+    def page(self, browser: Any, to: str = "/exchange/board", **options: Any) -> Any:
+        """A signed-in page; what its console complains of is a failure at the end."""
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "uk-UA", **options})
+        page = context.new_page()
+        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.goto(self.desk.site.links.make("Олена Власниця", "owner", "/exchange/board"))
+        page.wait_for_url("**/exchange/board")  # the little page of the link sends itself
+        if to != "/exchange/board":
+            page.goto(self.address + to)
+        return page
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    holder: dict[str, Any] = {}
+    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    address = f"http://127.0.0.1:{server.server_port}"
+    desk = make_desk(tmp_path, environment={"ANNEX_PUBLIC_URL": address})
+    holder["app"] = desk.app
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    fill(desk)
+    made = World(desk, address)
+    yield made
+    desk.site.live.close()
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+    desk.close()
+    assert not made.troubles
+
+
+def fill(desk: Desk) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=2)
+    desk.rates(("USD", "UAH", "41.3"), ("EUR", "USD", "1.08"), ("USDT", "USD", "1"))
+    desk.stand(
+        deal(1, operation(1, "deposit", "UAH", 2_900_000_00, partner=None, place="Банк"),
+             operation(2, "deposit", "USD", 150_000_00, partner=None), client=None, at=now - timedelta(days=40)),
+        deal(2, operation(), at=now),
+        deal(3, operation(1, "sell", "USDT/USD", 5_000_000000, client_rate="1.005", partner_rate="1.0005", place="Гаманець"),
+             stage="partner_paid", custody=True, client=Party("c2", "<img src=x onerror=alert(1)>\u202eабв"), at=now),
+        deal(4, operation(place="Банк", partner_rate=None), stage="client_paid", at=now),
+        deal(5, operation(1, "buy", "EUR/UAH", 100_00, client_rate="45", partner_rate="44"), at=now),
+    )  # fmt: skip
+
+
+def shot(page: Any, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+def fresh_deal(number: int) -> Any:
+    return deal(number, operation(amount=1_000_00), client=Party("c9", "Нова Клієнтка"), at=datetime.now(UTC))
+
+
+HELD = '[data-figure="held/UAH/"]'
+
+
+@pytest.mark.row("EX-10", "PL-11")
+def test_a_posting_shows_without_reload(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    page.wait_for_selector("[data-live-state]:has-text('наживо')")
+    page.evaluate(
+        """(selector) => {
+            window.kept = "not reloaded";
+            const before = document.querySelector(selector).textContent;
+            const look = () => {
+                const now = document.querySelector(selector)?.textContent;
+                if (now && now !== before) window.seenAt = Date.now();
+                else requestAnimationFrame(look);
+            };
+            look();
+        }""",
+        HELD,
+    )
+    waits = []
+    for number in range(3):
+        before = page.inner_text(HELD)
+        world.desk.stand(fresh_deal(100 + number))
+        committed = datetime.now(UTC).timestamp() * 1000
+        page.wait_for_function(
+            "(was) => document.querySelector('[data-figure=\"held/UAH/\"]').innerText !== was", arg=before
+        )
+        waits.append(page.evaluate("Date.now()") - committed)
+    seen = page.evaluate("window.seenAt")
+    print(f"posting to screen: {', '.join(f'{wait:.0f} ms' for wait in waits)}")
+    assert seen and max(waits) < LIVE_MS_MAX
+    assert page.evaluate("window.kept") == "not reloaded"
+
+
+@pytest.mark.row("EX-10", "PL-11")
+def test_a_swap_keeps_focus_scroll_and_what_is_open(world: World, browser: Any) -> None:
+    page = world.page(browser, "/exchange/explain?figure=held&currency=UAH", viewport={"width": 1280, "height": 300})
+    page.wait_for_selector("[data-live-state]:has-text('наживо')")
+    summary = page.locator("details", has_text="№2").locator("summary").first
+    summary.click()
+    page.wait_for_selector("details[open] table")
+    page.evaluate("scrollTo(0, 150)")
+    group = page.locator("details[open]").get_attribute("id")
+    total = page.inner_text("[data-total]")
+    world.desk.stand(fresh_deal(100))
+    page.wait_for_function("(was) => document.querySelector('[data-total]').innerText !== was", arg=total)
+    assert page.evaluate("scrollY") == 150
+    assert page.locator("details[open] table").count() == 1, group
+    page.goto(f"{world.address}/exchange/board")
+    page.wait_for_selector("[data-live-state]:has-text('наживо')")
+    page.focus(HELD)
+    before = page.inner_text(HELD)
+    world.desk.stand(fresh_deal(101))
+    page.wait_for_function("(was) => document.querySelector('[data-figure=\"held/UAH/\"]').innerText !== was", arg=before)
+    assert page.evaluate("document.activeElement.dataset.figure") == "held/UAH/"
+
+
+@pytest.mark.row("EX-10")
+def test_as_of_a_past_moment_stands_still(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    local = datetime.now(world.desk.portal.zone) - timedelta(days=1)
+    page.fill("input[name=at]", local.strftime("%Y-%m-%dT%H:%M:%S"))
+    page.press("input[name=at]", "Enter")
+    page.wait_for_url("**at=*")
+    assert page.inner_text(HELD).replace("\xa0", " ") == "2 900 000,00"
+    world.desk.stand(fresh_deal(100))
+    page.wait_for_timeout(700)
+    assert page.inner_text(HELD).replace("\xa0", " ") == "2 900 000,00"
+    page.click(HELD)
+    assert "Станом на" in page.inner_text("main")
+    assert "Сума частин = показник" in page.inner_text("main")
+    page.click("text=до табло")
+    page.click("text=До поточного стану")
+    assert page.inner_text(HELD).replace("\xa0", " ") != "2 900 000,00"
+
+
+@pytest.mark.row("EX-19")
+def test_each_figure_opens_and_adds_up(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    figures = page.eval_on_selector_all(
+        "[data-figure]", "links => links.map(link => [link.dataset.figure, link.href, link.innerText])"
+    )
+    assert len(figures) > 60
+    for name, address, text in figures:
+        page.goto(address)
+        figure = page.inner_text(".big").replace("\xa0", " ")
+        assert figure.startswith(text.replace("\xa0", " ")), name
+        assert "Сума частин = показник" in page.inner_text("main") or "Частин немає" in page.inner_text("main"), name
+        parts = page.eval_on_selector_all("[data-minor]", "cells => cells.map(cell => Number(cell.dataset.minor))")
+        totals = page.eval_on_selector_all("[data-total]", "cells => cells.map(cell => Number(cell.dataset.total))")
+        assert not totals or sum(parts) == totals[0], name
+    page.goto(f"{world.address}/exchange/explain?figure=held&currency=UAH")
+    page.locator("details", has_text="№2").locator("summary").first.click()
+    page.wait_for_selector("details[open] table")
+    opened = page.inner_text("details[open]")
+    assert "Ігор Бондар" in opened and "Розрахунок із партнером" in opened
+    page.locator("details[open] a", has_text="Заявка №2").click()
+    assert "41,35" in page.inner_text("main") and "1 500,00 UAH" in page.inner_text("main").replace("\xa0", " ")
+    assert page.locator("a.crm").first.get_attribute("href") == "https://desk.planfix.example/task/2"
+
+
+PAGES = (
+    "/exchange/board", "/exchange/explain?figure=held&currency=USD", "/exchange/explain?figure=worth_held",
+    "/exchange/explain?figure=available&currency=UAH", "/exchange/explain?figure=held&currency=USD&subject=planfix/main/2",
+    "/exchange/deals/planfix/main/3", "/exchange/operations?from=&to=", "/exchange/operations/total?figure=in&of=USD&from=",
+    "/exchange/control", "/exchange/contacts?from=&to=", "/exchange/contacts/c1", "/jobs", "/nothing",
+)  # fmt: skip
+
+
+@pytest.mark.row("EX-10", "PL-11")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: str) -> None:
+    page = world.page(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    for number, path in enumerate(PAGES):
+        page.goto(world.address + path)
+        for fold in page.locator("summary").all()[:3]:
+            fold.click()
+        page.wait_for_timeout(250)
+        shot(page, f"phone-{scheme}-{number:02}")
+        wide = page.evaluate(
+            """[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+               && !e.closest("thead, .skip, pre, .bars .name") && getComputedStyle(e).position !== "absolute")
+               .map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360 and not wide, (path, wide[:3])
+    world.troubles[:] = [text for text in world.troubles if "404" not in text]
+
+
+CONTRAST = """() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => { const f = (c) => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+                                 return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+                          if (c.length < 4 || c[3] > .99) return c; } return [255, 255, 255]; };
+  const bad = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !e.offsetParent || e.closest("script, .changed")) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) bad.push([e.outerHTML.slice(0, 80), (a + .05) / (b + .05)]);
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.row("PL-11")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -> None:
+    page = world.page(browser, color_scheme=scheme)
+    for number, path in enumerate(PAGES):
+        page.goto(world.address + path)
+        page.wait_for_timeout(150)
+        shot(page, f"wide-{scheme}-{number:02}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.locator("h1").count() == 1 and page.evaluate("document.documentElement.lang") == "uk"
+        levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => Number(h.tagName[1]))")
+        assert all(after - before <= 1 for before, after in pairwise(levels)), (path, levels)
+        unnamed = page.evaluate(
+            """[...document.querySelectorAll("a, button, select, input:not([type=hidden]), [role=img], summary")].filter(
+               e => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
+               .map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert not unnamed, (path, unnamed)
+        doubled = page.evaluate(
+            "(ids => ids.filter((id, i) => ids.indexOf(id) !== i))([...document.querySelectorAll('[id]')].map(e => e.id))"
+        )
+        assert not doubled, (path, doubled)
+        assert not page.evaluate(
+            "[...document.querySelectorAll('table')].filter(t => !t.querySelector('thead th[scope]')).length"
+        )
+        assert not page.evaluate(CONTRAST), (path, scheme)
+    world.troubles[:] = [text for text in world.troubles if "404" not in text]
+
+
+@pytest.mark.row("PL-11")
+def test_the_keyboard_reaches_everything(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    reached = set()
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        name = page.evaluate("document.activeElement.dataset?.figure ?? ''")
+        reached.add(name)
+        if name:
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid"
+        if page.evaluate("document.activeElement === document.body"):
+            break
+    assert reached >= set(page.eval_on_selector_all("[data-figure]", "all => all.map(link => link.dataset.figure)"))
+    page.focus('[data-figure="held/UAH/"]')
+    for key, wanted in (("ArrowRight", "own/UAH/"), ("ArrowDown", "own/UAH/Банк"), ("ArrowLeft", "held/UAH/Банк")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.dataset.figure") == wanted
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/exchange/explain?**")
+    page.focus("summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("details[open] table")
+
+
+@pytest.mark.row("PL-09")
+def test_hostile_names_stay_text(world: World, browser: Any) -> None:
+    page = world.page(browser, "/exchange/contacts/c2")
+    assert page.inner_text("h1").startswith("<img src=x onerror=alert(1)>")
+    assert page.locator("main img").count() == 0
+
+
+@pytest.mark.row("PL-11")
+def test_control_loads_by_itself_and_contacts_sort(world: World, browser: Any) -> None:
+    page = world.page(browser, "/exchange/control")
+    page.wait_for_selector("text=Складено")
+    assert re.search(r"Розбіжност", page.inner_text("main"))
+    page.goto(f"{world.address}/exchange/contacts?from=&to=")
+    page.click("thead a:has-text('Контакт')")
+    assert page.locator("th[aria-sort=ascending]").count() == 1
+
+
+@pytest.mark.row("PL-11")
+def test_a_lost_server_is_said(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    page.wait_for_selector("[data-live-state]:has-text('наживо')")
+    page.context.set_offline(True)
+    world.desk.site.live.close()
+    page.wait_for_selector("[data-live-state].off", timeout=10_000)
+    world.troubles.clear()

@@ -1,0 +1,331 @@
+"""A desk's life end to end, on both databases: through the portal's REST, its automations, our door and back."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import SECRET, TOKEN, Desk
+
+NEW, PAID, PARTNER, CLOSED = (
+    "Нове звернення",
+    "Підтвердження оплати клієнта",
+    "Підтвердження оплати партнера",
+    "Закриття угоди",
+)
+
+
+def deposit(desk: Desk, **sums: int) -> None:
+    """The owners' money, so that payouts have something to come from."""
+    for code, amount in sums.items():
+        task = desk.office.new_deal("user:1", f"Внесок {code}", {})
+        desk.office.add_row("user:1", task, {"Вид": "Внесення", "Пара": code, "Сума": Decimal(amount)})
+        desk.office.move("user:1", task, CLOSED)
+    desk.quiet()
+
+
+def example_one(desk: Desk, **fields: Any) -> tuple[int, int]:
+    """Worked example 1: buy 10,000.00 USD at 41.20, the partner pays 41.35."""
+    task = desk.office.new_deal(
+        "user:3", "Обмін", {"Ім'я клієнта": "Ганна Т.", "Телефон клієнта": "067 111-22-33", **fields}
+    )
+    row = desk.office.add_row(
+        "user:3", task,
+        {"Вид": "Купівля", "Пара": "USD/UAH", "Сума": Decimal(10000), "Валюта суми": "USD", "Курс клієнта": "41,20",
+         "Курс партнера": "41,35", "Партнер": {"id": "contact:801"}},
+    )  # fmt: skip
+    return task, row
+
+
+@pytest.mark.row(
+    "EX-01", "EX-02", "EX-03", "EX-04", "EX-06", "PL-01", "PL-02", "PL-07", "PL-08", "EX-10", "EX-11", "EX-12", "EX-13"
+)
+def test_one_deal_from_request_to_closing(desk: Desk) -> None:
+    before = desk.board()
+    task, _ = example_one(desk)
+    desk.quiet()
+    deal = next(one for one in desk.office.deals() if int(one["id"]) == task)
+    assert deal["counterparty"]["name"] == "Ганна Т."
+    assert desk.office.field_of(deal, "Менеджер")["name"] in ("Ігор Бондар", "Марія Коваль")
+    assert desk.office.field_of(deal, "Наступний контакт")
+    assert held(desk, "USD") == held_in(before, "USD")
+    desk.office.move("user:3", task, PAID)
+    desk.quiet()
+    assert held(desk, "USD") == held_in(before, "USD") + 10000
+    assert Decimal(desk.board()["USD"]["owed"]) == Decimal(before.get("USD", {}).get("owed", "0")) + 10000
+    desk.office.move("user:3", task, PARTNER)
+    desk.quiet()
+    assert held(desk, "USD") == held_in(before, "USD")
+    assert held(desk, "UAH") == held_in(before, "UAH") + Decimal("413500.00")
+    desk.office.move("user:3", task, CLOSED)
+    desk.quiet()
+    assert held(desk, "UAH") == held_in(before, "UAH") + Decimal("1500.00")
+    assert desk.office.read_field(task, "Прибуток") == "1 500,00 UAH"
+    code, report = desk.annex("report", "operations", "--client", "Ганна Т.")
+    assert code == 0
+    [line] = [one for one in report["rows"] if one["deal"] == str(task)]
+    assert line["gets"] == {"currency": "UAH", "amount": "412000.00"}
+    assert line["profit"] == {"currency": "UAH", "amount": "1500.00"}
+    _, contacts = desk.annex("report", "contacts")
+    assert {"Ганна Т.", "Партнер Альфа"} <= {one["contact"] for one in contacts["rows"]}
+    settled(desk)
+
+
+def held(desk: Desk, code: str) -> Decimal:
+    return held_in(desk.board(), code)
+
+
+def held_in(board: dict[str, dict[str, str]], code: str) -> Decimal:
+    return Decimal(board.get(code, {}).get("held", "0"))
+
+
+def settled(desk: Desk) -> None:
+    """Books, board, control report and CRM agree, and the books are whole."""
+    assert desk.annex("verify") == (0, desk.annex("verify")[1])
+    code, control = desk.annex("report", "control")
+    wrong = [row for row in control["rows"] if row["derived"] != row["booked"]]
+    assert (code, wrong) == (0, [])
+    assert desk.annex("jobs")[1] == {"failed": []}
+
+
+@pytest.mark.row("EX-05", "EX-12")
+def test_a_rate_corrected_on_a_closed_deal_follows_everywhere(desk: Desk) -> None:
+    task, row = example_one(desk)
+    for stage in (PAID, PARTNER, CLOSED):
+        desk.office.move("user:3", task, stage)
+    desk.quiet()
+    before = held(desk, "UAH")
+    desk.office.edit_row("user:3", row, {"Курс клієнта": "41,10"})
+    desk.quiet()
+    assert held(desk, "UAH") == before + 1000
+    assert desk.office.read_field(task, "Прибуток") == "2 500,00 UAH"
+    body = desk.count(
+        "SELECT COUNT(*) FROM ledger_journal WHERE kind = 'deal' AND subject LIKE :s AND body LIKE '%\"old\":\"41.2\"%' "
+        "AND author = 'Ігор Бондар'",
+        s=f"%/{task}",
+    )  # fmt: skip
+    assert body == 1, "who changed it, from what to what, is kept"
+    settled(desk)
+
+
+@pytest.mark.row("EX-05", "EX-12")
+def test_nonsense_leaves_the_books_alone_is_told_once_and_heals(desk: Desk) -> None:
+    task, row = example_one(desk)
+    desk.office.move("user:3", task, PAID)
+    desk.quiet()
+    seq = desk.count("SELECT seq FROM ledger_head")
+    desk.office.edit_row("user:3", row, {"Курс клієнта": "41,2o"})
+    desk.quiet()
+    desk.office.press("user:3", task, "Перерахувати")
+    desk.quiet()
+    assert desk.count("SELECT seq FROM ledger_head") == seq
+    told = str(desk.office.read_field(task, "Перевірка"))
+    assert "Курс клієнта" in told
+    assert "41,2o" in told
+    comments = desk.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{task}")
+    assert comments == 1
+    desk.office.edit_row("user:3", row, {"Курс клієнта": "41,20"})
+    desk.quiet()
+    assert not desk.office.read_field(task, "Перевірка")
+    settled(desk)
+
+
+@pytest.mark.row("EX-09", "EX-02")
+def test_a_payout_that_would_use_other_clients_money_is_refused_and_put_back(desk: Desk) -> None:
+    mine = desk.office.new_deal("user:3", "Чужі гроші", {"Ім'я клієнта": "Чужий", "Email клієнта": "other@example.com"})
+    desk.office.add_row("user:3", mine, {"Вид": "Продаж", "Пара": "GBP/CHF", "Сума": Decimal(500), "Курс клієнта": "1,1"})
+    for stage in (PAID, PARTNER, CLOSED):
+        desk.office.move("user:3", mine, stage)
+        desk.quiet()
+    deal = next(one for one in desk.office.deals() if int(one["id"]) == mine)
+    assert deal["status"]["name"] == PARTNER
+    assert held(desk, "GBP") == 0
+    assert desk.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{mine}") == 1
+    settled(desk)
+
+
+@pytest.mark.row("EX-07", "EX-08")
+def test_a_chain_of_three_with_custody_partly_taken_off(desk: Desk) -> None:
+    deposit(desk, PLN=100000, EUR=100000, CZK=1000000)
+    task = desk.office.new_deal(
+        "user:5", "Ланцюжок", {"Ім'я клієнта": "Зберігач", "Telegram клієнта": "@keeper_1", "На зберіганні": True}
+    )
+    partner = {"id": "contact:802"}
+    for values in (
+        {"Вид": "Купівля", "Пара": "USD/PLN", "Сума": Decimal(1000), "Курс клієнта": "3,9", "Курс партнера": "3,95"},
+        {
+            "Вид": "Продаж",
+            "Пара": "EUR/PLN",
+            "Сума": Decimal(3900),
+            "Валюта суми": "PLN",
+            "Курс клієнта": "4,3",
+            "Курс партнера": "4,25",
+        },
+        {"Вид": "Купівля", "Пара": "EUR/CZK", "Сума": Decimal("900.00"), "Курс клієнта": "24", "Курс партнера": "24,2"},
+    ):
+        desk.office.add_row("user:5", task, {**values, "Партнер": partner})
+    desk.office.move("user:5", task, PAID)
+    desk.office.move("user:5", task, PARTNER)
+    desk.quiet()
+    assert not desk.office.read_field(task, "Перевірка")
+    text = desk.office.read_field(task, "Аналітика")
+    assert text.startswith("1 000,00 USD → 21 600,00 CZK")
+    assert desk.office.read_field(task, "Залишок клієнта") == "6,98 EUR", "3,900.00 / 4.3 = 906.98 EUR, 900.00 went on"
+    assert desk.board()["CZK"]["custody"] == "21600.00"
+    desk.office.add_row("user:5", task, {"Вид": "Зняття зі зберігання", "Пара": "CZK", "Сума": Decimal(1600)})
+    desk.quiet()
+    assert desk.board()["CZK"]["custody"] == "20000.00"
+    desk.office.move("user:5", task, CLOSED)
+    desk.quiet()
+    assert desk.board()["CZK"]["custody"] == "0.00"
+    settled(desk)
+
+
+@pytest.mark.row("PL-01", "PL-10", "PL-12")
+def test_the_door_believes_nobody_without_proof(desk: Desk, session: requests.Session) -> None:
+    url = f"{desk.address}/hooks/planfix/main/deal.changed"
+    rows = desk.count("SELECT COUNT(*) FROM inbox")
+    assert session.post(url, data={"task": "15001", "event": "deal.changed"}).status_code == 401
+    assert session.post(url, data={"task": "15001", "event": "deal.changed", "sig": "00" * 32}).status_code == 403
+    assert session.post(url, data=b"x" * 300_000).status_code == 413
+    assert session.post(f"{desk.address}/hooks/planfix/other", data={"task": "1"}).status_code == 404
+    bad = session.post(url, data={"task": "15 OR 1=1", "event": "deal.changed", "key": SECRET})
+    assert bad.status_code == 400
+    assert bad.json()["field"] == "task"
+    assert desk.count("SELECT COUNT(*) FROM inbox") == rows, "no trace"
+    metrics = session.get(f"{desk.address}/metrics").text
+    assert 'annex_deliveries_total{connector="planfix",outcome="not_proven"}' in metrics
+    assert session.get(f"{desk.address}/healthz").status_code == 200
+    assert session.get(f"{desk.address}/readyz").status_code == 200
+
+
+@pytest.mark.row("PL-02")
+def test_a_delivery_repeated_has_the_effect_of_one(desk: Desk, session: requests.Session) -> None:
+    task, _ = example_one(desk)
+    desk.quiet()
+    text = f"{task}|deal.changed|guid-1"
+    sig = hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+    body = {"task": str(task), "event": "deal.changed", "delivery": "guid-1", "sig": sig}
+    for _ in range(3):
+        answer = session.post(f"{desk.address}/hooks/planfix/main/deal.changed", data=body)
+        assert answer.status_code == 200
+    assert desk.count("SELECT COUNT(*) FROM inbox WHERE delivery = 'guid-1'") == 1
+    desk.quiet()
+
+
+@pytest.mark.row("PL-03", "PL-01", "PL-02")
+def test_a_burst_with_faults_and_a_killed_worker_loses_and_doubles_nothing(desk: Desk) -> None:
+    deposit(desk, UAH=10_000_000)
+    tasks = [example_one(desk)[0] for _ in range(6)]
+    desk.quiet()
+    desk.office.control("faults", {"duplicate_rate": 0.3, "reorder_rate": 0.3, "lose_answer_next": 1})
+    before, fee_rows = held(desk, "UAH"), desk.count("SELECT COUNT(*) FROM ledger_journal")
+    for n, task in enumerate(tasks):
+        for stage in (PAID, PARTNER, CLOSED):
+            desk.office.move("user:3", task, stage)
+        if n == 2 and desk.workers:
+            desk.processes.kill(desk.workers[0])
+    if desk.workers:
+        time.sleep(0.5)
+        desk.processes.start(desk.workers[0], "app", "worker", "--id", desk.workers[0])
+    desk.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "cut_after_commit_next": 4})
+    desk.quiet()
+    desk.office.control("faults", {"cut_after_commit_next": 0})
+    assert held(desk, "UAH") == before + 6 * 1500
+    assert fee_rows < desk.count("SELECT COUNT(*) FROM ledger_journal")
+    slots = desk.count(
+        "SELECT COUNT(*) FROM (SELECT subject, body FROM ledger_journal WHERE kind = 'posting' GROUP BY subject, body, at "
+        "HAVING COUNT(*) > 1) AS twice"
+    )
+    assert slots == 0, "no posting stands twice"
+    settled(desk)
+
+
+@pytest.mark.row("PL-12", "PL-10")
+def test_one_id_leads_from_the_webhook_to_the_last_effect_and_no_secret_is_in_a_log(desk: Desk) -> None:
+    lines = desk.logs()
+    trace = next(line["trace"] for line in lines if line["event"] == "delivery" and "deal.stage" in str(line["events"]))
+    events = {line["event"] for line in lines if line.get("trace") == trace}
+    assert {"delivery"} <= events
+    done = {line["trace"] for line in lines if line["event"] == "call.done"}
+    looked = {line["trace"] for line in lines if line["event"] == "look.done"}
+    came = {line["trace"] for line in lines if line["event"] == "delivery"}
+    assert done & looked & came, "a call at the end carries the id of the delivery that caused it"
+    text = "".join(file.read_text(encoding="utf-8") for file in desk.home.glob("*.log"))
+    assert SECRET not in text
+    assert TOKEN not in text
+
+
+@pytest.mark.row("EX-16")
+def test_history_comes_in_by_the_command_once(desk: Desk) -> None:
+    file = desk.home / "history.csv"
+    head = [
+        "deal",
+        "op",
+        "at",
+        "client",
+        "partner",
+        "kind",
+        "pair",
+        "amount",
+        "amount_in",
+        "client_rate",
+        "partner_rate",
+        "stage",
+    ]
+    rows = [
+        ["H1", "1", "2020-05-04", "Старий клієнт", "", "buy", "EUR/JPY", "100", "EUR", "120.55", "121", "closed"],
+        ["H2", "1", "2020-05-05", "Старий клієнт", "", "sell", "USDT/USD", "5000.00", "USD", "1.005", "1.0005", "closed"],
+    ]
+    with file.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([head, *rows])
+    code, result = desk.annex("import", "operations", str(file))
+    assert (code, result["imported"], result["bad"]) == (0, 2, [])
+    seq = desk.count("SELECT seq FROM ledger_head")
+    code, again = desk.annex("import", "operations", str(file))
+    assert (code, again["imported"], again["unchanged"]) == (0, 0, 2)
+    assert desk.count("SELECT seq FROM ledger_head") == seq
+    rows.append(["H3", "1", "2020-05-06", "Хтось", "", "buy", "EUR/XQQ", "1o", "EUR", "1", "", "closed"])
+    with file.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([head, *rows])
+    code, refused = desk.annex("import", "operations", str(file))
+    assert code == 2
+    assert {bad["line"] for bad in refused["bad"]} == {4}
+    assert desk.count("SELECT seq FROM ledger_head") == seq
+    assert desk.board()["JPY"]["held"] == "45", "12100 from the partner, 12055 to the client: the rest is profit"
+    settled(desk)
+
+
+@pytest.mark.row("EX-22")
+def test_the_daily_head_goes_into_a_comment_of_the_crm(desk: Desk) -> None:
+    with desk.database.write() as tx:
+        tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%exchange.head'")
+    until = time.monotonic() + 20
+    while time.monotonic() < until and not desk.count(
+        "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'head:%' AND state = 'done'"
+    ):
+        with desk.database.write() as tx:
+            tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%exchange.head'")
+        time.sleep(0.5)
+    assert desk.count("SELECT COUNT(*) FROM ledger_published") == 1
+    assert desk.count("SELECT COUNT(*) FROM outgoing WHERE key LIKE 'head:%' AND state = 'done'") == 1
+    assert desk.annex("verify")[0] == 0
+
+
+@pytest.mark.row("PL-13")
+def test_doctor_names_what_the_portal_lacks_and_where_to_click(desk: Desk) -> None:
+    code, report = desk.annex("doctor")
+    assert code == 1
+    assert [line for line in report["wrong"] if "ANNEX_OPEN_PAGES" not in line] == []
+    assert SECRET not in str(report)
+    desk.office.control("portal/remove", {"field": 11041})
+    code, report = desk.annex("doctor")
+    assert code == 1
+    assert any("Прибуток" in line for line in report["wrong"])
