@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from kernel.crm import Record, Ref, Row, Unreadable
@@ -105,29 +106,28 @@ class Reader:
             return None
         pair, currency = self._currencies_of(kind, get)
         amount = get.needed("amount", Decimal)
-        if amount is None or currency is None:
-            return None
-        return get.guarded(
-            "amount",
-            lambda: Operation(
-                key=row.key,
-                number=number,
-                kind=kind,
-                amount=positive(amount, currency),
-                amount_in=currency,
-                pair=pair,
-                client_rate=get.rate("client_rate", needed=True) if kind in EXCHANGES else None,
-                partner_rate=get.rate("partner_rate") if kind in EXCHANGES else None,
-                partner=get.party("partner") or partner,
-                commission_percent=get.percent("commission_percent"),
-                commission_fixed=get.fee("commission_fixed", _gets(kind, pair)),
-                network_fee=get.fee("network_fee", _gets(kind, pair)),
-                issue_date=get.day("issue_date"),
-                place=self._place(get, "place") or self._settings.home_place,
-                to_place=self._target(kind, get),
-                comment=get.of("comment", str) or "",
-            ),
-        )
+        minor = None
+        if amount is not None and currency is not None:
+            minor = get.guarded("amount", lambda: positive(amount, currency))
+        trade = kind in EXCHANGES
+        made = partial(
+            Operation,
+            key=row.key,
+            number=number,
+            kind=kind,
+            pair=pair,
+            client_rate=get.rate("client_rate", needed=True) if trade else None,
+            partner_rate=get.rate("partner_rate") if trade else None,
+            partner=get.party("partner") or partner,
+            commission_percent=get.percent("commission_percent"),
+            commission_fixed=get.fee("commission_fixed", _gets(kind, pair)),
+            network_fee=get.fee("network_fee", _gets(kind, pair)),
+            issue_date=get.day("issue_date"),
+            place=self._place(get, "place") or self._settings.home_place,
+            to_place=self._target(kind, get),
+            comment=get.of("comment", str) or "",
+        )  # all is read even where the amount is wrong, so that a person sees every mistake at once
+        return None if minor is None or currency is None else made(amount=minor, amount_in=currency)
 
     def _currencies_of(self, kind: str, get: _Getter) -> tuple[Pair | None, Currency | None]:
         if kind not in EXCHANGES:

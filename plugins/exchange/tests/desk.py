@@ -127,6 +127,7 @@ class Desk:
         if not delivery:
             self._delivered += 1
             delivery = f"d{self._delivered}"
+        self.clock.advance(milliseconds=1)  # nothing in life happens in the same microsecond
         event = Event(f"{entity}.changed", entity, deal, author=author, delivery=delivery)
         with self.database.write() as tx:
             inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.portal.ids, queue=self.queue)
