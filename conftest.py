@@ -41,7 +41,11 @@ def _only_this_machine() -> Iterator[None]:
     real = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOCAL and not str(address[0]).startswith("127."):
+        if (
+            self.family in (socket.AF_INET, socket.AF_INET6)
+            and address[0] not in LOCAL
+            and not str(address[0]).startswith("127.")
+        ):
             raise AssertionError(f"a test wants to reach {address}: only this machine is allowed")
         real(self, address)
 

@@ -9,8 +9,11 @@ from kernel.web import Links, Live, Site, create_app
 from webhooks.door import Doorway, blueprint
 
 
-def make_site(annex: Annex) -> Flask:
-    """Build the application; call it in the process that serves (after any fork)."""
+def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
+    """Build the application; call it in the process that serves (after any fork).
+
+    `listeners_max`: how many open pages may hold a thread each for live updates; the others ask now and then.
+    """
     running, settings = annex.running, annex.settings
     portal = running.portal
     portal.links = Links(annex.database, annex.clock, annex.ids, signing_secret(settings), portal.public_url)
@@ -18,6 +21,8 @@ def make_site(annex: Annex) -> Flask:
     door = blueprint(
         {(running.connector.name, word): Doorway(portal, running.connector, running.connecting.settings, running.plugins)}
     )
+    live = Live(annex.database, listeners_max=listeners_max)
+    portal.changed = live.nudge
     site = Site(
         portals=[portal],
         plugins={portal.name: list(running.plugins)},
@@ -25,7 +30,7 @@ def make_site(annex: Annex) -> Flask:
         database=annex.database,
         clock=annex.clock,
         ids=annex.ids,
-        live=Live(annex.database),
+        live=live,
         links=portal.links,
         rooms=annex.rooms,
     )

@@ -15,6 +15,7 @@ from app.site import make_site
 from app.worker import Worker
 from kernel.errors import Misconfigured
 from kernel.telemetry import set_up_logs
+from kernel.web import Live
 
 THREADS = 32  #: an open board holds one; intake needs the rest
 
@@ -44,6 +45,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._worker: Worker | None = None
+        self._live: Live | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -66,13 +68,17 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         annex = build()
-        site = make_site(annex)
+        site = make_site(annex, listeners_max=max(1, self._args.threads // 2))
+        self._live = site.extensions["annex"].live
+        self._live.close_on_stop()
         if self._args.with_worker:
             self._worker = Worker(annex, self._args.id)
             self._worker.start()
         return site
 
     def _exit(self, _server: Any, _worker: Any) -> None:
+        if self._live is not None:
+            self._live.close()
         if self._worker is not None:
             self._worker.stop()
 

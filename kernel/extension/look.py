@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernel.crm import Record
-from kernel.crm.codec import unpack_values
+from kernel.crm.codec import pack_record, unpack_record, unpack_values
 from kernel.crm.seen import keep_seen, last_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
 from kernel.extension.model import Plugin, Seen
@@ -36,7 +36,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     began = to_micros(portal.clock.now())
     try:
         tables = sorted({table for _, watch in watches for table in watch.tables})
-        record = portal.crm.get(entity, record_id, tables=tables)
+        record = _storable(portal.crm.get(entity, record_id, tables=tables))
         prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
     except NotFound:
         log.info("look.gone", entity=entity, record=record_id)
@@ -62,6 +62,12 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _storable(record: Record) -> Record:
+    """Without NUL characters, which no PostgreSQL text can hold."""
+    packed = pack_record(record)
+    return unpack_record(packed.replace("\\u0000", "\ufffd")) if "\\u0000" in packed else record
 
 
 def _with_our_writes(record: Record, calls: Sequence[Call]) -> Record:

@@ -74,5 +74,8 @@ def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> Non
     """Mark deliveries as `done`, `failed` or `dropped`."""
     tx.run_many(
         "UPDATE inbox SET state = :s, reason = :why, done_at = :at WHERE id = :id",
-        [{"s": state, "why": reason[:500], "at": to_micros(clock.now()), "id": one} for one in ids],
+        [
+            {"s": state, "why": reason[:500], "at": None if state == "new" else to_micros(clock.now()), "id": one}
+            for one in ids
+        ],
     )

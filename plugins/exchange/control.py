@@ -319,7 +319,7 @@ def _rows(
             continue  # nothing is booked and nothing can be: the deal's own check says what is missing
         for key in sorted({*(derived or {}), *in_books}, key=lambda k: (k[0], FIGURES.index(k[1]), k[2])):
             left = None if derived is None else derived.get(key, Fraction(0))
-            yield _row(portal.currencies, deal.number, key, left, in_books.get(key, Fraction(0)), day, kinds)
+            yield _row(portal.currencies, deal, key, left, in_books.get(key, Fraction(0)), day, kinds)
             _held(totals, key, left, in_books.get(key, Fraction(0)))
         yield from _shown_rows(portal, deal, day, kinds)
     board: dict[str, Fraction] = {}
@@ -328,7 +328,15 @@ def _rows(
     ):
         board[row["currency"]] = Fraction(int(row["amount"]), 10 ** portal.currencies.get(row["currency"]).scale)
     for code in sorted({*totals, *board}):
-        yield _row(portal.currencies, "", ("", "held", code), totals[code][0], board.get(code, Fraction(0)), None, ())
+        yield _row(
+            portal.currencies,
+            RawDeal("", "", "", False, []),
+            ("", "held", code),
+            totals[code][0],
+            board.get(code, Fraction(0)),
+            None,
+            (),
+        )
 
 
 def _held(totals: dict[str, list[Fraction]], key: Key, derived: Fraction | None, booked: Fraction) -> None:
@@ -364,10 +372,10 @@ def _shown_rows(portal: Portal, deal: RawDeal, day: date | None, kinds: Sequence
             amount, code = _parse_shown(shown)
             if wanted is None:
                 if amount is not None:
-                    yield _row(portal.currencies, deal.number, (op.number, f"crm_{name}", code), None, amount, day, kinds)
+                    yield _row(portal.currencies, deal, (op.number, f"crm_{name}", code), None, amount, day, kinds)
                 continue
             here = amount if amount is not None and code == wanted[0] else Fraction(0)
-            yield _row(portal.currencies, deal.number, (op.number, f"crm_{name}", wanted[0]), wanted[1], here, day, kinds)
+            yield _row(portal.currencies, deal, (op.number, f"crm_{name}", wanted[0]), wanted[1], here, day, kinds)
 
 
 def _parse_shown(text: str) -> tuple[Fraction | None, str]:
@@ -380,7 +388,7 @@ def _parse_shown(text: str) -> tuple[Fraction | None, str]:
 
 def _row(
     currencies: Currencies,
-    number: str,
+    deal: RawDeal,
     key: Key,
     derived: Fraction | None,
     booked: Fraction,
@@ -390,7 +398,8 @@ def _row(
     scale = currencies.get(key[2]).scale
     difference = None if derived is None else _text(booked - derived, scale)
     return {
-        "deal": number,
+        "deal": deal.number,
+        "subject": deal.subject,
         "op": key[0],
         "figure": key[1],
         "currency": key[2],

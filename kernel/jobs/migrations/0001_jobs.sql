@@ -39,6 +39,7 @@ CREATE TABLE outgoing (
 CREATE UNIQUE INDEX outgoing_key ON outgoing (portal, key) WHERE key <> '';
 CREATE INDEX outgoing_lane ON outgoing (portal, lane, number);
 CREATE INDEX outgoing_target ON outgoing (portal, target) WHERE target <> '';
+CREATE INDEX outgoing_trace ON outgoing (trace);
 CREATE INDEX outgoing_state ON outgoing (state, created_at);
 
 -- The running number of each lane, drawn in the same transaction as the job it orders.

@@ -15,6 +15,7 @@ CREATE TABLE ledger_journal (
     hash         TEXT NOT NULL
 );
 CREATE INDEX ledger_journal_subject ON ledger_journal (subject, seq);
+CREATE INDEX ledger_journal_trace ON ledger_journal (trace);
 CREATE INDEX ledger_journal_kind ON ledger_journal (kind, seq);
 CREATE UNIQUE INDEX ledger_journal_reverses ON ledger_journal (reverses) WHERE reverses IS NOT NULL;
 

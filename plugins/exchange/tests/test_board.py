@@ -114,7 +114,7 @@ def test_an_unknown_figure_is_refused(desk: Desk) -> None:
         groups(unit, Question("wealth", "USD"))
 
 
-RATES = "day,base,quote,rate,source\n2026-11-23,USD,UAH,\"41,5\",NBU\n23.11.2026,EUR,UAH,45,NBU\n"
+RATES = 'day,base,quote,rate,source\n2026-11-23,USD,UAH,"41,5",NBU\n23.11.2026,EUR,UAH,45,NBU\n'
 
 
 @pytest.mark.row("EX-10", "EX-17")
@@ -141,7 +141,11 @@ def test_rates_from_a_file_value_known_operations_anew(desk: Desk, tmp_path: Pat
 @pytest.mark.row("EX-17")
 def test_a_crooked_rate_file_names_the_line(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "rates.csv"
-    for line, words in (("2026-11-23,USD,UAH,0,x", "line 2"), ("2026-11-23,USD,ZZZ,1,x", "ZZZ"), ("x,USD,UAH,1,x", "line 2")):
+    for line, words in (
+        ("2026-11-23,USD,UAH,0,x", "line 2"),
+        ("2026-11-23,USD,ZZZ,1,x", "ZZZ"),
+        ("x,USD,UAH,1,x", "line 2"),
+    ):
         file.write_text(f"day,base,quote,rate,source\n{line}\n")
         with pytest.raises(BadInput, match=words):
             read_rates(file, desk.portal.currencies)
