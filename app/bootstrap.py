@@ -31,10 +31,11 @@ from kernel.ledger import Books
 from kernel.mapping import MappingSet, load_set
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room, Tx, migrate
-from kernel.values import Currencies
+from kernel.values import Currencies, to_micros
 from kernel.web import WEB_SETTINGS
 
 KERNEL = Path(kernel.__file__).parent
+JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
 
 
@@ -119,12 +120,30 @@ class Annex:
 
         return {"look": look_job, "call": partial(carry_out, self.running.portal, self.running.plugins)}
 
+    def tidy(self) -> None:
+        """Let go of what nobody needs any more: finished jobs after a week, settled deliveries and writes after a quarter."""
+        now = self.clock.now()
+        if isinstance(self.queue, LateQueue):
+            self.queue.real.forget(now - timedelta(days=JOBS_KEPT_DAYS))
+        old = to_micros(now - timedelta(days=DELIVERIES_KEPT_DAYS))
+        with self.database.write() as tx:
+            tx.run("DELETE FROM inbox WHERE state IN ('done', 'dropped') AND received_at < :old", old=old)
+            # Calls with a key or a target stay: they say what exists in the CRM already.
+            tx.run(
+                "DELETE FROM outgoing WHERE state IN ('done', 'superseded', 'dropped') AND key = '' AND target = '' "
+                "AND created_at < :old",
+                old=old,
+            )
+
     def works(self) -> list[Work]:
         portal = self.running.portal
         return [
-            Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
-            for plugin in self.running.plugins
-            for work in plugin.every
+            Work("annex:tidy", timedelta(days=1), self.tidy),
+            *(
+                Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
+                for plugin in self.running.plugins
+                for work in plugin.every
+            ),
         ]
 
     def close(self) -> None:

@@ -70,6 +70,7 @@ class SharedGate:
         self._turn = threading.Lock()  #: one waiter of a process at a time asks the database; the others queue here
         self._freed = threading.Event()
         self._flying = 0
+        self._mine = threading.local()  #: until when this thread's request keeps the next one back
         self._failing = True  #: until a good answer says otherwise: another process may have left the breaker open
 
     def take(self) -> None:
@@ -84,9 +85,13 @@ class SharedGate:
             self._flying += 1
 
     def done(self) -> None:
+        """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
         following = to_micros(self._clock.now()) + int(1_000_000 / self._pace.per_second)
         with self._database.write() as tx:
-            tx.run("UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at > :n", n=following, name=self._name)
+            tx.run(
+                "UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at = :mine AND next_at > :n",
+                n=following, name=self._name, mine=getattr(self._mine, "next_at", 0),
+            )  # fmt: skip
         self._flying -= 1
         self._freed.set()
 
@@ -120,10 +125,12 @@ class SharedGate:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:
                 return float((slot - now) / 1e6)
+            following = to_micros(self._clock.now()) + step
             tx.run(
                 "UPDATE http_gate SET next_at = :next, day = :day, used = :used WHERE name = :n",
-                n=self._name, next=to_micros(self._clock.now()) + step, day=today, used=used + 1,
+                n=self._name, next=following, day=today, used=used + 1,
             )  # fmt: skip
+        self._mine.next_at = following
         return 0.0
 
     def succeeded(self) -> None:

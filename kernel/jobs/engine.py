@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
@@ -22,6 +23,7 @@ QUEUE = "jobs"
 VERSION = "1"  #: of the jobs' shape: a worker only takes over what was started under the same
 POLL_SECONDS = 0.05
 SLOTS = 24
+FORGOTTEN_AT_ONCE = 500
 RECOVERY_ATTEMPTS = 20  #: a job that kills its worker this often is set aside
 
 
@@ -47,10 +49,17 @@ class DbosQueue:
             dict(job.args),
         )
 
-    def forget(self, keys: list[str]) -> None:
-        """Drop finished jobs' bookkeeping."""
-        if keys:
-            self._client.delete_workflows(keys)
+    def forget(self, before: datetime) -> int:
+        """Drop the bookkeeping of jobs that ended well before that moment; our own tables know what must not run twice."""
+        total = 0
+        while True:
+            found = self._client.list_workflows(
+                status=["SUCCESS"], completed_before=before.isoformat(), limit=FORGOTTEN_AT_ONCE, load_input=False, load_output=False
+            )
+            if not found:
+                return total
+            self._client.delete_workflows([one.workflow_id for one in found])
+            total += len(found)
 
     def close(self) -> None:
         self._client.destroy()

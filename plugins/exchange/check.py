@@ -35,6 +35,11 @@ def faults(unit: Unit) -> Iterator[str]:
     for table, rows in found.items():
         for key in rows:
             yield f"{table} {'/'.join(map(str, key))}: the row was added"
+    for row in unit.tx.all(
+        "SELECT d.portal, d.record_id FROM exchange_deal d LEFT JOIN crm_seen s ON s.portal = d.portal AND s.entity = 'deal' "
+        "AND s.id = d.record_id WHERE d.record_id <> '' AND s.id IS NULL ORDER BY d.record_id"
+    ):
+        yield f"crm_seen {row['portal']} deal {row['record_id']}: the row was removed"
 
 
 def _postings(unit: Unit, subject: str, deal: Deal) -> Iterator[str]:
@@ -42,7 +47,8 @@ def _postings(unit: Unit, subject: str, deal: Deal) -> Iterator[str]:
     missing = changes(subject, portal.books.standing(unit.tx, subject), postings(deal, portal.zone), version=0)
     for draft in missing:
         verb = "should not stand" if draft.kind == "reversal" else "is missing"
-        yield f"deal {deal.number} ({subject}): posting «{draft.body['slot']}» {verb}: rebuild from zero differs from the books"
+        slot = draft.body["slot"]
+        yield f"deal {deal.number} ({subject}): posting «{slot}» {verb}: rebuild from zero differs from the books"
 
 
 def _derived(
@@ -64,7 +70,8 @@ def _derived(
                 continue
             for column, value in row.items():
                 if here[column] != value:
-                    yield f"{table} {shown}: {column} was changed: the facts say {value!r}, the table says {here[column]!r}"
+                    stands = here[column]
+                    yield f"{table} {shown}: {column} was changed: the facts say {value!r}, the table says {stands!r}"
 
 
 def _rows(unit: Unit, table: str, names: tuple[str, ...]) -> dict[tuple[Any, ...], Mapping[str, Any]]:

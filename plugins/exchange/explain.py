@@ -158,7 +158,8 @@ def _query(unit: Unit, question: Question) -> tuple[str, dict[str, Any]]:
 def _pending(question: Question, values: dict[str, Any], where: str) -> tuple[str, dict[str, Any]]:
     values["flow"] = PENDING[question.figure]
     expected = (
-        "SELECT l.subject, CAST(NULL AS BIGINT) AS seq, l.n, 'place' AS account, '' AS party, l.place, l.op, d.created_at AS at, l.amount "
+        "SELECT l.subject, CAST(NULL AS BIGINT) AS seq, l.n, 'place' AS account, '' AS party, l.place, l.op, "
+        "d.created_at AS at, l.amount "
         f"FROM exchange_pending l JOIN exchange_deal d ON d.subject = l.subject WHERE {where} AND l.flow = :flow"
     )
     if question.at is None:

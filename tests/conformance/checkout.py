@@ -36,7 +36,7 @@ def run(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None
     """Run a command with a clean environment; whoever calls looks at the exit code."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANNEX_", "PLANFIX_", "PYTEST_"))}
     environment = {**kept, "PYTHONUTF8": "1", "COLUMNS": "200", **(more or {})}
-    return subprocess.run(arguments, cwd=cwd, env=environment, text=True, capture_output=True, timeout=300, check=False)
+    return subprocess.run(arguments, cwd=cwd, env=environment, text=True, capture_output=True, timeout=120, check=False)
 
 
 def annex(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

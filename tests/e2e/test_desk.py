@@ -73,6 +73,9 @@ def test_one_deal_from_request_to_closing(desk: Desk) -> None:
     [line] = [one for one in report["rows"] if one["deal"] == str(task)]
     assert line["gets"] == {"currency": "UAH", "amount": "412000.00"}
     assert line["profit"] == {"currency": "UAH", "amount": "1500.00"}
+    for card in (deal["counterparty"]["id"], "contact:801"):
+        lines = str(desk.office.contact_field(card, "Операції за місяць")).splitlines()
+        assert sum(f"№{task}/1" in line for line in lines) == 1, lines
     _, contacts = desk.annex("report", "contacts")
     assert {"Ганна Т.", "Партнер Альфа"} <= {one["contact"] for one in contacts["rows"]}
     settled(desk)
@@ -182,9 +185,16 @@ def test_a_chain_of_three_with_custody_partly_taken_off(desk: Desk) -> None:
     desk.office.add_row("user:5", task, {"Вид": "Зняття зі зберігання", "Пара": "CZK", "Сума": Decimal(1600)})
     desk.quiet()
     assert desk.board()["CZK"]["custody"] == "20000.00"
+    card = next(one for one in desk.office.deals() if int(one["id"]) == task)["counterparty"]["id"]
+    [row] = desk.office.rows_of("Зберігання", card)
+    assert (row["Валюта"], row["Сума"], row["Статус"]) == ("CZK", 20000, "зберігається")
+    assert row["Зберігати до"]["date"]
+    assert desk.office.read_field(task, "Зберігати до"), "the system sets the keep-until date"
     desk.office.move("user:5", task, CLOSED)
     desk.quiet()
     assert desk.board()["CZK"]["custody"] == "0.00"
+    [row] = desk.office.rows_of("Зберігання", card)
+    assert (row["Сума"], row["Статус"]) == (0, "видано")
     settled(desk)
 
 

@@ -33,6 +33,27 @@ class Office:
         columns = self._ask(boss, "GET", f"/rest/customfield/datatag/{self._tag}?fields=id,name")["customfields"]
         self._column = {one["name"]: one["id"] for one in columns}
 
+    def contact_field(self, contact: str, label: str) -> Any:
+        """One field of a card as it stands."""
+        boss = self._tokens["user:1"]
+        fields = self._ask(boss, "GET", "/rest/customfield/contact?fields=id,name")["customfields"]
+        number = next(one["id"] for one in fields if one["name"] == label)
+        card = self._ask(boss, "GET", f"/rest/contact/{contact}?fields=id,{number}")["contact"]
+        return next((item["value"] for item in card.get("customFieldData", ()) if item["field"]["id"] == number), None)
+
+    def rows_of(self, tag: str, contact: str) -> list[dict[str, Any]]:
+        """The rows of a data tag on a card, by label."""
+        boss = self._tokens["user:1"]
+        tags = self._ask(boss, "POST", "/rest/datatag/list", {"fields": "id,name"})["dataTags"]
+        number = next(one["id"] for one in tags if one["name"] == tag)
+        columns = self._ask(boss, "GET", f"/rest/customfield/datatag/{number}?fields=id,name")["customfields"]
+        body = {
+            "fields": ",".join(["key", *(str(one["id"]) for one in columns)]),
+            "contactId": int(contact.partition(":")[2]),
+        }
+        found = self._ask(boss, "POST", f"/rest/datatag/{number}/entry/list", body)["dataTagEntries"]
+        return [{item["field"]["name"]: item["value"] for item in entry.get("customFieldData", ())} for entry in found]
+
     def close(self) -> None:
         self._session.close()
 

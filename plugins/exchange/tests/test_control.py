@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_computed_field_changed_by_hand_shows(busy: Desk) -> None:
 
 
 MUTANTS = {
-    "profit turned round": ("BUY", "sell"),
+    "percent of fifty": ("PERCENT", Decimal(50)),
     "half up instead of half even": ("round_minor", lambda amount, currency: int(amount * 10**currency.scale + 1)),
     "rate divided": ("multiply", lambda left, right: left / right),
 }
@@ -88,7 +89,7 @@ MUTANTS = {
 def test_a_mistake_in_the_figures_cannot_agree_with_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     desk.cash("9000000", "UAH")
     monkeypatch.setattr(figures, *MUTANTS[name])
-    desk.run_through(buy("333.33", "USD/UAH", "41.217", "41.35"), to="partner_paid")
+    desk.run_through(buy("333.33", "USD/UAH", "41.217", "41.35", commission_percent="1"), to="partner_paid")
     assert wrong(desk), name
 
 

@@ -1,0 +1,141 @@
+"""The gate: never two requests closer than allowed, whoever asks, however late the answers come."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from kernel.clock import SystemClock
+from kernel.errors import Throttled
+from kernel.http import Pace, SharedGate
+from kernel.http.gate import BREAKER_AFTER_FAILURES, BREAKER_OPEN_SECONDS
+from kernel.storage import Database
+from kernel.testing import FakeClock
+
+SLOW = Pace(per_second=2, arrival_seconds_max=0.1)
+
+
+def leaves_at(gate: SharedGate, clock: FakeClock) -> float:
+    gate.take()
+    return clock.monotonic()
+
+
+@pytest.mark.row("PL-03")
+def test_the_pause_runs_from_the_answer_or_from_the_latest_arrival(database: Database) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", SLOW, database, clock)
+    assert leaves_at(gate, clock) == 0
+    clock.advance(seconds=0.02)
+    gate.done()  # answered after 0.02 s: it arrived by then
+    assert leaves_at(gate, clock) == pytest.approx(0.52)
+    clock.advance(seconds=3)
+    gate.done()  # answered late: it arrived long ago
+    assert leaves_at(gate, clock) == pytest.approx(3.52)
+
+
+@pytest.mark.row("PL-03")
+def test_a_late_answer_says_nothing_about_the_request_after_it(database: Database) -> None:
+    """A leaves, B leaves; A's answer comes: B may still be on its way, so C waits from B's latest arrival."""
+    clock = FakeClock()
+    one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
+    one.take()
+    clock.advance(seconds=0.6)
+    assert leaves_at(other, clock) == pytest.approx(0.6)
+    one.done()
+    assert leaves_at(SharedGate("p", SLOW, database, clock), clock) == pytest.approx(1.2)
+
+
+@pytest.mark.row("PL-03", "PL-07")
+def test_several_threads_of_several_processes_never_come_closer_than_allowed(database_url: str) -> None:
+    """Real time, two databases' connections (two processes), late and lost answers: what counts is when they arrive."""
+    pace, arrivals, clock = Pace(per_second=40, arrival_seconds_max=0.02), [], SystemClock()
+    databases = [Database(database_url) for _ in range(2)]
+    gates = [SharedGate("p", pace, database, clock) for database in databases]
+
+    def work(gate: SharedGate, seed: int) -> None:
+        chosen = random.Random(seed)
+        for _ in range(5):
+            gate.take()
+            # A thread that is not let run long after its turn would be the machine's delay, not the network's.
+            arrived = time.monotonic() + chosen.choice((0.0, 0.01, 0.015))
+            time.sleep(max(0.0, arrived - time.monotonic()))
+            arrivals.append(arrived)
+            time.sleep(chosen.choice((0.0, 0.0, 0.06)))
+            gate.done()
+
+    threads = [threading.Thread(target=work, args=(gates[n % 2], n)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for database in databases:
+        database.close()
+    arrivals.sort()
+    closest = min(later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False))
+    assert len(arrivals) == 30 and closest >= 1 / 40 - 0.006, closest
+
+
+@pytest.mark.row("PL-03")
+def test_the_days_quota_is_shared_and_comes_back_at_midnight(database: Database) -> None:
+    clock = FakeClock(datetime(2026, 11, 23, 23, 59, tzinfo=UTC))
+    gates = [SharedGate("p", Pace(per_second=100, per_day=3), database, clock) for _ in range(2)]
+    for n in range(3):
+        gates[n % 2].take()
+        gates[n % 2].done()
+    with pytest.raises(Throttled, match="3 requests are used up") as caught:
+        gates[1].take()
+    assert 55 < caught.value.wait_seconds <= 60
+    clock.advance(seconds=caught.value.wait_seconds)
+    gates[0].take()
+
+
+@pytest.mark.row("PL-03")
+def test_silence_that_was_asked_for_is_kept_by_all(database: Database) -> None:
+    clock = FakeClock()
+    one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
+    one.take()
+    one.done()
+    one.quiet(20)
+    assert leaves_at(other, clock) == pytest.approx(20)
+    other.done()
+    other.quiet(60)
+    with pytest.raises(Throttled) as caught:
+        one.take()
+    assert caught.value.wait_seconds == pytest.approx(60)
+
+
+@pytest.mark.row("PL-03")
+def test_the_breaker_opens_after_failures_in_a_row_and_closes_after_a_good_answer(database: Database) -> None:
+    clock = FakeClock()
+    one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
+    for _ in range(BREAKER_AFTER_FAILURES - 1):
+        one.take()
+        one.failed("no answer")
+        one.done()
+    one.take()
+    one.succeeded()
+    one.done()
+    for n in range(BREAKER_AFTER_FAILURES):
+        one.take()
+        opened_at = clock.monotonic()
+        one.failed(f"no answer {n}")
+        one.done()
+    assert leaves_at(other, clock) == pytest.approx(opened_at + BREAKER_OPEN_SECONDS)
+    with database.read() as tx:
+        assert tx.value("SELECT last_failure FROM http_gate") == "no answer 4"
+    other.failed("again")  # still failing: open at once
+    other.done()
+    assert leaves_at(one, clock) == pytest.approx(opened_at + 2 * BREAKER_OPEN_SECONDS)
+    one.succeeded()
+    one.done()
+    assert leaves_at(other, clock) == pytest.approx(opened_at + 2 * BREAKER_OPEN_SECONDS + 0.5)
+
+
+def test_portals_do_not_wait_for_each_other(database: Database) -> None:
+    clock = FakeClock()
+    for name in ("a", "b"):
+        assert leaves_at(SharedGate(name, SLOW, database, clock), clock) == 0

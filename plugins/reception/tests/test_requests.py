@@ -1,0 +1,131 @@
+"""A request made in the CRM gets its card, manager, executor and next contact without a hand on the keyboard."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from kernel.crm import Ref
+from kernel.errors import Unreachable
+from plugins.exchange.tests.desk import Desk, MakeDesk, buy
+
+ASKED = {
+    "client_name": "Олена", "client_phone": "050 111 22 33", "client_email": "olena@example.com",
+    "client_telegram": "@olena_k",
+}  # fmt: skip
+
+
+def request(desk: Desk, *, look: bool = True, **values: Any) -> str:
+    deal = desk.staff.new("deal", stage="new", **values)
+    if look:
+        desk.look(deal)
+    return deal
+
+
+@pytest.mark.row("EX-01")
+def test_a_stranger_gets_a_card_and_the_request_its_people_and_date(both: Desk) -> None:
+    deal = request(both, **ASKED)
+    values = both.record(deal).values
+    client = values["client"]
+    assert isinstance(client, Ref) and client.id not in (both.client.id, both.partner.id)
+    card = both.crm.record("contact", client.id).values
+    assert (card["name"], card["phone"], card["email"], card["telegram"]) == (
+        "Олена", "+380501112233", "olena@example.com", "olena_k",
+    )  # fmt: skip
+    assert values["manager"] == both.manager and values["executor"] == (both.cashier,)
+    assert values["next_contact"] == date(2026, 11, 24) and values["check"] is None
+    assert both.told(deal) == [] and both.crm.doubled() == []
+
+
+KNOWN = [
+    ({"phone": "+380501112233"}, {"client_phone": "050-111-22-33"}),
+    ({"email": "Olena@Example.com"}, {"client_email": "OLENA@example.com"}),
+    ({"telegram": "@Olena_K"}, {"client_telegram": "https://t.me/olena_k"}),
+    ({"telegram": "olena_k"}, {"client_telegram": "@OLENA_K"}),
+    ({"telegram": "olena_k"}, {"client_phone": "0671234567", "client_telegram": "t.me/Olena_K"}),
+]
+
+
+@pytest.mark.row("EX-01")
+@pytest.mark.parametrize(("card", "typed"), KNOWN)
+def test_a_known_client_is_found_whatever_way_he_is_written(desk: Desk, card: dict[str, Any], typed: dict[str, Any]) -> None:
+    known = desk.contact("Олена", **card)
+    deal = request(desk, **typed)
+    assert desk.field(deal, "client") == known
+    assert [effect.verb for effect in desk.crm.effects if effect.verb == "create"] == []
+
+
+@pytest.mark.row("EX-01")
+def test_the_phone_counts_more_than_the_mail_and_the_oldest_card_wins(desk: Desk) -> None:
+    older = desk.contact("Стара", phone="+380501112233")
+    desk.contact("Нова", phone="+380501112233")
+    desk.contact("Пошта", email="olena@example.com")
+    assert desk.field(request(desk, **ASKED), "client") == older
+
+
+@pytest.mark.row("EX-01", "PL-03")
+def test_two_requests_of_one_stranger_at_once_share_one_card(desk: Desk) -> None:
+    deals = [request(desk, look=False, **ASKED) for _ in range(2)]
+    for deal in deals:
+        desk.deliver(deal)
+    desk.crm.fail_next(Unreachable("no answer", maybe_done=True), on="create", after_commit=True)
+    desk.run()
+    first, second = (desk.field(deal, "client") for deal in deals)
+    assert isinstance(first, Ref) and first.id == second.id
+    assert [effect.verb for effect in desk.crm.effects].count("create") == 1
+    third = request(desk, **ASKED)
+    assert desk.field(third, "client").id == first.id
+
+
+@pytest.mark.row("EX-01")
+def test_managers_take_turns_and_a_known_client_keeps_his_own(desk: Desk) -> None:
+    deals = [request(desk, client_phone=f"050111223{n}") for n in range(4)]
+    names = [desk.field(deal, "manager").name for deal in deals]
+    assert names == ["Ігор Бондар", "Марія Коваль", "Ігор Бондар", "Марія Коваль"]
+    own = desk.contact("Своя", phone="+380509998877", supervisors=(desk.second,))
+    desk.look(deals[0])
+    assert desk.field(deals[0], "manager").name == "Ігор Бондар"  # looking again gives the same turn
+    for _ in range(2):
+        deal = request(desk, client_phone="0509998877")
+        assert desk.field(deal, "client") == own and desk.field(deal, "manager") == desk.second
+
+
+@pytest.mark.row("EX-01")
+def test_what_staff_filled_in_stays(desk: Desk) -> None:
+    deal = request(desk, client=desk.client, manager=desk.second, next_contact=date(2027, 1, 1), executor=(desk.second,))
+    values = desk.record(deal).values
+    assert (values["client"], values["manager"]) == (desk.client, desk.second)
+    assert (values["executor"], values["next_contact"]) == ((desk.second,), date(2027, 1, 1))
+
+
+@pytest.mark.row("EX-01")
+def test_nobody_to_find_makes_no_card(desk: Desk) -> None:
+    deal = request(desk)
+    assert desk.field(deal, "client") is None and desk.field(deal, "manager") == desk.manager
+    assert "create" not in desk.crm.calls
+
+
+@pytest.mark.row("EX-01")
+def test_a_weekend_counts_from_monday(desk: Desk) -> None:
+    desk.clock.advance(days=5)  # Saturday
+    assert desk.field(request(desk, **ASKED), "next_contact") == date(2026, 11, 30)
+
+
+@pytest.mark.row("EX-01")
+def test_without_managers_set_nobody_is_named(desk_of: MakeDesk) -> None:
+    desk = desk_of(reception={"managers": [], "executor": "Нікого Такого"})
+    deal = request(desk, **ASKED)
+    assert desk.field(deal, "manager") is None and desk.field(deal, "executor") is None and desk.field(deal, "client")
+
+
+@pytest.mark.row("EX-01", "EX-02")
+def test_a_request_with_its_operation_is_booked_as_soon_as_the_card_is_there(desk: Desk) -> None:
+    deal = request(desk, look=False, **ASKED)
+    desk.staff.add_row("deal", deal, "operation", **buy())
+    desk.staff.move(deal, "client_paid")
+    desk.look(deal)
+    client = desk.field(deal, "client")
+    assert desk.told(deal) == [] and desk.field(deal, "check") is None
+    assert desk.balances(party=client.id) == {"client USD": "-10000.00"}
