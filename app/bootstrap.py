@@ -121,7 +121,7 @@ class Annex:
         return {"look": look_job, "call": partial(carry_out, self.running.portal, self.running.plugins)}
 
     def tidy(self) -> None:
-        """Let go of what nobody needs any more: finished jobs after a week, settled deliveries and writes after a quarter."""
+        """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""
         now = self.clock.now()
         if isinstance(self.queue, LateQueue):
             self.queue.real.forget(now - timedelta(days=JOBS_KEPT_DAYS))

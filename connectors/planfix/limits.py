@@ -10,7 +10,7 @@ from __future__ import annotations
 # HELP «REST API», «Ограничения»: one request a second; 20, 50 or 100 thousand a day by plan.
 REQUESTS_PER_SECOND = 1.0
 REQUESTS_PER_DAY = 20_000
-# The network delays each request differently; after so long a request without an answer counts as arrived (kernel.http.gate).
+# The network delays each request differently; after so long one without an answer counts as arrived (kernel.http.gate).
 ARRIVAL_SECONDS_MAX = 0.25
 # LIVE: `timeToReset` above this is meant in milliseconds, below it in seconds.
 RESET_SECONDS_MAX = 1000

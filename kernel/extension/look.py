@@ -6,6 +6,7 @@ that came in before it began, so a burst costs one reading.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from kernel.jobs.outgoing import Call
 from kernel.telemetry import log
 from kernel.values import to_micros
 
+_ESCAPE = re.compile(r"\\(u0000|.)")
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 60.0
 
 
@@ -67,7 +69,9 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
 def _storable(record: Record) -> Record:
     """Without NUL characters, which no PostgreSQL text can hold."""
     packed = pack_record(record)
-    return unpack_record(packed.replace("\\u0000", "\ufffd")) if "\\u0000" in packed else record
+    # Escape by escape: a backslash that somebody typed is one, too, and what follows it is no escape.
+    clean = _ESCAPE.sub(lambda found: "\ufffd" if found[1] == "u0000" else found[0], packed)
+    return record if clean == packed else unpack_record(clean)
 
 
 def _with_our_writes(record: Record, calls: Sequence[Call]) -> Record:

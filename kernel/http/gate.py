@@ -120,7 +120,8 @@ class SharedGate:
                     f"{self._name}: the day's {self._pace.per_day} requests are used up",
                     wait_seconds=(to_micros(midnight) - now) / 1e6,
                 )
-            slot = max(row["next_at"], row["quiet_until"])
+            # A token is never given out ahead of its time: one that seems so is the clock having been set back.
+            slot = max(min(row["next_at"], now + step), row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:

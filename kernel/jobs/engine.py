@@ -54,8 +54,9 @@ class DbosQueue:
         total = 0
         while True:
             found = self._client.list_workflows(
-                status=["SUCCESS"], completed_before=before.isoformat(), limit=FORGOTTEN_AT_ONCE, load_input=False, load_output=False
-            )
+                status=["SUCCESS"], completed_before=before.isoformat(), limit=FORGOTTEN_AT_ONCE,
+                load_input=False, load_output=False,
+            )  # fmt: skip
             if not found:
                 return total
             self._client.delete_workflows([one.workflow_id for one in found])

@@ -36,7 +36,8 @@ def faults(unit: Unit) -> Iterator[str]:
         for key in rows:
             yield f"{table} {'/'.join(map(str, key))}: the row was added"
     for row in unit.tx.all(
-        "SELECT d.portal, d.record_id FROM exchange_deal d LEFT JOIN crm_seen s ON s.portal = d.portal AND s.entity = 'deal' "
+        "SELECT d.portal, d.record_id FROM exchange_deal d "
+        "LEFT JOIN crm_seen s ON s.portal = d.portal AND s.entity = 'deal' "
         "AND s.id = d.record_id WHERE d.record_id <> '' AND s.id IS NULL ORDER BY d.record_id"
     ):
         yield f"crm_seen {row['portal']} deal {row['record_id']}: the row was removed"

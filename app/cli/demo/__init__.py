@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +27,7 @@ from app.cli.demo.checks import check_all, print_tables
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.staff import Office
 from app.cli.demo.story import Plan, Storyteller, make_deal
-from kernel.errors import AnnexError
+from kernel.errors import AnnexError, Unreachable
 from kernel.storage import Database
 
 SPEEDUP = 150  #: the portal's seconds pass so many times faster: 150 requests a second are its «1 a second»
@@ -91,8 +91,9 @@ class Demo:
         print(f"{time.monotonic() - self._began:6.1f} s  {text}", flush=True)
 
     def run(self) -> int:
-        office = self._open()
         rates, days = central_bank(self._args.days)
+        self._clock_file.write_text(str(offset_to(days[0])))
+        office = self._open()
         self._import_rates(days)
         teller = Storyteller(self._args.seed, rates)
         plans: list[Plan] = []
@@ -113,7 +114,8 @@ class Demo:
         )
         if not self._args.once:
             print(
-                f"\nBoard:  {self._address}/exchange/board\nPortal: http://127.0.0.1:{self._planfix_port}/ (emulated)\nCtrl-C ends."
+                f"\nBoard:   {self._address}/exchange/board\n"
+                f"Planfix: http://127.0.0.1:{self._planfix_port} (emulated)\nCtrl-C ends."
             )
             while True:
                 time.sleep(1)
@@ -123,7 +125,8 @@ class Demo:
         self.say("starting the emulated Planfix, the service and a worker")
         first = self.processes.start(
             "planfix", "sandbox.planfix", "--port", str(self._planfix_port), "--token", TOKEN, "--speedup", str(SPEEDUP),
-            "--seed", str(self._args.seed), "--fault", "status_fires_changed=on", "--post-to", self._address, "--hook-secret", HOOK_SECRET, answer=True,
+            "--seed", str(self._args.seed), "--fault", "status_fires_changed=on", "--post-to", self._address,
+            "--hook-secret", HOOK_SECRET, answer=True,
         )  # fmt: skip
         host, _, port = self._address.removeprefix("http://").partition(":")
         self.processes.start("service", "app", "serve", "--host", host, "--port", port)
@@ -136,9 +139,8 @@ class Demo:
 
     def _set_clock(self, office: Office, day: date) -> None:
         """Ten in the morning of that day, for us and for the portal."""
-        wanted = datetime.combine(day, clock_time(10), tzinfo=KYIV)
-        offset = (wanted - datetime.now(UTC)).total_seconds()
-        office.control("date", {"at": wanted.isoformat()})
+        offset = offset_to(day)
+        office.control("date", {"at": (datetime.now(UTC) + timedelta(seconds=offset)).isoformat()})
         self._clock_file.write_text(str(offset))
 
     def _import_rates(self, days: list[date]) -> None:
@@ -178,6 +180,7 @@ class Demo:
         office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0})
         self._press_buttons(office, [plan for plan in plans if plan.trades][:3])
         self._quiet(office)
+        office.control("faults", {"cut_after_commit_next": 0})
 
     def _press_buttons(self, office: Office, plans: list[Plan]) -> None:
         for plan in plans:
@@ -224,7 +227,12 @@ class Demo:
             if calm >= 2:
                 return
             time.sleep(0.15)
-        self.say(f"  still {waiting} waiting after {QUIET_WITHIN_SECONDS} s; see {self._home}")
+        raise Unreachable(f"still {waiting} waiting after {QUIET_WITHIN_SECONDS} s; see the logs in {self._home}")
+
+
+def offset_to(day: date) -> float:
+    """Seconds from now to ten in the morning of that day."""
+    return (datetime.combine(day, clock_time(10), tzinfo=KYIV) - datetime.now(UTC)).total_seconds()
 
 
 def central_bank(days: int) -> tuple[Callable[[str, str, date], Decimal], list[date]]:

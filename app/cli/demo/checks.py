@@ -107,7 +107,7 @@ def _limits_kept(office: Office) -> Result:
     seen = state.get("counters", state)
     wrong = f"{seen['refused']} requests were refused" if seen["refused"] else ""
     return (
-        f"the portal's limit of requests was kept ({seen['requests']} requests, at most {seen['in_second_max']} in a second)",
+        f"the portal's limit was kept ({seen['requests']} requests, at most {seen['in_second_max']} in a second)",
         wrong,
     )
 

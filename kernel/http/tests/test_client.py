@@ -91,7 +91,8 @@ def test_what_is_sent_and_that_the_log_knows_no_secret(monkeypatch: pytest.Monke
     tell_secret("s3cr3t-token")
     set_up_logs("debug", readable=False)
     try:
-        answer = client(transport, gate).send("POST", "/task/", query={"a": "ї&="}, payload={"n": Decimal("1.50")}, writes=True)
+        posted = client(transport, gate)
+        answer = posted.send("POST", "/task/", query={"a": "ї&="}, payload={"n": Decimal("1.5")}, writes=True)
         assert gate.told == ["take", "done", "succeeded"]
         client(transport, gate).send("GET", "bad")
         with pytest.raises(Unreachable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -75,7 +76,7 @@ def test_several_threads_of_several_processes_never_come_closer_than_allowed(dat
     for database in databases:
         database.close()
     arrivals.sort()
-    closest = min(later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False))
+    closest = min(later - earlier for earlier, later in itertools.pairwise(arrivals))
     assert len(arrivals) == 30 and closest >= 1 / 40 - 0.006, closest
 
 

@@ -73,8 +73,9 @@ DAY, MOMENT, REF = date(2026, 11, 21), datetime(2026, 11, 21, 9, tzinfo=UTC), Re
     [
         ("decimal", "41,20", Decimal("41.20")), ("decimal", Decimal("1.1"), Decimal("1.1")), ("decimal", " ", None),
         ("text", " x ", "x"), ("text", Decimal("1.10"), "1.10"), ("date", "21.11.2026", DAY), ("date", MOMENT, DAY),
-        ("date", DAY, DAY), ("datetime", MOMENT, MOMENT), ("bool", False, False), ("contact", REF, REF), ("users", REF, (REF,)),
-        ("users", (REF,), (REF,)), ("choice", "купівля", "buy"), ("choice", "buy", "buy"), ("user", None, None),
+        ("date", DAY, DAY), ("datetime", MOMENT, MOMENT), ("bool", False, False), ("contact", REF, REF),
+        ("users", REF, (REF,)), ("users", (REF,), (REF,)),
+        ("choice", "купівля", "buy"), ("choice", "buy", "buy"), ("user", None, None),
     ],
 )  # fmt: skip
 def test_values_become_typed(name: str, raw: Value, wanted: Value) -> None:
@@ -84,8 +85,8 @@ def test_values_become_typed(name: str, raw: Value, wanted: Value) -> None:
 @pytest.mark.parametrize(
     ("name", "raw"),
     [
-        ("decimal", "41,2o"), ("decimal", True), ("date", "завтра"), ("date", Decimal(5)), ("datetime", DAY), ("bool", "так"),
-        ("contact", "Олена"), ("users", "Олена"), ("choice", "Обмін"), ("text", True), ("user", (REF,)),
+        ("decimal", "41,2o"), ("decimal", True), ("date", "завтра"), ("date", Decimal(5)), ("datetime", DAY),
+        ("bool", "так"), ("contact", "Олена"), ("users", "Олена"), ("choice", "Обмін"), ("text", True), ("user", (REF,)),
     ],
 )  # fmt: skip
 def test_what_is_not_that_stays_visible_with_its_reason(name: str, raw: Value) -> None:

@@ -106,7 +106,7 @@ def put(database: Database, name: str, last: int) -> None:
 
 def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
     after: list[str] = []
-    with pytest.raises(RuntimeError), database.write() as tx:
+    with pytest.raises(RuntimeError), database.write() as tx:  # noqa: PT012
         tx.run("INSERT INTO lane VALUES ('a', 1)")
         tx.after_commit(lambda: after.append("a"))
         raise RuntimeError

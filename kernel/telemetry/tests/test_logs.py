@@ -31,8 +31,8 @@ def one(lines: io.StringIO) -> dict[str, object]:
 def test_what_is_secret_is_masked_wherever_it_stands(lines: io.StringIO) -> None:
     tell_secret("s3cr3t-token", "short")
     log.info(
-        "call.failed", reason="GET /x?sig=s3cr3t-token", nested={"list": ["s3cr3t-token"], "api_token": "x"}, password="hunter2",
-        Authorization="Bearer x", cookie="a", note="short words stay",
+        "call.failed", reason="GET /x?sig=s3cr3t-token", nested={"list": ["s3cr3t-token"], "api_token": "x"},
+        password="hunter2", Authorization="Bearer x", cookie="a", note="short words stay",
     )  # fmt: skip
     told = one(lines)
     assert "s3cr3t" not in json.dumps(told) and "hunter2" not in json.dumps(told) and "Bearer" not in json.dumps(told)

@@ -62,7 +62,8 @@ class Desk:
         self.queue = MemoryQueue(self.clock, self.seed)
         self.trouble: Trouble = self.database.trouble
         self.crm = MemoryCRM(the_set(), self.clock, trouble=self.trouble)
-        self.annex = make_portal(self.database, self.crm, self.queue, self.clock, reception=self.reception, **self.settings)
+        settings = {"places": ["Каса", "Банк", "Гаманець"], "default_place": "Каса", **self.settings}
+        self.annex = make_portal(self.database, self.crm, self.queue, self.clock, reception=self.reception, **settings)
         self.portal: Portal = self.annex.running.portal
         self.handlers: Mapping[str, Handler] = self.annex.handlers()
         self.staff = self.crm.staff

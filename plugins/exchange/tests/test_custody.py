@@ -92,6 +92,7 @@ def test_the_manager_is_reminded_once_per_date(desk: Desk) -> None:
     assert desk.told(deal) == []
     desk.clock.advance(days=2)
     desk.work("exchange.custody")
+    desk.clock.advance(minutes=10)
     desk.work("exchange.custody")
     [comment] = desk.crm.comments(deal)
     assert "41 000,00 UAH" in comment.text and comment.to == (desk.manager.id,)

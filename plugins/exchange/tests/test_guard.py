@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
 import pytest
 
 from kernel.extension.look import look
+from plugins.exchange import handlers
+from plugins.exchange.rules import payout_refusal
 from plugins.exchange.tests.desk import PORTAL, Desk, MakeDesk, buy, own
 
 
@@ -99,7 +102,16 @@ def test_a_refused_row_leaves_the_deal_as_it_was_and_does_not_write_for_ever(des
 
 
 @pytest.mark.row("EX-09")
-def test_two_payouts_at_the_same_moment_cannot_both_take_the_same_money(both: Desk) -> None:
+def test_two_payouts_at_the_same_moment_cannot_both_take_the_same_money(both: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    met = threading.Barrier(2)
+
+    def slow_refusal(*args: Any, **more: Any) -> Any:
+        """Whoever decides waits for the other to be here, too: he must not come before the first has booked."""
+        with contextlib.suppress(threading.BrokenBarrierError):
+            met.wait(timeout=0.4)
+        return payout_refusal(*args, **more)
+
+    monkeypatch.setattr(handlers, "payout_refusal", slow_refusal)
     both.cash("100", "USD")
     deals = [both.deal(own("withdraw", "60", "USD"), client=None) for _ in range(2)]
     for deal in deals:

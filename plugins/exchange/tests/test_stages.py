@@ -74,8 +74,8 @@ def test_a_jump_posts_what_was_skipped_and_equals_the_way_step_by_step(desk: Des
     desk.cash("900000", "UAH")
     slow, quick = desk.run_through(buy()), desk.deal(buy())
     desk.move(quick, "closed")
-    shape = [[leg for leg in legs] for legs in desk.standing(slow).values()]
-    assert [[leg for leg in legs] for legs in desk.standing(quick).values()] == shape
+    shape = [list(legs) for legs in desk.standing(slow).values()]
+    assert [list(legs) for legs in desk.standing(quick).values()] == shape
     assert sorted(desk.facts(quick).entered) == sorted(["client_paid", "partner_paid", "closed"])
     assert desk.told(quick) == []
 

@@ -42,7 +42,9 @@ TAMPERINGS = {
     ),
     "UPDATE exchange_rate SET rate = '41.7'": "exchange_rate USD/UAH/2026-11-23: the row was changed",
     "DELETE FROM exchange_rate": "exchange_rate USD/UAH/2026-11-23: the row was removed",
-    "INSERT INTO exchange_rate VALUES ('EUR', 'UAH', '2026-11-23', '45', 'me')": "exchange_rate EUR/UAH/2026-11-23: the row was added",
+    "INSERT INTO exchange_rate VALUES ('EUR', 'UAH', '2026-11-23', '45', 'me')": (
+        "exchange_rate EUR/UAH/2026-11-23: the row was added"
+    ),
     "UPDATE crm_seen SET body = REPLACE(body, '10000', '10001') WHERE id = '505'": "crm_seen planfix/main deal 505",
 }  # fmt: skip
 

@@ -1,0 +1,108 @@
+"""The real engine on both databases: enqueued in our transaction, in order, and finished by the next worker of that id."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.jobs import Again, Job
+from kernel.jobs.engine import DbosQueue, Engine, prepare_tables
+from kernel.storage import Database
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.filterwarnings("ignore")  # DBOS' own threads and loops are not ours to judge
+
+
+@pytest.fixture
+def prepared(database: Database) -> Iterator[tuple[Database, DbosQueue]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prepare_tables(database)
+        queue = DbosQueue(database)
+    yield database, queue
+    queue.close()
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def enqueue(database: Database, queue: DbosQueue, *jobs: Job) -> None:
+    with database.write() as tx:
+        for job in jobs:
+            queue.enqueue(tx, job)
+
+
+def job(n: int, lane: str = "a", name: str = "note") -> Job:
+    """Its key sorts the other way round than its number: only the number may order a lane."""
+    return Job(name, f"{name}:{lane}:{900 - n}", lane, n, {"n": n, "lane": lane, "trace": "t"})
+
+
+@pytest.mark.row("PL-01", "PL-02", "PL-03", "PL-07")
+def test_jobs_run_once_in_order_and_again_keeps_the_place(prepared: tuple[Database, DbosQueue]) -> None:
+    database, queue = prepared
+    seen: list[tuple[str, int]] = []
+    tries: dict[int, int] = {}
+
+    def note(args: Any) -> None:
+        n = args["n"]
+        tries[n] = tries.get(n, 0) + 1
+        if n == 2 and args["lane"] == "a" and tries[n] == 1:
+            raise Again(0.3)
+        seen.append((args["lane"], n))
+
+    with pytest.raises(RuntimeError), database.write() as tx:  # noqa: PT012
+        queue.enqueue(tx, job(99))
+        raise RuntimeError
+    enqueue(database, queue, *(job(n) for n in (3, 1, 4, 2, 5)), job(1, "b"))
+    enqueue(database, queue, job(1))  # the same key again
+    engine = Engine(database, {"note": note}, worker_id="w1")
+    engine.start()
+    try:
+        until(lambda: len(seen) >= 6)
+        time.sleep(0.2)
+    finally:
+        engine.stop(within_seconds=5)
+    assert [n for lane, n in seen if lane == "a"] == [1, 2, 3, 4, 5] and ("b", 1) in seen and len(seen) == 6
+
+
+DIES = """
+import os, sys, time
+from kernel.jobs.engine import Engine
+from kernel.storage import Database
+
+def die(args):
+    os._exit(9)
+
+engine = Engine(Database(sys.argv[1]), {"die": die, "note": lambda args: None}, worker_id="w1")
+engine.start()
+time.sleep(30)
+"""
+
+
+@pytest.mark.row("PL-01", "PL-03")
+def test_what_a_killed_worker_had_begun_the_next_one_of_that_id_finishes(prepared: tuple[Database, DbosQueue]) -> None:
+    database, queue = prepared
+    enqueue(database, queue, job(1, name="die"), job(2))
+    died = subprocess.run([sys.executable, "-c", DIES, database.url], cwd=ROOT, timeout=60, check=False, capture_output=True)
+    assert died.returncode == 9, died.stderr.decode()[-2000:]
+    seen: list[int] = []
+    engine = Engine(
+        database, {"die": lambda args: seen.append(args["n"]), "note": lambda args: seen.append(args["n"])}, worker_id="w1"
+    )
+    engine.start()
+    try:
+        until(lambda: len(seen) >= 2)
+    finally:
+        engine.stop(within_seconds=5)
+    assert seen == [1, 2], "the lane's order holds over the death"

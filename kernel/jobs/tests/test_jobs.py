@@ -1,0 +1,199 @@
+"""Inbox, outgoing calls, regular work: once, in order, whoever else does the same at the same time."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kernel.crm import Event
+from kernel.jobs import Job, inbox, next_number, outgoing
+from kernel.jobs.regular import Ticker, Work
+from kernel.storage import Database
+from kernel.testing import CountingIds, FakeClock, MemoryQueue
+
+CLOCK, IDS = FakeClock(), CountingIds()
+
+
+def store(database: Database, queue: MemoryQueue, delivery: str, record: str = "7", author: str = "") -> inbox.Stored:
+    event = Event("deal.changed", "deal", record, author, delivery)
+    with database.write() as tx:
+        return inbox.store(tx, "p", event, "body\x00", clock=CLOCK, ids=IDS, queue=queue)
+
+
+@pytest.mark.row("PL-01", "PL-02")
+def test_the_same_delivery_again_changes_nothing(database: Database) -> None:
+    queue = MemoryQueue(CLOCK)
+    first, second = store(database, queue, "d1"), store(database, queue, "d1")
+    assert first.fresh and not second.fresh and first.id == second.id
+    assert store(database, queue, "").fresh and store(database, queue, "").fresh  # without an id each is a new one
+    assert len(queue.waiting) == 3
+    with database.read() as tx:
+        assert next(one for one, _ in inbox.waiting_for(tx, "p", "deal", "7")) == first.id
+        assert "\x00" not in tx.value("SELECT body FROM inbox WHERE delivery = 'd1'")
+
+
+@pytest.mark.row("PL-01", "PL-02", "PL-07")
+def test_the_same_delivery_at_many_doors_at_once_is_kept_once(database: Database) -> None:
+    queue, start, stored = MemoryQueue(CLOCK), threading.Barrier(8), []
+
+    def door() -> None:
+        start.wait()
+        stored.append(store(database, queue, "d1"))
+
+    threads = [threading.Thread(target=door) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.fresh for one in stored].count(True) == 1 and len(stored) == 8 and len(queue.waiting) == 1
+    with database.read() as tx:
+        assert tx.value("SELECT COUNT(*) FROM inbox") == 1
+
+
+@pytest.mark.row("PL-02")
+def test_deliveries_are_settled_and_remembered(database: Database) -> None:
+    queue = MemoryQueue(CLOCK)
+    one, two = store(database, queue, "a", author="Ігор"), store(database, queue, "b")
+    with database.write() as tx:
+        inbox.settle(tx, [one.id], "done", "", CLOCK)
+    with database.read() as tx:
+        assert [known for known, _ in inbox.waiting_for(tx, "p", "deal", "7")] == [two.id]
+    assert not store(database, queue, "a").fresh
+
+
+def call(database: Database, queue: MemoryQueue, values: dict[str, Any], *, lane: str = "deal:7", **more: Any) -> str | None:
+    verb = more.pop("verb", "update")
+    payload = {"entity": "deal", "id": "7", "values": values, "stage": more.pop("stage", None), **more.pop("payload", {})}
+    with database.write() as tx:
+        return outgoing.enqueue(tx, "p", verb, payload, lane=lane, trace="t", clock=CLOCK, ids=IDS, queue=queue, **more)
+
+
+@pytest.mark.row("PL-03")
+def test_calls_of_a_record_keep_their_order_and_a_key_is_used_once(database: Database) -> None:
+    queue = MemoryQueue(CLOCK)
+    made = [call(database, queue, {"a": n}, key=f"k{n}") for n in range(3)]
+    assert call(database, queue, {"a": 9}, key="k1") is None
+    assert call(database, queue, {"a": 9}, lane="deal:8", key="") and call(database, queue, {"a": 9}, lane="deal:8", key="")
+    assert [(job.number, job.args["id"]) for job in queue.waiting if job.lane == "out:p:deal:7"] == [
+        (n, one) for n, one in enumerate(made, 1)
+    ]
+    with database.read() as tx:
+        known = outgoing.by_key(tx, "p", "k2")
+    assert known is not None and known.id == made[2] and known.number == 3
+
+
+@pytest.mark.row("PL-03")
+def test_the_number_of_a_refused_call_leaves_no_job(database: Database) -> None:
+    queue = MemoryQueue(CLOCK)
+    with pytest.raises(RuntimeError), database.write() as tx:  # noqa: PT012
+        outgoing.enqueue(tx, "p", "update", {}, lane="x", trace="", clock=CLOCK, ids=IDS, queue=queue)
+        raise RuntimeError
+    assert queue.waiting == []
+
+
+@pytest.mark.row("PL-03")
+@pytest.mark.parametrize(
+    ("first", "later", "wanted"),
+    [
+        ({"values": {"a": 1}}, {"values": {"a": 2, "b": 1}}, True),
+        ({"values": {"a": 1, "b": 1}}, {"values": {"a": 2}}, False),
+        ({"values": {"a": 1}, "stage": "new"}, {"values": {"a": 1}}, False),
+        ({"values": {}, "stage": "new"}, {"values": {}, "stage": "closed"}, True),
+        ({"values": {"a": 1}, "payload": {"look": True}}, {"values": {"a": 1}}, False),
+        ({"values": {"a": 1}, "verb": "comment"}, {"values": {"a": 1}}, False),
+        ({"values": {"a": 1}}, {"values": {"a": 1}, "lane": "deal:8"}, False),
+    ],
+)  # fmt: skip
+def test_a_write_is_left_out_only_if_a_later_one_sets_all_of_it(
+    database: Database, first: dict[str, Any], later: dict[str, Any], wanted: bool
+) -> None:
+    queue = MemoryQueue(CLOCK)
+    made = call(database, queue, **first)
+    call(database, queue, **later)
+    with database.read() as tx:
+        loaded = outgoing.load(tx, str(made))
+        assert loaded is not None and outgoing.superseded(tx, loaded) is wanted
+
+
+@pytest.mark.row("PL-03")
+def test_a_try_is_written_down_before_it_leaves(database: Database) -> None:
+    made = str(call(database, MemoryQueue(CLOCK), {"a": 1}))
+    with database.write() as tx:
+        outgoing.starting(tx, made)
+        outgoing.starting(tx, made)
+        outgoing.not_sent(tx, made, "slowly")
+    with database.read() as tx:
+        known = outgoing.load(tx, made)
+    assert known is not None and (known.state, known.attempts, known.reason) == ("waiting", 1, "slowly")
+
+
+@pytest.mark.row("PL-03")
+def test_a_persons_retry_runs_again(database: Database) -> None:
+    queue = MemoryQueue(CLOCK)
+    made = str(call(database, queue, {"a": 1}))
+    seen: list[str] = []
+    queue.run_until_quiet({"call": lambda args: seen.append(args["id"])})
+    with database.write() as tx:
+        loaded = outgoing.load(tx, made)
+        assert loaded is not None
+        outgoing.again(tx, loaded, queue=queue, clock=CLOCK)
+    queue.run_until_quiet({"call": lambda args: seen.append(args["id"])})
+    assert seen == [made, made]
+
+
+@pytest.mark.row("PL-07")
+def test_numbers_of_a_lane_are_drawn_once_each(database: Database) -> None:
+    drawn: list[int] = []
+
+    def draw() -> None:
+        for _ in range(5):
+            with database.write() as tx:
+                drawn.append(next_number(tx, "lane"))
+
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(drawn) == list(range(1, 21))
+
+
+@pytest.mark.row("PL-07")
+def test_of_many_workers_one_does_the_regular_work(database: Database) -> None:
+    clock, runs = FakeClock(), []
+    work = Work("p:daily", timedelta(minutes=10), lambda: runs.append(1))
+    tickers = [Ticker(database, clock, [work]) for _ in range(5)]
+    assert not any(ticker.claim(work) for ticker in tickers)  # the first start only writes it down
+    clock.advance(seconds=3)
+    for due in (1, 0, 1):
+        with ThreadPoolExecutor(len(tickers)) as pool:
+            claimed = list(pool.map(lambda ticker: ticker.claim(work), tickers))
+        assert claimed.count(True) == due and len(claimed) == 5
+        clock.advance(minutes=5)
+    tickers[0].run(work)
+    with database.read() as tx:
+        assert runs == [1] and tx.value("SELECT outcome FROM regular") == "done"
+
+
+def test_work_that_fails_says_so_and_is_tried_at_its_next_time(database: Database) -> None:
+    def broken() -> None:
+        raise ValueError("no")
+
+    ticker = Ticker(database, FakeClock(), [work := Work("x", timedelta(minutes=1), broken)])
+    ticker.claim(work)
+    ticker.run(work)
+    with database.read() as tx:
+        assert tx.value("SELECT outcome FROM regular") == "ValueError: no"
+
+
+def test_the_memory_queue_runs_each_key_once(database: Database) -> None:
+    queue, seen = MemoryQueue(CLOCK), []
+    for n in (2, 1, 2):
+        with database.write() as tx:
+            queue.enqueue(tx, Job("x", f"k{n}", "lane", n, {"n": n}))
+    queue.run_until_quiet({"x": lambda args: seen.append(args["n"])})
+    assert seen == [1, 2]

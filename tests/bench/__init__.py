@@ -1,0 +1,1 @@
+"""Measures, as ratios inside one run."""

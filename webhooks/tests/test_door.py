@@ -1,0 +1,138 @@
+"""The one door in: proof, storing, answer; then work. What fails leaves no trace but a counter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flask
+import pytest
+
+from kernel.crm import Event
+from kernel.errors import BadInput
+from kernel.extension import Connector, Delivery, NotProven, Plugin
+from kernel.extension.tests.small import Small
+from kernel.telemetry import metrics, tell_secret
+from webhooks.door import BODY_BYTES_MAX, Doorway, blueprint
+
+KEY = "the-key-of-the-door"
+
+
+def intake(delivery: Delivery, settings: Mapping[str, str]) -> list[Event]:
+    """A toy connector: the key in a header, `record delivery author` in the body."""
+    key = delivery.headers.get("x-key", "")
+    if key != settings["KEY"]:
+        raise NotProven("crooked key" if key else "no key", status=403 if key else 401)
+    words = delivery.body.decode("utf-8", "replace").split()
+    if len(words) < 2:
+        raise BadInput(f"`record` is missing in {key}", field="record")
+    if delivery.event == "board.link":
+        return [Event("board.link", "deal", words[0], "Ігор")]
+    return [Event(delivery.event or "deal.changed", "deal", record, "Ігор", words[-1]) for record in words[:-1]]
+
+
+@pytest.fixture
+def small(database_url: str) -> Iterator[Small]:
+    tell_secret(KEY)
+    made = Small(database_url)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def client(small: Small) -> Any:
+    plugin = Plugin("board", "Board", answers={"board.link": lambda portal, event: {"board_url": f"x/{event.author}"}})
+    door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), {"KEY": KEY}, [*small.plugins, plugin])
+    app = flask.Flask(__name__)
+    app.register_blueprint(blueprint({("toy", "main"): door}))
+    return app.test_client()
+
+
+def post(client: Any, body: str | bytes = "501 d1", key: str | None = KEY, path: str = "/hooks/toy/main") -> Any:
+    return client.post(path, data=body, headers={"X-Key": key} if key else {})
+
+
+def counted(outcome: str) -> float:
+    return metrics.REGISTRY.get_sample_value("annex_deliveries_total", {"connector": "toy", "outcome": outcome}) or 0.0
+
+
+@pytest.mark.row("PL-01", "PL-02")
+def test_a_proven_delivery_is_stored_answered_200_and_worked_off_afterwards(small: Small, client: Any) -> None:
+    answer = post(client, f"{small.deal} d1 ")
+    assert answer.status_code == 200 and answer.json["ok"] and answer.json["trace"]
+    assert small.seen == [] and small.states("inbox") == [("new", "")], "nothing is done inside the vendor's request"
+    again = post(client, f"{small.deal} d1")
+    assert again.status_code == 200 and again.json["trace"] == answer.json["trace"]
+    small.run()
+    assert len(small.seen) == 1 and small.states("inbox") == [("done", "")]
+
+
+@pytest.mark.row("PL-01")
+@pytest.mark.parametrize(
+    ("body", "key", "path", "status", "field"),
+    [
+        ("501 d1", None, "/hooks/toy/main", 401, None),
+        ("501 d1", "wrong", "/hooks/toy/main", 403, None),
+        ("", KEY, "/hooks/toy/main", 400, "record"),
+        ("x" * (BODY_BYTES_MAX + 1), KEY, "/hooks/toy/main", 413, "body"),
+        ("501 d1", KEY, "/hooks/toy/other", 404, None),
+        ("501 d1", KEY, "/hooks/none/main", 404, None),
+    ],
+)
+def test_what_fails_gets_a_clear_answer_and_leaves_no_trace(
+    small: Small, client: Any, body: str, key: str | None, path: str, status: int, field: str | None
+) -> None:
+    answer = post(client, body, key, path)
+    assert answer.status_code == status and answer.json.get("field") == field and answer.json["error"]
+    assert KEY not in answer.text, "no secret in an error's words"
+    assert small.states("inbox") == [] and small.queue.waiting == []
+
+
+def test_a_body_that_hides_its_length_is_measured(client: Any) -> None:
+    answer = client.post(
+        "/hooks/toy/main", headers={"X-Key": KEY},
+        environ_overrides={"wsgi.input": _Endless(BODY_BYTES_MAX * 4), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )  # fmt: skip
+    assert answer.status_code == 413
+
+
+class _Endless:
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def read(self, size: int = -1) -> bytes:
+        size = self.left if size < 0 else min(size, self.left)
+        self.left -= size
+        return b"x" * size
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@pytest.mark.row("PL-01")
+def test_only_a_counter_remembers_what_was_not_proven(small: Small, client: Any) -> None:
+    before = counted("not_proven"), counted("stored")
+    post(client, key="wrong")
+    assert (counted("not_proven"), counted("stored")) == (before[0] + 1, before[1])
+
+
+@pytest.mark.row("PL-01", "PL-10")
+def test_what_is_kept_of_the_body_holds_no_secret(small: Small, client: Any) -> None:
+    post(client, f"{KEY} d1")
+    with small.database.read() as tx:
+        assert KEY not in tx.value("SELECT body FROM inbox")
+
+
+@pytest.mark.row("PL-01")
+def test_events_that_want_an_answer_get_it_at_once_and_are_not_stored(small: Small, client: Any) -> None:
+    answer = post(client, path="/hooks/toy/main/board.link")
+    assert answer.json["board_url"] == "x/Ігор" and small.states("inbox") == []
+
+
+@pytest.mark.row("PL-01")
+def test_what_could_not_be_stored_is_not_answered_200(small: Small, client: Any) -> None:
+    with small.database.write() as tx:
+        tx.run("DROP TABLE inbox")
+    assert post(client).status_code == 500
