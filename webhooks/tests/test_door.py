@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
 
+from conftest import rooms
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import Connector, Delivery, NotProven, Plugin
 from kernel.extension.tests.small import Small
+from kernel.storage import migrate
 from kernel.telemetry import metrics, tell_secret
 from webhooks.door import BODY_BYTES_MAX, Doorway, blueprint
 
@@ -32,8 +35,15 @@ def intake(delivery: Delivery, settings: Mapping[str, str]) -> list[Event]:
 
 
 @pytest.fixture
-def small(database_url: str) -> Iterator[Small]:
-    tell_secret(KEY)
+def small(tmp_path: Path) -> Iterator[Small]:
+    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
+    migrate(made.database, rooms(), made.clock)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def both(database_url: str) -> Iterator[Small]:
     made = Small(database_url)
     yield made
     made.database.close()
@@ -41,6 +51,11 @@ def small(database_url: str) -> Iterator[Small]:
 
 @pytest.fixture
 def client(small: Small) -> Any:
+    return door_of(small)
+
+
+def door_of(small: Small) -> Any:
+    tell_secret(KEY)
     plugin = Plugin("board", "Board", answers={"board.link": lambda portal, event: {"board_url": f"x/{event.author}"}})
     door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), {"KEY": KEY}, [*small.plugins, plugin])
     app = flask.Flask(__name__)
@@ -57,7 +72,8 @@ def counted(outcome: str) -> float:
 
 
 @pytest.mark.row("PL-01", "PL-02")
-def test_a_proven_delivery_is_stored_answered_200_and_worked_off_afterwards(small: Small, client: Any) -> None:
+def test_a_proven_delivery_is_stored_answered_200_and_worked_off_afterwards(both: Small) -> None:
+    small, client = both, door_of(both)
     answer = post(client, f"{small.deal} d1 ")
     assert answer.status_code == 200 and answer.json["ok"] and answer.json["trace"]
     assert small.seen == [] and small.states("inbox") == [("new", "")], "nothing is done inside the vendor's request"

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import rooms
 from kernel.crm.seen import faults, last_seen
 from kernel.errors import Fault, Misconfigured, NoRight, NotFound, Rejected, Throttled, Unreachable, Unverified
 from kernel.extension.calls import GIVE_UP_AFTER_SECONDS, UNVERIFIED_TRIES
 from kernel.extension.tests.small import Small
 from kernel.jobs import outgoing
+from kernel.storage import migrate
 
 
 @pytest.fixture
-def small(database_url: str) -> Iterator[Small]:
+def small(tmp_path: Path) -> Iterator[Small]:
+    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
+    migrate(made.database, rooms(), made.clock)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def both(database_url: str) -> Iterator[Small]:
+    """On SQLite and on PostgreSQL, where the database has a say."""
     made = Small(database_url)
     yield made
     made.database.close()
@@ -25,13 +37,13 @@ def small(database_url: str) -> Iterator[Small]:
 
 
 @pytest.mark.row("PL-02")
-def test_one_look_covers_all_deliveries_before_it(small: Small) -> None:
+def test_one_look_covers_all_deliveries_before_it(both: Small) -> None:
     for author in ("Ігор", "Марія", ""):
-        small.deliver(author=author)
-    small.run()
-    assert len(small.seen) == 1 and len(small.seen[0].events) == 3 and small.seen[0].author == "Марія"
-    assert small.crm.calls.count("get") == 1 and small.field("answer") == "ЯК СПРАВИ"
-    assert {state for state, _ in small.states("inbox")} == {"done"}
+        both.deliver(author=author)
+    both.run()
+    assert len(both.seen) == 1 and len(both.seen[0].events) == 3 and both.seen[0].author == "Марія"
+    assert both.crm.calls.count("get") == 1 and both.field("answer") == "ЯК СПРАВИ"
+    assert {state for state, _ in both.states("inbox")} == {"done"}
 
 
 @pytest.mark.row("PL-02")
@@ -108,13 +120,13 @@ def test_a_broken_handler_leaves_the_delivery_waiting(small: Small) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "C:\\u0000", "\\\\u0000 \x00", "\\", '"\\u0000"'])
-def test_odd_characters_in_a_field_do_not_stop_the_look(small: Small, text: str) -> None:
-    small.crm.staff.set("deal", small.deal, asked=text)
-    small.deliver()
-    small.run()
-    assert small.seen[0].record.values["asked"] == text.replace("\x00", "\ufffd")
-    with small.database.read() as tx:
-        kept = last_seen(tx, "memory/main", "deal", small.deal)
+def test_odd_characters_in_a_field_do_not_stop_the_look(both: Small, text: str) -> None:
+    both.crm.staff.set("deal", both.deal, asked=text)
+    both.deliver()
+    both.run()
+    assert both.seen[0].record.values["asked"] == text.replace("\x00", "\ufffd")
+    with both.database.read() as tx:
+        kept = last_seen(tx, "memory/main", "deal", both.deal)
     assert kept is not None and kept.values["asked"] == text.replace("\x00", "\ufffd")
 
 
@@ -122,19 +134,19 @@ def test_odd_characters_in_a_field_do_not_stop_the_look(small: Small, text: str)
 
 
 @pytest.mark.row("PL-03")
-def test_a_value_put_back_while_an_older_write_waits_does_not_stay_wrong(small: Small) -> None:
-    small.deliver()
-    small.run()  # the answer stands
-    small.crm.fail_next(Unreachable("no route"), on="update", times=3)
-    small.crm.staff.set("deal", small.deal, asked="інше")
-    small.deliver()
+def test_a_value_put_back_while_an_older_write_waits_does_not_stay_wrong(both: Small) -> None:
+    both.deliver()
+    both.run()  # the answer stands
+    both.crm.fail_next(Unreachable("no route"), on="update", times=3)
+    both.crm.staff.set("deal", both.deal, asked="інше")
+    both.deliver()
     for _ in range(2):
-        small.queue.run_one(small.handlers)
-    assert [state for state, _ in small.states()] == ["done", "sending"]
-    small.crm.staff.set("deal", small.deal, asked="як справи")  # the CRM still shows the first answer, so nothing differs
-    small.deliver()
-    small.run()
-    assert small.field("answer") == "ЯК СПРАВИ" and small.seen[-1].soon.values["answer"] == "ІНШЕ"
+        both.queue.run_one(both.handlers)
+    assert [state for state, _ in both.states()] == ["done", "sending"]
+    both.crm.staff.set("deal", both.deal, asked="як справи")  # the CRM still shows the first answer, so nothing differs
+    both.deliver()
+    both.run()
+    assert both.field("answer") == "ЯК СПРАВИ" and both.seen[-1].soon.values["answer"] == "ІНШЕ"
 
 
 @pytest.mark.row("PL-03")
@@ -190,36 +202,36 @@ VERBS = ("update", "comment", "create", "add_row")
 
 @pytest.mark.row("PL-03")
 @pytest.mark.parametrize("fault", [Unreachable("lost", maybe_done=True), Unverified("other", maybe_done=True)])
-def test_a_lost_answer_doubles_nothing(small: Small, fault: Fault) -> None:
+def test_a_lost_answer_doubles_nothing(both: Small, fault: Fault) -> None:
     for verb in VERBS:
-        small.crm.fail_next(fault, on=verb, after_commit=True)
-        act(small, verb)
-        small.run()
-    assert small.crm.doubled() == [] and [state for state, _ in small.states()] == ["done"] * 4
-    assert [effect.verb for effect in small.crm.effects if effect.verb != "update"] == ["comment", "create", "add_row"]
-    assert len(small.made) == 1 and small.made[0][0] == {"n": 1}
+        both.crm.fail_next(fault, on=verb, after_commit=True)
+        act(both, verb)
+        both.run()
+    assert both.crm.doubled() == [] and [state for state, _ in both.states()] == ["done"] * 4
+    assert [effect.verb for effect in both.crm.effects if effect.verb != "update"] == ["comment", "create", "add_row"]
+    assert len(both.made) == 1 and both.made[0][0] == {"n": 1}
 
 
 @pytest.mark.row("PL-03")
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_worker_that_dies_at_any_point_of_a_call_neither_loses_nor_doubles_it(small: Small, verb: str) -> None:
-    trouble = small.database.trouble  # type: ignore[attr-defined]
-    small.crm.trouble = trouble
+def test_a_worker_that_dies_at_any_point_of_a_call_neither_loses_nor_doubles_it(both: Small, verb: str) -> None:
+    trouble = both.database.trouble  # type: ignore[attr-defined]
+    both.crm.trouble = trouble
     for nth in range(1, 7):
-        with small.database.write() as tx:
+        with both.database.write() as tx:
             tx.run("DELETE FROM outgoing")
-        small.crm.effects.clear()
-        small.crm._comments.clear()
-        act(small, verb)
+        both.crm.effects.clear()
+        both.crm._comments.clear()
+        act(both, verb)
         trouble.crash_at(nth)
-        small.run()
+        both.run()
         trouble.calm()
-        effects = [effect.verb for effect in small.crm.effects]
+        effects = [effect.verb for effect in both.crm.effects]
         assert effects in ([verb], ["update", "update"] if verb == "update" else [verb]), (nth, effects)
         if verb == "create":
-            small.crm._kept = {key: kept for key, kept in small.crm._kept.items() if key[0] == "deal"}
+            both.crm._kept = {key: kept for key, kept in both.crm._kept.items() if key[0] == "deal"}
         if verb == "add_row":
-            small.crm._find("deal", small.deal).rows.clear()
+            both.crm._find("deal", both.deal).rows.clear()
 
 
 @pytest.mark.row("PL-03")
