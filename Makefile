@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## format, lint, types, imports
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo --no-timing
+	@$(BIN)/lint-imports
 
 browser: ## Debian's Chromium, through the system's package manager where that may be done
 	@sh tests/browser/install_chromium.sh

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -18,6 +16,7 @@ import mappings
 from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.crm import CRM
+from kernel.crm.unset import UnsetCRM
 from kernel.errors import Misconfigured
 from kernel.extension import Connecting, Connector, Plugin
 from kernel.extension.calls import carry_out
@@ -167,10 +166,11 @@ def build(
         for line in connector.settings
     ]
     settings = Settings(environment, also=[*WEB_SETTINGS, *lines])
-    clock = clock or (OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock())
-    ids = ids or TimeIds(clock)
+    if clock is None:
+        clock = OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock()
+    ids = TimeIds(clock) if ids is None else ids
     database = Database(settings.database_url)
-    queue = queue or LateQueue(partial(DbosQueue, database))
+    queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
     mapping = load_set(set_folder(settings["ANNEX_SET"]))
     running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
     return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, running)
@@ -215,7 +215,10 @@ def _portal(
     if crm is None:
         if connector.crm is None:
             raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
-        crm = connector.crm(connecting)
+        try:
+            crm = connector.crm(connecting)
+        except Misconfigured as exc:
+            crm = cast("CRM", UnsetCRM(str(exc)))
     portal = Portal(
         name=name,
         mapping=mapping,
@@ -278,19 +281,3 @@ def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str,
         elif mapping.portal.plugin[plugin.name]:
             raise Misconfigured(f"{mapping.name}/portal.toml: plugin «{plugin.name}» has no settings")
     return found
-
-
-def signing_secret(settings: Settings) -> bytes:
-    """ANNEX_SECRET, or one made once and kept in the data directory, readable by us alone."""
-    if settings["ANNEX_SECRET"]:
-        return settings["ANNEX_SECRET"].encode()
-    path = settings.home / "secret.key"
-    if not path.exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another process was faster
-            return path.read_bytes()
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-    return path.read_bytes()

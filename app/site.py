@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.bootstrap import Annex, signing_secret
-from kernel.web import Links, Live, Site, create_app
+from app.bootstrap import Annex
+from kernel.web import Links, Live, Site, create_app, secret_of
 from webhooks.door import Doorway, blueprint
 
 
@@ -16,7 +16,7 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     """
     running, settings = annex.running, annex.settings
     portal = running.portal
-    portal.links = Links(annex.database, annex.clock, annex.ids, signing_secret(settings), portal.public_url)
+    portal.links = Links(annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url)
     word = annex.mapping.portal.portal
     door = blueprint(
         {(running.connector.name, word): Doorway(portal, running.connector, running.connecting.settings, running.plugins)}

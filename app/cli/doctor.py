@@ -7,6 +7,7 @@ import json
 
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
+from kernel.crm.unset import UnsetCRM
 from kernel.errors import AnnexError
 from kernel.telemetry import mask
 
@@ -28,6 +29,9 @@ def wrong(annex: Annex) -> list[str]:
         annex.migrate(jobs=True)
     except Exception as exc:
         found.append(f"database: {type(exc).__name__}: {mask(str(exc))[:300]}: check ANNEX_DATABASE_URL and its rights")
+    if isinstance(running.portal.crm, UnsetCRM):
+        found.append(running.portal.crm.reason)
+        return list(dict.fromkeys(found))
     try:
         reach = [mask(line) for line in running.connector.doctor(running.connecting)] if running.connector.doctor else []
         found += reach

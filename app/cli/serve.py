@@ -13,6 +13,7 @@ from app.bootstrap import Annex, build
 from app.cli.command import BuiltIn
 from app.site import make_site
 from app.worker import Worker
+from kernel.crm.unset import UnsetCRM
 from kernel.errors import Misconfigured
 from kernel.telemetry import set_up_logs
 from kernel.web import Live
@@ -33,10 +34,18 @@ def _serve(annex: Annex, args: argparse.Namespace) -> int:
     if args.with_worker and args.web_processes > 1:
         raise Misconfigured("--with-worker serves from one process; start `annex worker` beside several web processes")
     set_up_logs(annex.settings["ANNEX_LOG"])
+    _demand_crm(annex)
     annex.migrate(jobs=True)
     annex.close()
     Server(args).run()
     return 0
+
+
+def _demand_crm(annex: Annex) -> None:
+    """Serving without a CRM makes no sense: say now what is not set."""
+    crm = annex.running.portal.crm
+    if isinstance(crm, UnsetCRM):
+        raise Misconfigured(crm.reason)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -89,6 +98,7 @@ def _worker_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _work(annex: Annex, args: argparse.Namespace) -> int:
     set_up_logs(annex.settings["ANNEX_LOG"])
+    _demand_crm(annex)
     annex.migrate(jobs=True)
     worker, ended = Worker(annex, args.id), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

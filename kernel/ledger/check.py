@@ -96,12 +96,11 @@ def _balances(tx: Tx, wanted: Mapping[tuple[str, str, str, str], int]) -> Iterat
         key = (row["account"], row["party"], row["currency"], row["place"])
         seen.add(key)
         if key not in wanted:
-            if row["amount"]:
-                yield f"ledger_balance {key}: the row was added"
+            yield f"ledger_balance {key}: the row was added"
         elif row["amount"] != wanted[key]:
             yield f"ledger_balance {key}: the row was changed: the journal says {wanted[key]}, the table {row['amount']}"
-    for key, amount in sorted(wanted.items()):
-        if amount and key not in seen:
+    for key in sorted(wanted):
+        if key not in seen:
             yield f"ledger_balance {key}: the row was removed"
 
 

@@ -101,10 +101,11 @@ class Books:
             "hash) VALUES (:seq, :kind, :subject, :key, :at, :recorded_at, :author, :trace, :reverses, :body, :prev, :hash)",
             rows,
         )
+        # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
         tx.run_many(
             "INSERT INTO ledger_balance VALUES (:a, :p, :c, :l, :m) ON CONFLICT (account, party, currency, place) "
             "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
-            [{"a": a, "p": p, "c": c, "l": place, "m": m} for (a, p, c, place), m in sorted(deltas.items()) if m],
+            [{"a": a, "p": p, "c": c, "l": place, "m": m} for (a, p, c, place), m in sorted(deltas.items())],
         )
         tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=seq, h=prev)
         return entries

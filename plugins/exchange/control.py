@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from kernel.crm import Record, Unreadable
+from kernel.crm.unset import UnsetCRM
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.values import Currencies, from_micros
@@ -60,7 +61,8 @@ def control(
     portal: Portal, *, start: date | None = None, end: date | None = None, kind: str = "", fresh: bool = True
 ) -> dict[str, Any]:
     """Report 2 in the shape of the interfaces. Asks the CRM for its deals as they stand now."""
-    records = portal.crm.find("deal", tables=("operation",)) if fresh else []
+    unset = isinstance(portal.crm, UnsetCRM)
+    records = [] if unset or not fresh else portal.crm.find("deal", tables=("operation",))
     with portal.look() as unit:
         raw = {one.subject: one for one in (raw_from_record(portal, record) for record in records)}
         known = all_deals(unit.tx)
@@ -77,6 +79,7 @@ def control(
         "from": start.isoformat() if start else None,
         "to": end.isoformat() if end else None,
         "rows": wanted,
+        "crm": "not set up" if unset else "read now",
         "differences": sum(1 for row in wanted if row["derived"] != row["booked"]),
     }
 

@@ -13,4 +13,3 @@ class ReceptionSettings(BaseModel):
     )
     executor: str = Field("", description="name of the employee who executes deals")
     next_contact_days: int = Field(1, ge=0, description="next contact: this many working days after the request")
-    card_template: str = Field("", description="name of the card template for new clients; empty: the mapping's")
