@@ -85,7 +85,6 @@ _count = itertools.count()
 def fresh_postgres(postgres: str) -> Iterator[Callable[..., str]]:
     """Makes databases with all migrations applied (copied from one that was migrated once), and drops them at the end."""
     admin = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
-    made: list[str] = []
 
     def name_for(name: str) -> str:
         return sa.make_url(postgres).set(database=name).render_as_string(hide_password=False)
@@ -100,14 +99,10 @@ def fresh_postgres(postgres: str) -> Iterator[Callable[..., str]]:
         name = f"annex_{os.getpid()}_{next(_count)}"
         with admin.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}" + ("" if empty else " TEMPLATE annex_template"))
-        made.append(name)
         return name_for(name)
 
     yield make
-    with admin.connect() as connection:
-        for name in made:
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    admin.dispose()
+    admin.dispose()  # the server and its directory go with the session, and all databases with them
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -102,11 +102,9 @@ def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str,
     if to_store:
         text = body.decode("utf-8", "replace")
         with portal.database.write() as tx:
-            for event in to_store:
-                kept = inbox.store(
-                    tx, portal.name, event, _without_proof(text), clock=portal.clock, ids=portal.ids, queue=portal.queue
-                )
-                trace = kept.id
+            trace = inbox.store_all(
+                tx, portal.name, to_store, _without_proof(text), clock=portal.clock, ids=portal.ids, queue=portal.queue
+            )
         with bind_trace(trace):
             log.info(
                 "delivery", connector=doorway.connector.name, portal=portal.name,

@@ -19,10 +19,11 @@ from kernel.ledger import Books
 from kernel.mapping import MappingSet
 from kernel.storage import Database, Tx
 from kernel.telemetry import current_trace
-from kernel.values import Currencies, zone_named
+from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
 PEOPLE_SECONDS = 300.0
+LOOK_AGAIN_SECONDS = 3600
 
 
 @dataclass
@@ -102,9 +103,17 @@ class Unit:
     def flush(self) -> None:
         """Write the collected updates down as calls."""
         for (entity, record_id), (values, stage, look) in self._updates.items():
-            payload = {"values": pack_values(values), "stage": stage, **({"look": True} if look else {})}
+            payload: dict[str, Any] = {"values": pack_values(values), "stage": stage}
+            if look and not self._in_vain(entity, record_id, {**payload, "look": True}):
+                payload["look"] = True
             self._call("update", entity, record_id, payload)
         self._updates.clear()
+
+    def _in_vain(self, entity: str, record_id: str, payload: Mapping[str, Any]) -> bool:
+        """A CRM that swallows a write must not make us look, write and look again for ever."""
+        full = {"entity": entity, "id": record_id, **payload}
+        since = to_micros(self.now) - LOOK_AGAIN_SECONDS * 1_000_000
+        return outgoing.said_before(self.tx, self.portal.name, f"{entity}:{record_id}", full, since)
 
     def comment(self, entity: str, record_id: str, text: str, *, to: tuple[str, ...] = (), key: str) -> None:
         """Write a comment, once per `key`."""

@@ -18,6 +18,7 @@ from kernel.errors import Throttled
 from kernel.storage import Database
 from kernel.values import from_micros, to_micros
 
+CLOCK_SLACK_MICROS = 1_000_000  #: machines' clocks differ a little
 BREAKER_AFTER_FAILURES = 5
 BREAKER_OPEN_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 30.0  #: longer waits are given back to the job, which sleeps without holding a thread
@@ -69,7 +70,8 @@ class SharedGate:
         self._name, self._pace, self._database, self._clock = name, pace, database, clock
         self._turn = threading.Lock()  #: one waiter of a process at a time asks the database; the others queue here
         self._freed = threading.Event()
-        self._flying = 0
+        self._flying = 0  #: requests of this process that left and are not answered; changed under `_count`
+        self._count = threading.Lock()
         self._mine = threading.local()  #: until when this thread's request keeps the next one back
         self._failing = True  #: until a good answer says otherwise: another process may have left the breaker open
 
@@ -82,7 +84,8 @@ class SharedGate:
                     self._freed.clear()
                 else:
                     self._clock.sleep(wait)
-            self._flying += 1
+            with self._count:
+                self._flying += 1
 
     def done(self) -> None:
         """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
@@ -92,7 +95,8 @@ class SharedGate:
                 "UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at = :mine AND next_at > :n",
                 n=following, name=self._name, mine=getattr(self._mine, "next_at", 0),
             )  # fmt: skip
-        self._flying -= 1
+        with self._count:
+            self._flying -= 1
         self._freed.set()
 
     def _claim(self) -> float:
@@ -101,11 +105,11 @@ class SharedGate:
         A token is only given out at the moment it is good for: a waiter that wakes late cannot leave together with the
         next one.
         """
-        now = to_micros(self._clock.now())
         step = int((1 / self._pace.per_second + self._pace.arrival_seconds_max) * 1_000_000)
-        today = from_micros(now).date().isoformat()
         with self._database.write() as tx:
             row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
+            now = to_micros(self._clock.now())  # only now: waiting for the row took its time
+            today = from_micros(now).date().isoformat()
             if row is None:
                 tx.run(
                     "INSERT INTO http_gate VALUES (:n, 0, :day, 0, 0, 0, '') ON CONFLICT (name) DO NOTHING",
@@ -120,8 +124,9 @@ class SharedGate:
                     f"{self._name}: the day's {self._pace.per_day} requests are used up",
                     wait_seconds=(to_micros(midnight) - now) / 1e6,
                 )
-            # A token is never given out ahead of its time: one that seems so is the clock having been set back.
-            slot = max(min(row["next_at"], now + step), row["quiet_until"])
+            # A token is never given out ahead of its time: one that seems so means that the clock was set back.
+            set_back = row["next_at"] > now + step + CLOCK_SLACK_MICROS
+            slot = max(now if set_back else row["next_at"], row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:

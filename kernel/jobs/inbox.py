@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from kernel.clock import Clock, Ids
 from kernel.crm import Event
@@ -40,6 +41,16 @@ def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Id
         return Stored(new_id, fresh=False)
     look(tx, portal, event.entity, event.record_id, trace=new_id, queue=queue)
     return Stored(new_id, fresh=True)
+
+
+def store_all(tx: Tx, portal: str, events: Sequence[Event], body: str, *, clock: Clock, ids: Ids, queue: Queue) -> str:
+    """Keep every event of one delivery; returns the trace of the first."""
+    traces = []
+    for number, event in enumerate(events):
+        # One delivery may tell of several records: each is known by the delivery and its place in it.
+        one = replace(event, delivery=f"{event.delivery}#{number}") if number and event.delivery else event
+        traces.append(store(tx, portal, one, body, clock=clock, ids=ids, queue=queue).id)
+    return traces[0]
 
 
 def ask(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, clock: Clock, ids: Ids, queue: Queue) -> None:

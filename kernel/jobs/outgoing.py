@@ -106,6 +106,17 @@ def unseen_writes(tx: Tx, portal: str, lane: str, since: int) -> list[Call]:
     return [_call(row) for row in rows]
 
 
+def said_before(tx: Tx, portal: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
+    """Whether the very same call was already carried out since then."""
+    text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+    found = tx.value(
+        "SELECT id FROM outgoing WHERE portal = :p AND lane = :l AND payload = :text AND state = 'done' "
+        "AND done_at >= :since LIMIT 1",
+        p=portal, l=f"out:{portal}:{lane}", text=text, since=since,
+    )  # fmt: skip
+    return found is not None
+
+
 def newest_values(tx: Tx, portal: str, target: str) -> Mapping[str, Any] | None:
     """What the newest call about that child row sets."""
     payload = tx.value(

@@ -14,7 +14,7 @@ from kernel.ledger import Draft
 from kernel.texts import say
 from kernel.values import Currency, to_micros
 from plugins.exchange import cards, projection, store
-from plugins.exchange.model import Deal, deal_data
+from plugins.exchange.model import CANCELLED, Deal, deal_data
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
 from plugins.exchange.reading import Problem, Reader, Reading
@@ -42,6 +42,9 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     language = portal.mapping.portal.language
     reading = reader_of(portal).read(seen.record)
     before = store.load_deal(unit.tx, reading.deal.subject)
+    if reading.problems and reading.deal.stage == CANCELLED and before is not None:
+        # A cancelled deal books nothing, whatever its operations have become: nonsense in a row must not keep it booked.
+        reading = Reading(before.at_stage(CANCELLED), ())
     if _being_filled(unit, seen, reading):
         return  # the card is on its way into the deal; the look that follows it books
     hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]

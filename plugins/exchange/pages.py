@@ -18,7 +18,17 @@ from kernel.values import format_minor, from_micros
 from kernel.web import Nav, Pages
 from kernel.web.site import site
 from kernel.web.words import language, t
-from plugins.exchange import explain, reports, views
+from plugins.exchange import (
+    explain,
+    reports,
+    views_asked,
+    views_board,
+    views_contacts,
+    views_deal,
+    views_explain,
+    views_reports,
+    views_text,
+)
 from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.model import KINDS, Deal, Money
@@ -58,16 +68,16 @@ def _words(pages: Pages, portal: Portal) -> None:
     @pages.context_processor
     def values() -> dict[str, Any]:
         return {
-            "money": lambda value: views.money(value, language()),
-            "amount": lambda value: views.amount(value, language()),
-            "number": lambda value: views.number(value, language()),
-            "given": lambda data: views.from_data(data, portal.currencies),
-            "stage": lambda name: views.stage_text(portal, name),
-            "marks": views.marks, "minor": Money, "by_micros": lambda at: from_micros(at, portal.zone),
-            "iso": datetime.fromisoformat, "source_words": lambda source: views.source_text(source, t),
-            "field_words": lambda name: views.field_text(name, portal, language(), t),
-            "formula_text": lambda text: views.formula_text(text, language()),
-            "exact_text": lambda exact: views.exact_text(exact, language()),
+            "money": lambda value: views_text.money(value, language()),
+            "amount": lambda value: views_text.amount(value, language()),
+            "number": lambda value: views_text.number(value, language()),
+            "given": lambda data: views_text.from_data(data, portal.currencies),
+            "stage": lambda name: views_text.stage_text(portal, name),
+            "marks": views_text.marks, "minor": Money, "by_micros": lambda at: from_micros(at, portal.zone),
+            "iso": datetime.fromisoformat, "source_words": lambda source: views_text.source_text(source, t),
+            "field_words": lambda name: views_text.field_text(name, portal, language(), t),
+            "formula_text": lambda text: views_text.formula_text(text, language()),
+            "exact_text": lambda exact: views_text.exact_text(exact, language()),
             "leg_money": lambda leg: Money(leg.amount, portal.currencies.get(leg.currency)),
             "in_full": lambda minor, code: format_minor(minor, portal.currencies.get(code)),
         }  # fmt: skip
@@ -93,20 +103,20 @@ def _page_count(total: int, per_page: int) -> int:
 def _board(pages: Pages, portal: Portal) -> None:
     @pages.get("/board")
     def board_page() -> str:
-        at = views.moment_from(request.args, portal)
+        at = views_asked.moment_from(request.args, portal)
         live = _live(still=at is not None)
         with portal.look() as unit:
             shown = board(unit, at)
             known = {
-                "board": shown, "blocks": views.blocks(shown), "last_delivery": views.last_delivery(unit),
-                "problems": views.problems(unit), "head": portal.books.head(unit.tx)[0],
+                "board": shown, "blocks": views_board.blocks(shown), "last_delivery": views_board.last_delivery(unit),
+                "problems": views_board.problems(unit), "head": portal.books.head(unit.tx)[0],
             }  # fmt: skip
-        return render_template("exchange/board.html", at=views.at_text(at), version=live, **known)
+        return render_template("exchange/board.html", at=views_asked.at_text(at), version=live, **known)
 
     @pages.get("/board.json")
     def board_json() -> Response:
         with portal.look() as unit:
-            return _json(board(unit, views.moment_from(request.args, portal)).data())
+            return _json(board(unit, views_asked.moment_from(request.args, portal)).data())
 
 
 # --- what a figure is made of -----------------------------------------------------------------------------------------
@@ -115,36 +125,37 @@ def _board(pages: Pages, portal: Portal) -> None:
 def _explain(pages: Pages, portal: Portal) -> None:
     @pages.get("/explain")
     def explain_page() -> str:
-        question = views.question_from(request.args, portal)
+        question = views_explain.question_from(request.args, portal)
         if subject := request.args.get("subject", ""):
             return _parts(portal, question, subject)
         live = _live(still=question.at is not None)
-        common = {"question": question, "at": views.at_text(question.at), "version": live}
+        common = {"question": question, "at": views_asked.at_text(question.at), "version": live}
         with portal.look() as unit:
             now = question.at or unit.now.astimezone(portal.zone)
             shown = board(unit, question.at)
-            common["party_name"] = views.party_names(unit).get(question.party, question.party) if question.party else ""
-            if question.figure.startswith(views.WORTH):
-                worth = views.worth_of(shown, question)
+            common["party_name"] = views_text.party_names(unit).get(question.party, question.party) if question.party else ""
+            if question.figure.startswith(views_explain.WORTH):
+                worth = views_explain.worth_of(shown, question)
                 if worth is None:
                     raise BadInput.of("no_such_figure", figure=question.figure[:40])
                 return render_template("exchange/worth.html", worth=worth, board=shown, now=now, **common)
             currency = portal.currencies.get(question.currency)
-            on_board = None if question.party else views.board_figure(shown, question) or Money(0, currency)
+            on_board = None if question.party else views_explain.board_figure(shown, question) or Money(0, currency)
             if question.figure in explain.DERIVED and not question.party:
-                own = views.board_figure(shown, replace(question, figure="own")) or Money(0, currency)
-                debts = [] if question.place else views.debtors(unit, question)
+                own = views_explain.board_figure(shown, replace(question, figure="own")) or Money(0, currency)
+                debts = [] if question.place else views_explain.debtors(unit, question)
                 return render_template(
                     "exchange/formula.html", own=own, debts=debts, debt=Money(sum(one[2].minor for one in debts), currency),
                     figure=on_board, now=now, **common,
                 )  # fmt: skip
             found, total = explain.groups(unit, question), explain.total(unit, question)
-        here, rest, rest_count = views.shown_groups(found, views.page_from(request.args), currency)
+        here, rest, rest_count = views_explain.shown_groups(found, views_asked.page_from(request.args), currency)
         parts = Money(sum(group.amount.minor for group in here) + rest.minor, currency)
         return render_template(
             "exchange/explain.html", groups=here, rest=rest, rest_count=rest_count, total=total, parts=parts, now=now,
             figure=on_board if on_board is not None else total, count=len(found),
-            page=views.page_from(request.args), page_count=_page_count(len(found), views.GROUPS_PER_PAGE), **common,
+            page=views_asked.page_from(request.args), page_count=_page_count(len(found), views_explain.GROUPS_PER_PAGE),
+            **common,
         )  # fmt: skip
 
 
@@ -152,16 +163,16 @@ def _parts(portal: Portal, question: explain.Question, subject: str) -> str:
     """The legs of one deal's share: a piece for an opened line, or a page of its own."""
     with portal.look() as unit:
         found = explain.parts(unit, question, subject)
-        answered = views.reversed_rows(unit, [part.seq for part in found if part.seq])
+        answered = views_explain.reversed_rows(unit, [part.seq for part in found if part.seq])
         view = explain.deal_view(unit, subject)
-        names = views.party_names(unit)
+        names = views_text.party_names(unit)
     numbers = {one.operation.key: one.operation.number for one in view.operations} if view else {}
     total = Money(sum(part.amount.minor for part in found), portal.currencies.get(question.currency))
     bare = request.headers.get("X-Annex-Part") == "1"
     return render_template(
         "exchange/legs.html" if bare else "exchange/legs_page.html", parts=found, answered=answered, numbers=numbers,
         names=names, subject=subject, deal=view.deal if view else None, question=question, total=total,
-        at=views.at_text(question.at), version="",
+        at=views_asked.at_text(question.at), version="",
     )  # fmt: skip
 
 
@@ -177,13 +188,13 @@ def _deals(pages: Pages, portal: Portal) -> None:
             if view is None:
                 abort(404)
             kept = custody_of(unit, view.deal)
-            answered = views.reversed_rows(unit, [entry.seq for entry in view.entries if entry.kind != "deal"])
-            names = views.party_names(unit)
-            problem = next((one for one in views.problems(unit) if one["subject"] == subject), None)
+            answered = views_explain.reversed_rows(unit, [entry.seq for entry in view.entries if entry.kind != "deal"])
+            names = views_text.party_names(unit)
+            problem = next((one for one in views_board.problems(unit) if one["subject"] == subject), None)
         numbers = {op.key: op.number for op in view.deal.operations}
         return render_template(
             "exchange/deal.html", view=view, deal=view.deal, kept=kept, answered=answered, names=names, numbers=numbers,
-            changes=views.fact_changes(view.entries, portal, language()), problem=problem, version=live,
+            changes=views_deal.fact_changes(view.entries, portal, language()), problem=problem, version=live,
             timed=[(stage, from_micros(at, portal.zone)) for stage, at in _stages(view.deal)],
         )  # fmt: skip
 
@@ -204,39 +215,40 @@ def _operations(pages: Pages, portal: Portal) -> None:
 
     @pages.get("/operations")
     def operations_page() -> str:
-        wanted, page = views.filter_from(request.args, default=views.months(today())[0]), views.page_from(request.args)
+        wanted = views_asked.filter_from(request.args, default=views_asked.months(today())[0])
+        page = views_asked.page_from(request.args)
         live = _live()
         with portal.look() as unit:
             data = reports.operations(unit, wanted)
-            offered, names = views.choices(unit), views.party_names(unit)
-        start = (page - 1) * views.ROWS_PER_PAGE
+            offered, names = views_reports.choices(unit), views_text.party_names(unit)
+        start = (page - 1) * views_reports.ROWS_PER_PAGE
         return render_template(
-            "exchange/operations.html", data=data, rows=data["rows"][::-1][start : start + views.ROWS_PER_PAGE],
-            wanted=wanted, offered=offered, names=names, kinds=KINDS, chips=views.period_chips(wanted, today()), page=page,
-            page_count=_page_count(len(data["rows"]), views.ROWS_PER_PAGE), totals=TOTALS, version=live,
+            "exchange/operations.html", data=data, rows=data["rows"][::-1][start : start + views_reports.ROWS_PER_PAGE],
+            wanted=wanted, offered=offered, names=names, kinds=KINDS, chips=views_asked.period_chips(wanted, today()),
+            page=page, page_count=_page_count(len(data["rows"]), views_reports.ROWS_PER_PAGE), totals=TOTALS, version=live,
             filled=_filled(wanted),
         )  # fmt: skip
 
     @pages.get("/operations.json")
     def operations_json() -> Response:
         with portal.look() as unit:
-            return _json(reports.operations(unit, views.filter_from(request.args)))
+            return _json(reports.operations(unit, views_asked.filter_from(request.args)))
 
     @pages.get("/operations/total")
     def total_page() -> str:
         """What one total of the report is made of."""
-        wanted = views.filter_from(request.args, default=views.months(today())[0])
+        wanted = views_asked.filter_from(request.args, default=views_asked.months(today())[0])
         figure, code = request.args.get("figure", ""), request.args.get("of", "")
         if figure not in TOTALS:
             raise BadInput.of("no_such_figure", figure=figure[:40])
         currency = portal.currencies.get(code)
         live = _live()
         with portal.look() as unit:
-            found = views.total_parts(unit, wanted, figure, currency)
+            found = views_reports.total_parts(unit, wanted, figure, currency)
             line = next(
                 (one for one in reports.operations(unit, wanted)["totals"] if one["currency"] == currency.code), None
             )
-        told = views.from_data({"currency": currency.code, "amount": line[figure]} if line else None, portal.currencies)
+        told = views_text.from_data({"currency": currency.code, "amount": line[figure]} if line else None, portal.currencies)
         return render_template(
             "exchange/total.html", parts=found, parts_sum=Money(sum(one["amount"].minor for one in found), currency),
             total=told or Money(0, currency), figure=figure, wanted=wanted, version=live, filled=_filled(wanted),
@@ -255,21 +267,21 @@ def _filled(wanted: reports.Filter) -> dict[str, str]:
 
 def _control(pages: Pages, portal: Portal) -> None:
     def run() -> dict[str, Any]:
-        wanted = views.filter_from(request.args)
+        wanted = views_asked.filter_from(request.args)
         return control(portal, start=wanted.start, end=wanted.end, kind=wanted.kind)
 
     @pages.get("/control")
     def control_page() -> str:
         """The frame opens at once and fetches the report itself, which asks the CRM for every deal."""
-        wanted = views.filter_from(request.args)
+        wanted = views_asked.filter_from(request.args)
         common = {
             "wanted": wanted, "kinds": KINDS, "filled": _filled(wanted), "version": "",
-            "chips": views.period_chips(wanted, portal.clock.now().astimezone(portal.zone).date()),
+            "chips": views_asked.period_chips(wanted, portal.clock.now().astimezone(portal.zone).date()),
             "only": request.args.get("only") == "differences",
         }  # fmt: skip
         if request.args.get("run") != "1":
             return render_template("exchange/control.html", data=None, **common)
-        data, page = run(), views.page_from(request.args)
+        data, page = run(), views_asked.page_from(request.args)
         with portal.look() as unit:
             subjects: dict[str, str] = {}
             for row in unit.tx.all("SELECT number, subject FROM exchange_deal"):
@@ -277,12 +289,13 @@ def _control(pages: Pages, portal: Portal) -> None:
                 subjects[row["number"]] = "" if row["number"] in subjects else row["subject"]
         differs = [row for row in data["rows"] if row["derived"] != row["booked"]]
         rows = differs if common["only"] else differs + [row for row in data["rows"] if row["derived"] == row["booked"]]
-        start = (page - 1) * views.ROWS_PER_PAGE
+        start = (page - 1) * views_reports.ROWS_PER_PAGE
         bare = request.headers.get("X-Annex-Part") == "1"
         return render_template(
             "exchange/control_result.html" if bare else "exchange/control.html", data=data, page=page,
-            rows=rows[start : start + views.ROWS_PER_PAGE], page_count=_page_count(len(rows), views.ROWS_PER_PAGE),
-            subjects=subjects, made=portal.clock.now().astimezone(portal.zone), **common,
+            rows=rows[start : start + views_reports.ROWS_PER_PAGE],
+            page_count=_page_count(len(rows), views_reports.ROWS_PER_PAGE), subjects=subjects,
+            made=portal.clock.now().astimezone(portal.zone), **common,
         )  # fmt: skip
 
     @pages.get("/control.json")
@@ -299,38 +312,39 @@ def _contacts(pages: Pages, portal: Portal) -> None:
 
     @pages.get("/contacts")
     def contacts_page() -> str:
-        wanted = views.filter_from(request.args, default=views.months(today())[0])
+        wanted = views_asked.filter_from(request.args, default=views_asked.months(today())[0])
         sort = request.args.get("sort", "-profit")
         down, by = sort.startswith("-"), sort.removeprefix("-")
-        if by not in views.SORTS:
-            raise BadInput.of("not_choice", text=by[:40], choices=", ".join(views.SORTS), field="sort")
+        if by not in views_contacts.SORTS:
+            raise BadInput.of("not_choice", text=by[:40], choices=", ".join(views_contacts.SORTS), field="sort")
         live = _live()
         with portal.look() as unit:
             data = reports.contacts(unit, wanted)
-            rows, offered = views.sorted_contacts(unit, data, by, down=down), views.choices(unit)
-            names = views.party_names(unit)
-        charts = {role: views.bars([row for row in data["rows"] if row["role"] == role]) for role in ("client", "partner")}
+            rows, offered = views_contacts.sorted_contacts(unit, data, by, down=down), views_reports.choices(unit)
+            names = views_text.party_names(unit)
+        by_role = {role: [row for row in data["rows"] if row["role"] == role] for role in ("client", "partner")}
+        charts = {role: views_contacts.bars(inside) for role, inside in by_role.items()}
         return render_template(
-            "exchange/contacts.html", data=data, rows=rows, by=by, down=down, sorts=views.SORTS, charts=charts,
+            "exchange/contacts.html", data=data, rows=rows, by=by, down=down, sorts=views_contacts.SORTS, charts=charts,
             wanted=wanted, kinds=("buy", "sell"), offered=offered, names=names, filled=_filled(wanted),
-            chips=views.period_chips(wanted, today()), bars_max=views.BARS_MAX, version=live,
+            chips=views_asked.period_chips(wanted, today()), bars_max=views_contacts.BARS_MAX, version=live,
         )  # fmt: skip
 
     @pages.get("/contacts.json")
     def contacts_json() -> Response:
         with portal.look() as unit:
-            return _json(reports.contacts(unit, views.filter_from(request.args)))
+            return _json(reports.contacts(unit, views_asked.filter_from(request.args)))
 
     @pages.get("/contacts/<path:key>")
     def contact_page(key: str) -> str:
         live = _live()
         with portal.look() as unit:
-            rows = views.contact_rows(unit, key)
-            balances, names = views.balances_of(unit, key), views.party_names(unit)
+            rows = views_contacts.contact_rows(unit, key)
+            balances, names = views_contacts.balances_of(unit, key), views_text.party_names(unit)
         if not rows and not balances:
             abort(404)
         month = request.args.get("month", "")
-        grouped = views.by_month(rows, portal.currencies)
+        grouped = views_contacts.by_month(rows, portal.currencies)
         if request.headers.get("X-Annex-Part") == "1":
             inside = next((one for one in grouped if one["month"] == month), None) or abort(404)
             return render_template("exchange/month.html", month=inside, side=_side(portal))
@@ -342,4 +356,4 @@ def _contacts(pages: Pages, portal: Portal) -> None:
 
 
 def _side(portal: Portal) -> Any:
-    return lambda row, name: views.side_money(row, name, portal.currencies)
+    return lambda row, name: views_contacts.side_money(row, name, portal.currencies)

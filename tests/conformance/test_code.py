@@ -17,8 +17,8 @@ FLOATS_ALLOWED = {
     "kernel/values.py: left / right": "the one division of decimals, with 80 digits, before the one rounding",
     "plugins/exchange/control.py: op.amount / op.client_rate": "exact fractions: the control report reckons in its own way",
     "plugins/exchange/control.py: gets[1] * op.percent / 100": "the same",
-    "plugins/exchange/views.py: 100 * -low / span": "where the zero line of a chart lies",
-    "plugins/exchange/views.py: 100 * abs(value) / span": "the length of a bar in a chart",
+    "plugins/exchange/views_contacts.py: 100 * -low / span": "where the zero line of a chart lies",
+    "plugins/exchange/views_contacts.py: 100 * abs(value) / span": "the length of a bar in a chart",
 }
 SPEAKERS = {
     "kernel/telemetry/logs.py": "writes the log itself",
@@ -27,8 +27,6 @@ SPEAKERS = {
 }
 LINES_MAX = 500
 SWOLLEN = {
-    "plugins/exchange/history.py": "reads, checks and books a whole old spreadsheet; to be split along those three",
-    "plugins/exchange/views.py": "one function per page, each small; to be split by page",
     "plugins/exchange/tests/test_pages.py": "one story per page of the desk",
     "kernel/web/tests/test_web.py": "every guard of the web side, each a few lines",
 }

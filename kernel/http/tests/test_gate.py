@@ -140,3 +140,13 @@ def test_portals_do_not_wait_for_each_other(database: Database) -> None:
     clock = FakeClock()
     for name in ("a", "b"):
         assert leaves_at(SharedGate(name, SLOW, database, clock), clock) == 0
+
+
+def test_a_clock_that_is_set_back_does_not_close_the_gate(database: Database) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", SLOW, database, clock)
+    gate.take()
+    gate.done()
+    clock.advance(days=-23)
+    gate.take()  # would be refused, or wait for weeks, if the row's time were believed
+    gate.done()

@@ -197,3 +197,14 @@ def test_the_memory_queue_runs_each_key_once(database: Database) -> None:
             queue.enqueue(tx, Job("x", f"k{n}", "lane", n, {"n": n}))
     queue.run_until_quiet({"x": lambda args: seen.append(args["n"])})
     assert seen == [1, 2]
+
+
+def test_one_delivery_that_tells_of_several_records_keeps_them_all(database: Database) -> None:
+    clock, queue = FakeClock(), MemoryQueue(FakeClock())
+    ids = CountingIds()
+    events = [Event("deal.changed", "deal", str(n), "", "guid-1") for n in (1, 2, 3)]
+    for _ in range(2):
+        with database.write() as tx:
+            inbox.store_all(tx, "p", events, "body", clock=clock, ids=ids, queue=queue)
+    with database.read() as tx:
+        assert [row["record_id"] for row in tx.all("SELECT record_id FROM inbox ORDER BY id")] == ["1", "2", "3"]

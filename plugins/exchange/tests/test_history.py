@@ -20,6 +20,7 @@ from kernel.ledger import Books, check
 from kernel.mapping import load_set
 from kernel.storage import Database, Room, Tx, migrate
 from plugins.exchange import handlers, history, store
+from plugins.exchange.history_names import op_order
 from plugins.exchange.model import Deal, Operation, Party
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.tests import oracle
@@ -397,7 +398,7 @@ def test_a_slash_in_a_number_stays_one_deal_of_the_history(portal: Portal, tmp_p
     ],
 )
 def test_order_of_operations(given: list[str], wanted: list[str]) -> None:
-    assert history.op_order(given) == wanted
+    assert op_order(given) == wanted
 
 
 def test_warnings_name_the_currency_and_what_is_missing(portal: Portal, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from openpyxl import Workbook
 
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
-from plugins.exchange import history, history_file
-from plugins.exchange.history_file import COLUMNS, RawRow, read_rows
+from plugins.exchange import history, history_file, history_xlsx
+from plugins.exchange.history_cells import COLUMNS, RawRow, shown
+from plugins.exchange.history_file import read_rows
 from plugins.exchange.tests import oracle
 from plugins.exchange.tests.test_history import BUY, DEPOSIT, dump, head, portal, portals
 
@@ -350,7 +351,7 @@ def test_cells_of_a_workbook(tmp_path: Path) -> None:
         "deal": Decimal(17), "op": Decimal(1), "at": moment("2024-05-01 10:15"), "kind": "deposit", "pair": "UAH",
         "amount": Decimal("41.2"),
     }  # fmt: skip
-    assert second.comma and second.cells["amount"] == "5,5" and history_file.shown(second.cells["deal"]) == "18"
+    assert second.comma and second.cells["amount"] == "5,5" and shown(second.cells["deal"]) == "18"
     assert third.cells["comment"] == Decimal("12345678.125")
 
 
@@ -406,7 +407,7 @@ def test_hostile_workbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             rows_of(path)
     path = fresh()
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/bomb.bin", b"\0" * (history_file.UNPACKED_BYTES_MAX + 1))
+        archive.writestr("xl/bomb.bin", b"\0" * (history_xlsx.UNPACKED_BYTES_MAX + 1))
     assert path.stat().st_size < 2**20
     with pytest.raises(BadInput, match="unpacks to more than 128 MB"):
         rows_of(path)
@@ -474,5 +475,5 @@ def test_no_cells_crash_the_check(portal: Portal, tmp_path: Path, rows: list[ora
 
 @given(st.decimals(min_value=Decimal("0.000000001"), max_value=Decimal("999999.999999999"), places=9))
 def test_a_float_of_a_sheet_gives_back_the_number_typed(number: Decimal) -> None:
-    cell = history_file._sheet_cell({"value": float(number), "data_type": "n", "column": 1, "row": 1})
+    cell = history_xlsx._sheet_cell({"value": float(number), "data_type": "n", "column": 1, "row": 1})
     assert cell == number

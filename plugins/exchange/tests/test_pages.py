@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernel.crm import Record, Row
-from plugins.exchange import explain, reports, views
+from plugins.exchange import explain, reports, views_asked, views_contacts, views_explain, views_reports
 from plugins.exchange.board import COLUMNS, board
 from plugins.exchange.control import control
 from plugins.exchange.model import Party
@@ -208,7 +208,7 @@ def test_every_page_opens_on_either_database(database_url: str, tmp_path: Path) 
         client = desk.client()
         crawl(client, "/exchange/board")
         crawl(client, "/exchange/board?at=2026-11-21T11:00", most=60)
-        for path in (*(f"/exchange/contacts?sort={name}" for name in views.SORTS), "/jobs", "/readyz", "/metrics"):
+        for path in (*(f"/exchange/contacts?sort={name}" for name in views_contacts.SORTS), "/jobs", "/readyz", "/metrics"):
             assert client.get(path).status_code == 200, path
     finally:
         desk.close()
@@ -228,7 +228,7 @@ def test_parts_show_reversals_times_and_authors(desk: Desk) -> None:
 
 @pytest.mark.row("EX-19")
 def test_a_long_explanation_is_paged_and_still_adds_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "GROUPS_PER_PAGE", 3)
+    monkeypatch.setattr(views_explain, "GROUPS_PER_PAGE", 3)
     desk.stand(opening(), *(deal(n, operation(amount=n * 100_01), at=NOON) for n in range(2, 9)))
     client = desk.client()
     shown = set()
@@ -323,7 +323,7 @@ def test_parts_of_any_figure_add_up_to_it(spec: list[Any], minutes_ago: int | No
                     question = explain.Question(name, line.currency.code, line.place, at)
                     if name == "owed_by_clients":
                         if not line.place:
-                            assert sum(one[2].minor for one in views.debtors(unit, question)) == wanted
+                            assert sum(one[2].minor for one in views_explain.debtors(unit, question)) == wanted
                         continue
                     if name == "available":
                         debt = 0 if line.place else line.owed_by_clients
@@ -337,9 +337,11 @@ def test_parts_of_any_figure_add_up_to_it(spec: list[Any], minutes_ago: int | No
             for total in reports.operations(unit, reports.Filter())["totals"]:
                 currency = desk.portal.currencies.get(total["currency"])
                 for name in ("profit", "in", "out", "commission", "network_fee"):
-                    parts_sum = sum(one["amount"].minor for one in views.total_parts(unit, reports.Filter(), name, currency))
+                    parts_sum = sum(
+                        one["amount"].minor for one in views_reports.total_parts(unit, reports.Filter(), name, currency)
+                    )
                     assert parts_sum == int(Decimal(total[name]).scaleb(currency.scale)), (name, total)
-        query = f"&at={views.at_text(at.astimezone(desk.portal.zone))}" if at else ""
+        query = f"&at={views_asked.at_text(at.astimezone(desk.portal.zone))}" if at else ""
         client = desk.client()
         page = client.get(f"/exchange/board?{query}").text
         for line in shown.totals:
@@ -484,14 +486,14 @@ def test_contacts_sort_and_chart(desk: Desk) -> None:
     assert order("sort=-profit") == ["c1", "c2", "c3", "p1"]
     assert order("sort=profit") == ["c2", "c1", "c3", "p1"]  # unknown ones stay last
     assert order("sort=contact")[-1] == "p1" and order("sort=-turnover")[0] == "p1"
-    for name in views.SORTS:
+    for name in views_contacts.SORTS:
         assert len(order(f"sort=-{name}")) == 4
     assert client.get("/exchange/contacts?sort=shoe_size").status_code == 400
     page = client.get("/exchange/contacts").text
     assert "<rect" in page and 'class="loss"' in page and 'aria-sort="descending"' in page
     assert 'role="img" aria-label="Борис: 37,50\u00a0USD"' in page
     with desk.portal.look() as unit:
-        wanted = views.filter_from({"from": "2026-11-01", "to": "2026-11-30"})
+        wanted = views_asked.filter_from({"from": "2026-11-01", "to": "2026-11-30"})
         assert json.loads(client.get("/exchange/contacts.json?from=2026-11-01&to=2026-11-30").text) == reports.contacts(
             unit, wanted
         )
@@ -513,7 +515,7 @@ def test_a_contacts_whole_history(desk: Desk) -> None:
 
 def test_bars_share_one_scale() -> None:
     rows = [{"profit_reported": text, "contact": text} for text in ("30", "-10", "0", "5")]
-    shown = views.bars([*rows, {"profit_reported": None, "contact": "unknown"}])
+    shown = views_contacts.bars([*rows, {"profit_reported": None, "contact": "unknown"}])
     assert [bar["value"] for bar in shown] == ["30", "5", "-10"]
     assert [bar["zero"] for bar in shown] == ["25.000"] * 3
     assert (shown[0]["x"], shown[0]["width"], shown[2]["x"], shown[2]["width"]) == ("25.000", "75.000", "0.000", "25.000")
@@ -529,7 +531,7 @@ def test_both_catalogs_are_complete_and_used() -> None:
     assert catalogs[0].keys() == catalogs[1].keys()
     for code in catalogs[0]:
         assert len({frozenset(re.findall(r"\{(\w+)\}", catalog[code])) for catalog in catalogs}) == 1, code
-    sources = [*HERE.glob("templates/exchange/*.html"), HERE / "pages.py", HERE / "views.py"]
+    sources = [*HERE.glob("templates/exchange/*.html"), HERE / "pages.py", *HERE.glob("views_*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     used = set(re.findall(r't\("(pg_\w+)"[),]', text))
     assert used <= catalogs[0].keys(), used - catalogs[0].keys()

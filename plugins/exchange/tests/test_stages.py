@@ -189,3 +189,12 @@ def test_the_cards_of_client_and_partner_follow_each_posting(desk: Desk) -> None
     desk.clock.advance(days=20)
     desk.work("exchange.cards")  # a new month
     assert desk.crm.record("contact", desk.client.id).values["month"] is None
+
+
+@pytest.mark.row("EX-02", "EX-05")
+def test_a_cancelled_deal_is_taken_back_even_if_a_field_holds_nonsense(desk: Desk) -> None:
+    deal = desk.run_through(buy(partner=desk.partner), to="client_paid")
+    desk.staff.edit_row("deal", deal, "operation", desk.row_keys(deal)[0], client_rate="41,2o")
+    desk.move(deal, "cancelled")
+    assert set(desk.balances().values()) <= {"0.00"}
+    assert desk.faults() == []

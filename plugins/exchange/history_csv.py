@@ -1,0 +1,85 @@
+"""The history import's CSV: commas or semicolons, quotes, and one forgotten quotation mark that costs one row only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kernel.errors import BadInput
+from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, named_columns, row_of, shown, text_of
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
+_BARE = {",": re.compile(r"[^,\r\n]*+"), ";": re.compile(r"[^;\r\n]*+")}
+
+
+def csv_rows(path: Path) -> Iterator[RawRow]:
+    text = text_of(path)
+    mark = _mark(text)
+    columns: list[str] | None = None
+    for line, cells in _records(text, mark):
+        if cells is not None and _blank(cells):
+            continue
+        if columns is None:
+            if cells is None:
+                raise BadInput.of("history_no_header", file=path.name)
+            columns = named_columns(cells)
+        elif cells is None:
+            yield RawRow(line, {}, (Fault("", "", BadInput.of("history_quotes")),))
+        elif len(cells) > len(columns):
+            # Blank ones count, too: an unquoted decimal comma has moved all that follows by one.
+            error = BadInput.of("history_cells_extra", found=len(cells), wanted=len(columns))
+            yield RawRow(line, {}, (Fault("", shown(mark.join(cells[len(columns) :])), error),))
+        else:
+            yield row_of(line, zip(columns, cells, strict=False), comma=mark == ";")
+    if columns is None:
+        raise BadInput.of("history_no_header", file=path.name)
+
+
+def _mark(text: str) -> str:
+    """What parts the cells: whichever gives the header more names we know."""
+
+    def known(mark: str) -> int:
+        header = next((cells for _, cells in _records(text, mark) if cells and not _blank(cells)), [])
+        return sum(cell.strip().lower() in COLUMNS for cell in header)
+
+    return ";" if known(";") > known(",") else ","
+
+
+def _records(text: str, mark: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Line and cells of each record; None where quotes do not hold. Then reading goes on with the very next line, so that
+    one forgotten quotation mark does not swallow the rest of the file."""
+    line, start = 1, 0
+    while start < len(text):
+        cells, end = _record(text, start, mark)
+        if cells is None:
+            broken = _BREAK.search(text, start)
+            end = broken.start() if broken else len(text)
+        yield line, cells
+        after = _BREAK.match(text, end)
+        end = after.end() if after else end
+        line += len(_BREAK.findall(text, start, end))
+        start = end
+
+
+def _record(text: str, at: int, mark: str) -> tuple[list[str] | None, int]:
+    cells: list[str] = []
+    while True:
+        if text.startswith('"', at):
+            found = _QUOTED.match(text, at)
+            if found is None:
+                return None, at
+            cells.append(found[1].replace('""', '"'))
+        else:
+            found = _BARE[mark].match(text, at)
+            assert found is not None  # it matches nothing at all as well
+            cells.append(found[0])
+        at = found.end()
+        if not text.startswith(mark, at):
+            return (cells if at == len(text) or text[at] in "\r\n" else None), at
+        at += 1
+
+
+def _blank(cells: Iterable[str]) -> bool:
+    return not any(cell.strip() for cell in cells)
