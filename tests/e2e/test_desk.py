@@ -335,7 +335,8 @@ def test_doctor_names_what_the_portal_lacks_and_where_to_click(desk: Desk) -> No
     assert code == 1
     assert [line for line in report["wrong"] if "ANNEX_OPEN_PAGES" not in line] == []
     assert SECRET not in str(report)
-    desk.office.control("portal/remove", {"field": 11041})
+    desk.office.control("portal/detach", {"field": 11041, "object": 4703})
     code, report = desk.annex("doctor")
+    desk.office.control("portal/attach", {"field": 11041, "object": 4703})
     assert code == 1
     assert any("Прибуток" in line for line in report["wrong"])
