@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flask import current_app
 
@@ -12,8 +13,10 @@ from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room
-from kernel.web.identity import Links
-from kernel.web.live import Live
+
+if TYPE_CHECKING:  # both read the site of the request in hand, so here they are only names
+    from kernel.web.identity import Links
+    from kernel.web.live import Live
 
 EXTENSION = "annex"
 WEB_SETTINGS = (
