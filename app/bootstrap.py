@@ -23,7 +23,7 @@ from kernel.extension.calls import carry_out
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
 from kernel.http import HttpClient, Pace, SharedGate, Transport
-from kernel.jobs import Handler, Job, Queue
+from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
 from kernel.ledger import Books
@@ -35,6 +35,7 @@ from kernel.web import WEB_SETTINGS
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
+OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
 
 
@@ -134,10 +135,26 @@ class Annex:
                 old=old,
             )
 
+    def revive(self) -> None:
+        """Give what waits unusually long another job.
+
+        The queue sets a job aside when its worker died too often under it; after many restarts during a long outage that
+        may hit innocent ones. What waits stands in our own tables, so nothing is lost: it only needs a job again.
+        """
+        now = self.clock.now()
+        before = to_micros(now - timedelta(minutes=OVERDUE_MINUTES))
+        mark = f"revived{now:%Y%m%d}{now.hour // REVIVED_EVERY_HOURS}"  # the same for some hours: one job each, not a heap
+        with self.database.write() as tx:
+            for portal, entity, record_id, trace in inbox.overdue(tx, before):
+                inbox.look(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
+            for call in outgoing.overdue(tx, before):
+                outgoing.revive(tx, call, queue=self.queue, mark=mark)
+
     def works(self) -> list[Work]:
         portal = self.running.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
+            Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
                 for plugin in self.running.plugins

@@ -71,6 +71,16 @@ def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue:
     queue.enqueue(tx, Job("look", f"look:{trace}{mark}", lane, next_number(tx, lane), args))
 
 
+def overdue(tx: Tx, before: int) -> list[tuple[str, str, str, str]]:
+    """(portal, entity, record, trace) of deliveries taken in before that moment (microseconds) that no look has covered."""
+    rows = tx.all(
+        "SELECT portal, entity, record_id, MIN(id) AS id FROM inbox WHERE state = 'new' AND received_at < :b "
+        "GROUP BY portal, entity, record_id ORDER BY MIN(id)",
+        b=before,
+    )
+    return [(row["portal"], row["entity"], row["record_id"], row["id"]) for row in rows]
+
+
 def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[tuple[str, Event]]:
     """Deliveries about the record that no look has covered yet, oldest first."""
     rows = tx.all(

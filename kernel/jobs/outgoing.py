@@ -73,6 +73,17 @@ def again(tx: Tx, call: Call, *, queue: Queue, clock: Clock) -> None:
     queue.enqueue(tx, _job(call.id, call.portal, call.lane, next_number(tx, call.lane), call.trace, mark))
 
 
+def overdue(tx: Tx, before: int) -> list[Call]:
+    """Calls written down before that moment (microseconds) that have not ended."""
+    rows = tx.all(f"SELECT * FROM outgoing WHERE state IN {OPEN_STATES} AND created_at < :b ORDER BY created_at", b=before)
+    return [_call(row) for row in rows]
+
+
+def revive(tx: Tx, call: Call, *, queue: Queue, mark: str) -> None:
+    """A further job for a call whose own job may have been given up; two jobs for one call do no harm."""
+    queue.enqueue(tx, _job(call.id, call.portal, call.lane, next_number(tx, call.lane), call.trace, f":{mark}"))
+
+
 def _job(call_id: str, portal: str, lane: str, number: int, trace: str, mark: str) -> Job:
     return Job("call", f"call:{call_id}{mark}", lane, number, {"id": call_id, "portal": portal, "trace": trace})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernel.jobs import next_number
 from kernel.storage import Tx
 
 
@@ -9,7 +10,7 @@ def turn_of(tx: Tx, portal: str, deal: str) -> int:
     """The request's place in the round, drawn once."""
     known = tx.value("SELECT turn FROM reception_turn WHERE portal = :p AND deal = :d", p=portal, d=deal)
     if known is None:
-        known = 1 + tx.value("SELECT COALESCE(MAX(turn), -1) FROM reception_turn WHERE portal = :p", p=portal)
+        known = next_number(tx, f"reception:{portal}") - 1  # its row is held, so two requests at once take two turns
         tx.run("INSERT INTO reception_turn VALUES (:p, :d, :t)", p=portal, d=deal, t=known)
     return int(known)
 
