@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,27 @@ def test_what_a_killed_worker_had_begun_the_next_one_of_that_id_finishes(prepare
     finally:
         engine.stop(within_seconds=5)
     assert seen == [1, 2], "the lane's order holds over the death"
+
+
+@pytest.mark.row("PL-03")
+def test_ended_jobs_can_be_forgotten_and_waiting_ones_cannot(prepared: tuple[Database, DbosQueue]) -> None:
+    database, queue = prepared
+    seen: list[int] = []
+    enqueue(database, queue, job(1), job(2))
+    engine = Engine(database, {"note": lambda args: seen.append(args["n"])}, worker_id="w1")
+    engine.start()
+    try:
+        until(lambda: len(seen) == 2)
+        time.sleep(0.2)
+    finally:
+        engine.stop(within_seconds=5)
+    enqueue(database, queue, job(3))
+    assert queue.forget(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert queue.forget(datetime.now(UTC) + timedelta(minutes=1)) == 2
+    engine = Engine(database, {"note": lambda args: seen.append(args["n"])}, worker_id="w1")
+    engine.start()
+    try:
+        until(lambda: 3 in seen)
+    finally:
+        engine.stop(within_seconds=5)
+    assert seen == [1, 2, 3]
