@@ -57,7 +57,8 @@ class LateQueue:
     """Makes the real queue at the first use, so that it is made after any fork and only where it is needed."""
 
     def __init__(self, make: Callable[[], DbosQueue]) -> None:
-        self._make, self._queue = make, None
+        self._make = make
+        self._queue: DbosQueue | None = None
 
     def enqueue(self, tx: Tx, job: Job) -> None:
         self.real.enqueue(tx, job)
@@ -65,8 +66,7 @@ class LateQueue:
     @property
     def real(self) -> DbosQueue:
         if self._queue is None:
-            self._queue = self._make()  # type: ignore[assignment]
-        assert self._queue is not None
+            self._queue = self._make()
         return self._queue
 
 

@@ -6,7 +6,7 @@ The file has lines `NAME=value`; the environment wins. Each value remembers wher
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Settings(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._values[name].text
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from kernel.extension.portal import Unit
 from kernel.ledger.model import CLIENT, COMMISSION, FEES, OWN_ACCOUNTS, PARTNER, PROFIT
 from kernel.storage import Row, Tx
-from kernel.values import Currencies, Currency, day_start, format_minor, to_micros
+from kernel.values import Currency, day_start, format_minor, to_micros
 from plugins.exchange.model import Money
 from plugins.exchange.rates import Rates, shown_rate
 from plugins.exchange.settings import ExchangeSettings
@@ -95,7 +95,7 @@ def board(unit: Unit, at: datetime | None = None) -> Board:
 
     def line(code: str, place: str) -> Line:
         if (code, place) not in rows:
-            rows[code, place] = Line(currency_of(code, portal.currencies), place)
+            rows[code, place] = Line(portal.currencies.get(code), place)
         return rows[code, place]
 
     claims: dict[tuple[str, str], int] = defaultdict(int)
@@ -122,10 +122,6 @@ def board(unit: Unit, at: datetime | None = None) -> Board:
     rates = Rates.load(unit.tx, days_max=settings.rate_days)
     worth = tuple(_worth(name, totals, rates, report, moment) for name in ("held", "own", "owed", "custody", "profit"))
     return Board(moment, report, ordered, totals, worth)
-
-
-def currency_of(code: str, currencies: Currencies) -> Currency:
-    return currencies.get(code)
 
 
 def _add(line: Line, account: str, amount: int) -> None:

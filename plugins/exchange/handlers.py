@@ -42,9 +42,9 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     language = portal.mapping.portal.language
     reading = reader_of(portal).read(seen.record)
     before = store.load_deal(unit.tx, reading.deal.subject)
-    if reading.problems and reading.deal.stage == CANCELLED and before is not None:
+    if reading.problems and reading.deal.stage == CANCELLED:
         # A cancelled deal books nothing, whatever its operations have become: nonsense in a row must not keep it booked.
-        reading = Reading(before.at_stage(CANCELLED), ())
+        reading = Reading((before or reading.deal).at_stage(CANCELLED), ())
     if _being_filled(unit, seen, reading):
         return  # the card is on its way into the deal; the look that follows it books
     hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]
