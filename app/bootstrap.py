@@ -135,14 +135,14 @@ class Annex:
                 old=old,
             )
 
-    def revive(self) -> None:
+    def revive(self, older_than: timedelta = timedelta(minutes=OVERDUE_MINUTES)) -> None:
         """Give what waits unusually long another job.
 
         The queue sets a job aside when its worker died too often under it; after many restarts during a long outage that
         may hit innocent ones. What waits stands in our own tables, so nothing is lost: it only needs a job again.
         """
         now = self.clock.now()
-        before = to_micros(now - timedelta(minutes=OVERDUE_MINUTES))
+        before = to_micros(now - older_than)
         mark = f"revived{now:%Y%m%d}{now.hour // REVIVED_EVERY_HOURS}"  # the same for some hours: one job each, not a heap
         with self.database.write() as tx:
             for portal, entity, record_id, trace in inbox.overdue(tx, before):

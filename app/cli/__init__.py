@@ -8,13 +8,23 @@ import sys
 from collections.abc import Callable, Mapping
 
 from app.bootstrap import Annex, build
-from app.cli import demo, doctor, jobs, link, new, sandbox, serve, verify
+from app.cli import backup, demo, doctor, jobs, link, new, sandbox, serve, verify
 from app.discovery import find_plugins
 from kernel.errors import AnnexError, BadInput
 from kernel.extension import Command
 from kernel.telemetry import mask, set_up_logs
 
-BUILT_IN = (serve.SERVE, serve.WORKER, verify.VERIFY, doctor.DOCTOR, jobs.JOBS, jobs.REPLAY, link.LINK)
+BUILT_IN = (
+    serve.SERVE,
+    serve.WORKER,
+    verify.VERIFY,
+    doctor.DOCTOR,
+    jobs.JOBS,
+    jobs.REPLAY,
+    link.LINK,
+    backup.BACKUP,
+    backup.RESTORE,
+)
 ALONE: Mapping[str, tuple[str, Callable[[list[str]], int]]] = {
     "demo": ("plays two trading days on an emulated Planfix", demo.main),
     "sandbox": ("one emulated outside system", sandbox.main),

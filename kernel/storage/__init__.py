@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL, units of work, migrations."""
+"""SQLite and PostgreSQL, units of work, migrations, copies."""
 
 from kernel.storage.database import Database, Row, Tx
 from kernel.storage.migrate import Room, migrate

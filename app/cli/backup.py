@@ -1,0 +1,46 @@
+"""`annex backup FILE` and `annex restore FILE`: the same file for SQLite and PostgreSQL, taken while everything runs."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+
+from app.bootstrap import Annex
+from app.cli.command import BuiltIn
+from kernel.errors import BadInput
+from kernel.storage.dump import dump, load
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+
+
+def _backup(annex: Annex, args: argparse.Namespace) -> int:
+    annex.migrate()
+    if args.file.exists():
+        raise BadInput(f"{args.file} exists: name a new file")
+    rows = dump(annex.database, annex.rooms, args.file)
+    print(f"{rows} rows, {_head(annex)}")
+    return 0
+
+
+def _restore(annex: Annex, args: argparse.Namespace) -> int:
+    annex.migrate(jobs=True)
+    if not args.file.is_file():
+        raise BadInput(f"{args.file} is not a file")
+    rows = load(annex.database, annex.rooms, args.file)
+    # The queue's own tables are not in the copy: what was waiting gets its jobs again.
+    annex.revive(older_than=timedelta(0))
+    print(f"{rows} rows, {_head(annex)}; now `annex verify`")
+    return 0
+
+
+def _head(annex: Annex) -> str:
+    with annex.database.read() as tx:
+        seq, digest = annex.running.portal.books.head(tx)
+    return f"books up to row {seq}, head {digest}"
+
+
+BACKUP = BuiltIn("backup", "a copy of everything into one file, while it runs", _arguments, _backup)
+RESTORE = BuiltIn("restore", "fill a new, empty database from such a copy", _arguments, _restore)

@@ -1,0 +1,115 @@
+"""A whole database as one file, and back: the same file for SQLite and PostgreSQL, taken while everything runs.
+
+Gzipped lines of JSON: a header with the migrations, then `{"t": table, "r": {column: value}}` a row, then a line that counts
+them. Without that last line the file is cut short, and is refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import BadInput
+from kernel.storage.database import Database, Tx
+from kernel.storage.migrate import Room
+
+FORMAT = 1
+ROWS_AT_ONCE = 2000
+MIGRATIONS = "annex_migration"
+FIRST = ("ledger_leg",)  #: the database lets a journal row in only after its legs
+LEFT_OUT = ("http_gate", MIGRATIONS)  #: of the running machine only; made by the migrations themselves
+
+
+def tables(rooms: Iterable[Room]) -> list[str]:
+    """Every table that the rooms' migrations make, in the order in which a copy has to fill them."""
+    found = [
+        name
+        for room in rooms
+        for path in sorted(room.folder.glob("[0-9]*.sql"))
+        for name in re.findall(r"^CREATE TABLE (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    return sorted((name for name in found if name not in LEFT_OUT), key=lambda name: (name not in FIRST, name))
+
+
+def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
+    """Write a consistent copy; returns the number of rows. Nothing is left behind if it fails half-way."""
+    half, count = target.with_name(target.name + ".part"), 0
+    names = tables(rooms)
+    try:
+        handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the books hold
+        with database.read() as tx, os.fdopen(handle, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
+            file.write(_line({"annex": FORMAT, "migrations": _migrations(tx)}))
+            for name in names:
+                for row in tx.stream(f"SELECT * FROM {name}"):
+                    file.write(_line({"t": name, "r": dict(row)}))
+                    count += 1
+            file.write(_line({"rows": count}))
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    return count
+
+
+def load(database: Database, rooms: Iterable[Room], source: Path) -> int:
+    """Fill an empty, migrated database from a copy; all of it or nothing. Raises BadInput saying what is wrong."""
+    names = tables(rooms)
+    with database.write() as tx:
+        for name in names:
+            if name != "ledger_head" and tx.value(f"SELECT COUNT(*) FROM {name}"):
+                raise BadInput(f"the database is not empty ({name} has rows): restore into a new one")
+        tx.run("DELETE FROM ledger_head")
+        lines = _lines(source)
+        head = next(lines, {})
+        if head.get("annex") != FORMAT:
+            raise BadInput(f"{source.name} is not a copy made by `annex backup`")
+        if head["migrations"] != _migrations(tx):
+            raise BadInput(f"{source.name} was made by another version of Annex: restore it with that one, then upgrade")
+        count, told = 0, None
+        for name, group in groupby(lines, key=lambda line: line.get("t")):
+            if name is None:
+                told = next(group)["rows"]
+                break
+            if name not in names:
+                raise BadInput(f"{source.name} holds a table «{name}» that is not known")
+            for batch in _batches(line["r"] for line in group):
+                columns = ", ".join(batch[0])
+                marks = ", ".join(f":{column}" for column in batch[0])
+                tx.run_many(f"INSERT INTO {name} ({columns}) VALUES ({marks})", batch)
+                count += len(batch)
+        if told != count:
+            raise BadInput(f"{source.name} is cut short: {count} rows, its end says {told}")
+    return count
+
+
+def _migrations(tx: Tx) -> list[list[Any]]:
+    return [[row["room"], row["number"]] for row in tx.all(f"SELECT room, number FROM {MIGRATIONS} ORDER BY room, number")]
+
+
+def _line(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _lines(source: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with gzip.open(source, "rt", encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+    except (OSError, EOFError, ValueError) as exc:
+        raise BadInput(f"{source.name} cannot be read as a copy: {type(exc).__name__}") from exc
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= ROWS_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
