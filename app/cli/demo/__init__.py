@@ -32,7 +32,7 @@ from kernel.storage import Database
 
 SPEEDUP = 150  #: the portal's seconds pass so many times faster: 150 requests a second are its «1 a second»
 DEALS_A_DAY = 42
-PAUSE_BETWEEN_ACTS_SECONDS = 0.06
+PAUSE_BETWEEN_ACTS_SECONDS = 0.04
 QUIET_WITHIN_SECONDS = 150
 KYIV = ZoneInfo("Europe/Kyiv")
 HOOK_SECRET = "demo-hook-secret"  # noqa: S105 - of the emulated portal on this machine
