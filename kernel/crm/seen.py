@@ -24,11 +24,6 @@ def keep_seen(tx: Tx, portal: str, record: Record, now_micros: int) -> None:
     )  # fmt: skip
 
 
-def all_seen(tx: Tx, portal: str, entity: str) -> list[Record]:
-    rows = tx.all("SELECT body FROM crm_seen WHERE portal = :p AND entity = :e ORDER BY id", p=portal, e=entity)
-    return [unpack_record(row["body"]) for row in rows]
-
-
 def faults(tx: Tx) -> Iterator[str]:
     """Copies that were changed by hand."""
     for row in tx.stream("SELECT portal, entity, id, body, digest FROM crm_seen ORDER BY portal, entity, id"):

@@ -15,7 +15,7 @@ from kernel.crm import Record
 from kernel.crm.codec import pack_record, unpack_record, unpack_values
 from kernel.crm.seen import keep_seen, last_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
-from kernel.extension.model import Plugin, Seen
+from kernel.extension.model import Plugin, Seen, author_of
 from kernel.extension.portal import Portal
 from kernel.jobs import Again, inbox, outgoing
 from kernel.jobs.outgoing import Call
@@ -55,8 +55,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     except AnnexError as exc:  # set up wrong: a person has to mend it, then retry
         _give_up(portal, ids, exc)
         return
-    author = next((event.author for event in reversed(events) if event.author), "")
-    with portal.unit(author=author, trace=args["trace"]) as unit:
+    with portal.unit(author=author_of(events), trace=args["trace"]) as unit:
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in sorted(watches, key=lambda pair: not pair[1].fills):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -74,6 +74,11 @@ class Connector:
     """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
 
 
+def author_of(events: Sequence[Event]) -> str:
+    """Who changed the record, as far as its deliveries tell: the newest that names somebody; empty if none does."""
+    return next((event.author for event in reversed(events) if event.author), "")
+
+
 @dataclass(frozen=True)
 class Seen:
     """A record as just read, beside what was seen of it before."""
@@ -86,8 +91,7 @@ class Seen:
 
     @property
     def author(self) -> str:
-        """Who changed it, as far as the deliveries tell; empty if they do not."""
-        return next((event.author for event in reversed(self.events) if event.author), "")
+        return author_of(self.events)
 
 
 @dataclass(frozen=True)

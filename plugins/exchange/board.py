@@ -211,6 +211,3 @@ def _worth(column: str, totals: Iterable[Line], rates: Rates, report: Currency, 
             total += valued.money.minor
             parts.append((money, valued.money, shown_rate(valued.rate), valued.source))
     return Worth(column, None if lacking else Money(total, report), tuple(lacking), tuple(parts))
-
-
-__all__ = ["Board", "Line", "Worth", "board"]

@@ -11,13 +11,13 @@ from typing import Any
 
 from kernel.extension.portal import Portal, Unit
 from kernel.ledger.model import CLIENT, CUSTODY, PARTNER
+from kernel.texts import say
 from kernel.values import from_micros, to_micros
 from plugins.exchange import store
 from plugins.exchange.model import Deal, Money
 from plugins.exchange.shown import money_text
 
 LINES_MAX = 200
-KIND_MARK = {"buy": "⇄", "sell": "⇄"}
 
 
 def touched(before: Deal | None, deal: Deal) -> list[str]:
@@ -93,11 +93,6 @@ def balance_text(unit: Unit, party: str) -> str:
         if minor:
             sign = 1 if row["account"] == PARTNER else -1
             text = money_text(Money(sign * minor, portal.currencies.get(row["currency"])), language)
-            told.append(f"{_word(language, words[row['account']])}: {text}")
+            word = say(language, "card_" + words[row["account"]])
+            told.append(f"{word}: {text}")
     return "\n".join(told)
-
-
-def _word(language: str, word: str) -> str:
-    from kernel.texts import say
-
-    return say(language, f"card_{word}")

@@ -424,6 +424,3 @@ def _text(value: Fraction, scale: int) -> str:
 def _days(portal: Portal, unit: Unit) -> Mapping[str, date]:
     rows: Iterable[Mapping[str, Any]] = unit.tx.all("SELECT subject, MIN(at) AS at FROM exchange_operation GROUP BY subject")
     return {row["subject"]: from_micros(row["at"], portal.zone).date() for row in rows}
-
-
-__all__ = ["control"]

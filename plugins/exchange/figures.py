@@ -132,15 +132,6 @@ def remainders(parts: Sequence[Figures]) -> list[Money]:
     return [Money(minor, currency) for currency, minor in sums.items() if minor]
 
 
-def sum_money(items: Sequence[Money | None]) -> tuple[list[Money], set[Currency]]:
-    """Totals per currency, in the order of first appearance."""
-    sums: dict[Currency, int] = {}
-    for item in items:
-        if item is not None:
-            sums[item.currency] = sums.get(item.currency, 0) + item.minor
-    return [Money(minor, currency) for currency, minor in sums.items()], set(sums)
-
-
 def profits(deal: Deal, parts: Sequence[Figures]) -> list[tuple[Currency, int | None]]:
     """Profit per currency; None where an operation's profit in that currency is still unknown."""
     found: dict[Currency, int | None] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 from kernel.crm import Record, Ref
@@ -105,29 +104,27 @@ def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:
 def _guarded(unit: Unit, before: Deal | None, step: Step, settings: ExchangeSettings) -> Step:
     """The same step, or the one before it if a payout would take other clients' money."""
     portal = unit.portal
-    refusal = _refusal(unit, step.deal, "payout_uses_others")
+    refusal = _refusal(unit, step.deal)
     if refusal is None:
         return step
     if settings.payout_guard == "warn":
-        warning = _refusal(unit, step.deal, "payout_warned")
-        assert warning is not None
-        text = warning.said(portal.mapping.portal.language)
+        text = say(portal.mapping.portal.language, "payout_warned", **refusal.values)
         digest = hashlib.sha256(f"{step.deal.subject}{text}".encode()).hexdigest()
         unit.comment("deal", step.deal.record_id, text, key=f"warn:{digest[:32]}")
         return step
     was = before.stage if before else "new"
     held_back = replace(step.deal.at_stage(was), entered=before.entered if before else {})
-    if was == step.deal.stage or _refusal(unit, held_back, "payout_uses_others"):
+    if was == step.deal.stage or _refusal(unit, held_back):
         # The payout does not come from the move alone (a row was changed, too): keep what was accepted before.
         held_back = before or held_back.at_stage("new")
     return Step(held_back, refusal)
 
 
-def _refusal(unit: Unit, deal: Deal, code: str) -> Refused | None:
+def _refusal(unit: Unit, deal: Deal) -> Refused | None:
     portal = unit.portal
     drafts = portal.books.preview(unit.tx, deal.subject, postings(deal, portal.zone))
     balances = portal.books.balances(unit.tx, sorted(fresh_payouts(drafts)))
-    return payout_refusal(balances, drafts, portal.currencies, code=code)
+    return payout_refusal(balances, drafts, portal.currencies)
 
 
 def _told(problem: Problem, language: str) -> str:
@@ -163,7 +160,3 @@ def _people(record: Record) -> tuple[str, ...]:
 def _refresh_cards(unit: Unit, before: Deal | None, deal: Deal) -> None:
     for key in cards.touched(before, deal):
         cards.refresh(unit, key)
-
-
-def problems_of(reading: Reading, language: str) -> Sequence[str]:
-    return [_told(problem, language) for problem in reading.problems]

@@ -146,6 +146,3 @@ def custody_of(unit: Unit, deal: Deal) -> Money | None:
         if leg.account == CUSTODY and leg.currency == due.currency.code
     )
     return Money(kept, due.currency)
-
-
-__all__ = ["custody_of", "deal_fields", "row_fields", "write_check", "write_deal"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kernel.crm import Ref
+from kernel.crm.seen import last_seen
 from kernel.extension.portal import Portal, Unit
 from kernel.texts import say
 from kernel.values import to_micros
@@ -32,9 +34,6 @@ def remind_custody(portal: Portal) -> None:
 
 
 def _to(unit: Unit, record_id: str) -> tuple[str, ...]:
-    from kernel.crm import Ref
-    from kernel.crm.seen import last_seen
-
     record = last_seen(unit.tx, unit.portal.name, "deal", record_id)
     manager = record.values.get("manager") if record else None
     return (manager.id,) if isinstance(manager, Ref) else ()

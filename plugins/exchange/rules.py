@@ -118,9 +118,7 @@ def fresh_payouts(drafts: Sequence[Draft]) -> dict[str, int]:
     return out
 
 
-def payout_refusal(
-    balances: Iterable[Mapping[str, Any]], drafts: Sequence[Draft], currencies: Currencies, *, code: str
-) -> Refused | None:
+def payout_refusal(balances: Iterable[Mapping[str, Any]], drafts: Sequence[Draft], currencies: Currencies) -> Refused | None:
     """Why the new payouts may not be made: they would leave less in the desk than belongs to clients."""
     out = fresh_payouts(drafts)
     if not out:
@@ -131,7 +129,7 @@ def payout_refusal(
         if position.held < position.clients:
             currency = currencies.get(currency_code)
             return Refused.of(
-                code,
+                "payout_uses_others",
                 amount=f"{format_minor(amount, currency)} {currency_code}",
                 currency=currency_code,
                 held=format_minor(position.held, currency),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kernel.ledger.model import PLACE, Posting, canonical
+from kernel.ledger.model import PLACE, canonical
 from kernel.storage import Tx
-from kernel.values import Currency, from_micros, plain
+from kernel.values import Currency, day_start, from_micros, plain, to_micros
 from plugins.exchange.figures import figures
-from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Money, Operation, deal_data, deal_from, rank
+from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Operation, deal_data, deal_from, rank
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates, shown_rate
 
@@ -65,8 +65,6 @@ def operation_time(deal: Deal, op: Operation, zone: ZoneInfo) -> int:
         return op.at
     began = deal.entered.get("client_paid", deal.created_at)
     if op.issue_date and op.issue_date != from_micros(began, zone).date():
-        from kernel.values import day_start, to_micros
-
         return to_micros(day_start(op.issue_date, zone))
     return began
 
@@ -194,8 +192,3 @@ def keep_told(tx: Tx, subject: str, now: Told) -> None:
         "problem = excluded.problem, problem_no = excluded.problem_no, card = excluded.card",
         s=subject, p=now.problem, n=now.problem_no, c=now.card,
     )  # fmt: skip
-
-
-__all__ = [
-    "Derived", "Money", "Posting", "Told", "all_deals", "custody_due", "derive", "keep_told", "load_deal", "save", "told",
-]  # fmt: skip

@@ -25,10 +25,6 @@ class Asked:
     def __bool__(self) -> bool:
         return bool(self.phone or self.email or self.telegram or self.name)
 
-    @property
-    def findable(self) -> bool:
-        return bool(self.phone or self.email or self.telegram)
-
 
 def asked(values: Mapping[str, object]) -> Asked:
     """From a deal's fields; each in the form in which contacts keep it."""

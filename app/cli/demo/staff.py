@@ -74,9 +74,6 @@ class Office:
         body = {"customFieldData": self._data(self._column, values)}
         self._ask(self._tokens[who], "POST", f"/rest/datatag/entry/{key}", body)
 
-    def edit_deal(self, who: str, task: int, fields: Mapping[str, Any]) -> None:
-        self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"customFieldData": self._data(self._field, fields)})
-
     def move(self, who: str, task: int, status: str) -> None:
         self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"status": {"id": self._status[status]}})
 
