@@ -18,11 +18,12 @@ from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.crm import CRM
 from kernel.crm.unset import UnsetCRM
 from kernel.errors import Misconfigured
-from kernel.extension import Connecting, Connector, Plugin
+from kernel.extension import Connecting, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
-from kernel.http import HttpClient, Pace, SharedGate, Transport
+from kernel.extension.sweep import sweep
+from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
@@ -31,7 +32,7 @@ from kernel.mapping import MappingSet, load_set
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room, Tx, migrate
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS
+from kernel.web import WEB_SETTINGS, secret_of
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
@@ -150,11 +151,19 @@ class Annex:
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
+    @property
+    def sweeping(self) -> Sweeping:
+        return self.running.connector.sweeping(self.running.connecting.settings)
+
+    def sweep(self) -> None:
+        sweep(self.running.portal, self.running.plugins, self.sweeping)
+
     def works(self) -> list[Work]:
         portal = self.running.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
+            Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
                 for plugin in self.running.plugins
@@ -228,7 +237,9 @@ def _portal(
         return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
 
     own = {line.name: settings[line.name] for line in connector.settings}
-    connecting = Connecting(own, mapping, http, clock, transport)
+    vault = Vault(name, database, clock, secret_of(settings))
+    public_url = settings["ANNEX_PUBLIC_URL"].rstrip("/")
+    connecting = Connecting(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
     if crm is None:
         if connector.crm is None:
             raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
@@ -247,9 +258,18 @@ def _portal(
         queue=queue,
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
-        public_url=settings["ANNEX_PUBLIC_URL"].rstrip("/"),
+        public_url=public_url,
+        offers=_offers(switched_on),
     )
     return Running(portal, connector, switched_on, connecting)
+
+
+def _offers(switched_on: Sequence[Plugin]) -> dict[str, tuple[Callable[..., Any], ...]]:
+    found: dict[str, tuple[Callable[..., Any], ...]] = {}
+    for plugin in switched_on:
+        for name, what in plugin.offers.items():
+            found[name] = (*found.get(name, ()), what)
+    return found
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:

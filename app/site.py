@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.bootstrap import Annex
-from kernel.web import Links, Live, Site, create_app, secret_of
+from kernel.web import Frame, Links, Live, Site, create_app, secret_of
 from webhooks.door import Doorway, blueprint
 
 
@@ -19,8 +19,11 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     portal.links = Links(annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url)
     word = annex.mapping.portal.portal
     door = blueprint(
-        {(running.connector.name, word): Doorway(portal, running.connector, running.connecting.settings, running.plugins)}
+        {(running.connector.name, word): Doorway(portal, running.connector, running.connecting, running.plugins)}
     )
+    frames, identify = {}, running.connector.identity
+    if identify is not None:
+        frames[running.connector.name, word] = Frame(portal, lambda opening: identify(opening, running.connecting))
     live = Live(annex.database, listeners_max=listeners_max)
     portal.changed = live.nudge
     site = Site(
@@ -33,5 +36,7 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
         live=live,
         links=portal.links,
         rooms=annex.rooms,
+        frames=frames,
+        framed_by=running.connector.framed_by(running.connecting.settings),
     )
     return create_app(site, [door])

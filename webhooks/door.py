@@ -16,8 +16,8 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from kernel.crm import Event
-from kernel.errors import BadInput
-from kernel.extension import Connector, Delivery, NotProven, Plugin
+from kernel.errors import BadInput, Fault
+from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
 from kernel.telemetry import bind_trace, log, mask, metrics
@@ -32,7 +32,7 @@ class Doorway:
 
     portal: Portal
     connector: Connector
-    settings: Mapping[str, str]
+    connecting: Connecting
     plugins: Sequence[Plugin]
 
 
@@ -61,7 +61,7 @@ def _receive(doorway: Doorway, event: str) -> Response:
     try:
         body = _body()
         events = intake(
-            Delivery({key.lower(): value for key, value in request.headers.items()}, body, event), doorway.settings
+            Delivery({key.lower(): value for key, value in request.headers.items()}, body, event), doorway.connecting
         )
     except NotProven as exc:
         metrics.delivery(name, "not_proven")
@@ -69,6 +69,10 @@ def _receive(doorway: Doorway, event: str) -> Response:
     except RequestEntityTooLarge:
         metrics.delivery(name, "too_large")
         return _answer(413, error=f"the body is larger than {BODY_BYTES_MAX} bytes", field="body")
+    except Fault as exc:  # an installation whose proof could not be checked just now
+        metrics.delivery(name, "not_checked")
+        log.warning("delivery.not_checked", connector=name, reason=str(exc))
+        return _answer(503, error=mask(str(exc)))
     except BadInput as exc:
         metrics.delivery(name, "bad")
         log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))

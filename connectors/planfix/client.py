@@ -101,6 +101,11 @@ class Client:
         payload = {"fields": "id,description,isDeleted", "typeList": "Comments", "resultOrder": NEWEST_FIRST}
         return self._pages(f"{kind}/{number}/comments/list", "comments", payload, "id")
 
+    def history(self, kind: Kind, number: int) -> Iterator[Raw]:
+        """Everything that stands among the comments, newest first: changes of status, rows, comments proper."""
+        payload = {"fields": "id,dateTime,type,owner,changeStatus", "typeList": "All", "resultOrder": NEWEST_FIRST}
+        return self._pages(f"{kind}/{number}/comments/list", "comments", payload, "id")
+
     # --- what the portal consists of --------------------------------------------------------------------------------
 
     def objects(self) -> list[Raw]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.planfix import records, settings
+from connectors.planfix import records, settings, work
 from connectors.planfix.client import Client, Raw, connect
 from connectors.planfix.comments import put_comment
 from connectors.planfix.lacks import find_lacks
@@ -16,8 +16,8 @@ from connectors.planfix.system import full_name
 from connectors.planfix.values import number_of
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Lack, Person, Record, Row, Values
-from kernel.errors import NotFound
+from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Values, Workday
+from kernel.errors import NotFound, Rejected
 from kernel.extension import Connecting
 
 ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
@@ -35,6 +35,7 @@ class PlanfixCRM:
 
     def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
         self._client, self._layout, self._zone, self._site = client, layout, zone, site
+        self._clock = clock
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, clock, zone)
 
@@ -76,6 +77,30 @@ class PlanfixCRM:
                 active = raw.get("status") != "Inactive"
                 found.append(Person(f"user:{number}", full_name(raw), ROLES.get(role, "staff"), active))
         return found
+
+    def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
+        return work.changed(self._finder, self._layout, since, self._zone, self._site)
+
+    def owner_of(self, entity: str, row_id: str) -> str:
+        owner, _, table = entity.partition("/")
+        plan = self._layout.plan(owner)
+        raw = self._client.row(number_of(row_id), records.asks(self._layout.table(owner, table).slots, records.ROW_ASKS))
+        number = records.number_in(raw.get(plan.kind))
+        if not number:
+            raise NotFound(f"planfix: there is no row {row_id} of a {plan.kind}")
+        return records.record_id(plan, number)
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        return work.moves(self._client, self._layout, self._layout.plan(entity), number_of(record_id), self._zone)
+
+    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
+        return work.workdays(people)
+
+    def start_workday(self, person: str) -> None:
+        raise Rejected("planfix keeps no working day")
+
+    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
+        return work.overdue(self._finder, self._layout, people, self._clock, self._zone)
 
     def lacks(self) -> list[Lack]:
         self._layout.forget()

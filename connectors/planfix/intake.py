@@ -19,7 +19,7 @@ from connectors.planfix.settings import hook_secrets
 from connectors.planfix.texts import clean
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Delivery, NotProven
+from kernel.extension import Connecting, Delivery, NotProven
 
 KEY_HEADER = "x-annex-key"
 WORDS = ("task", "contact", "event", "delivery", "sig", "key")
@@ -30,10 +30,10 @@ AUTHOR_CHARACTERS_MAX = 200
 FORM_FIELDS_MAX = 200
 
 
-def intake(delivery: Delivery, settings: Mapping[str, str]) -> list[Event]:
+def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
     """Raises NotProven, or BadInput naming the field."""
     told = read_body(delivery)
-    prove(delivery, told, hook_secrets(settings))
+    prove(delivery, told, hook_secrets(connecting.settings))
     name = event_name(delivery.event, told.get("event", ""))
     number = told.get("task") or told.get("contact") or ""
     if not NUMBER.match(number):

@@ -63,6 +63,11 @@ class Finder:
                     found[number] = raw
         return [found[number] for number in sorted(found)]
 
+    def narrowed(self, plan: EntityPlan, conditions: list[Raw]) -> list[Raw]:
+        """Records of that kind under further conditions of the portal's own making; nothing is compared afterwards."""
+        base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []
+        return self._list(plan, [*base, *conditions], {})
+
     def rows_of(self, plan: EntityPlan, table: TablePlan, number: int, key: str = "") -> list[Raw]:
         """A record's rows by ascending key; with `key` only those that carry it."""
         conditions: list[Raw] = []

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.planfix import limits
 from kernel.errors import Misconfigured
-from kernel.extension import SettingLine
+from kernel.extension import SettingLine, Sweeping
 from kernel.http import Pace
 from kernel.telemetry import tell_secret
 from kernel.values import zone_named
@@ -57,6 +57,16 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
     per_day = int(_number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY))
     zone = settings.get("PLANFIX_TIME_ZONE", "").strip() or set_zone
     return Settings(_url(settings), token, Pace(rate, per_day, limits.ARRIVAL_SECONDS_MAX), zone_named(zone))
+
+
+def sweeping(settings: Mapping[str, str]) -> Sweeping:
+    """A sweep costs one list, contacts a second every third time. A day's quota is used less when nothing happens."""
+    read_pace = Pace(_number(settings, "PLANFIX_REQUESTS_PER_SECOND", limits.REQUESTS_PER_SECOND) or 1.0)
+    per_day = _number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY)
+    cost = 1 + 1 / limits.SWEEPS_PER_CONTACTS
+    every = max(cost / (limits.SWEEP_SHARE_MAX * read_pace.per_second), limits.SWEEP_SECONDS_MIN)
+    calm = max(every, cost / (limits.SWEEP_SHARE_MAX * per_day / 86_400) if per_day else every)
+    return Sweeping(every, calm, {"contact": limits.SWEEPS_PER_CONTACTS})
 
 
 def hook_secrets(settings: Mapping[str, str]) -> tuple[str, ...]:

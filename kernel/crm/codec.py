@@ -69,6 +69,9 @@ def pack_record(record: Record) -> str:
             "values": pack_values(record.values),
             "rows": {t: [[row.key, pack_values(row.values)] for row in rows] for t, rows in record.rows.items()},
             "created_at": pack(record.created_at),
+            "changed_at": pack(record.changed_at),
+            "created_by": record.created_by,
+            "moved_by": record.moved_by,
             "url": record.url,
         },
         ensure_ascii=False,
@@ -78,7 +81,7 @@ def pack_record(record: Record) -> str:
 
 def unpack_record(text: str) -> Record:
     data = json.loads(text)
-    created = unpack(data["created_at"])
+    created, changed = unpack(data["created_at"]), unpack(data.get("changed_at"))
     return Record(
         entity=data["entity"],
         id=data["id"],
@@ -88,5 +91,8 @@ def unpack_record(text: str) -> Record:
         values=unpack_values(data["values"]),
         rows={t: tuple(Row(key, unpack_values(values)) for key, values in rows) for t, rows in data["rows"].items()},
         created_at=created if isinstance(created, datetime) else None,
+        changed_at=changed if isinstance(changed, datetime) else None,
+        created_by=data.get("created_by", ""),
+        moved_by=data.get("moved_by", ""),
         url=data["url"],
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from kernel.texts import say
 
@@ -62,7 +62,33 @@ class Record:
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     created_at: datetime | None = None
     changed_at: datetime | None = None
+    created_by: str = ""  #: the person's id, where the CRM says so
+    moved_by: str = ""  #: who moved it to its stage, where the CRM says so
     url: str = ""  #: where staff open it
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A record that changed since some moment, as a sweep sees it."""
+
+    entity: str  #: our word; "deal/operation" for a child row of a deal
+    id: str
+    at: datetime  #: the latest moment at which it may have changed: a CRM that cuts seconds off means the minute's end
+    record: Record | None = None  #: as just read, where the CRM gives that without further cost
+    rows_apart: bool = False  #: changed child rows are named by themselves, so the record without rows says it all
+    owner: str = ""  #: of a child row, where the CRM says so
+
+
+@dataclass(frozen=True)
+class Move:
+    """One line of a record's stage history."""
+
+    id: str  #: the CRM's own number of the line, or "" where it has none
+    stage: str | None  #: our word; None where the portal's stage is not in the mapping
+    label: str  #: what staff see
+    at: datetime
+    created: bool = False  #: not a move: the record was made at this stage
+    by: str = ""  #: the person's id, where the CRM says so
 
 
 @dataclass(frozen=True)
@@ -73,6 +99,13 @@ class Person:
     name: str
     role: str  #: "owner", "staff" or "robot"
     active: bool = True
+    groups: tuple[str, ...] = ()  #: names of the departments or groups he belongs to
+    heads: tuple[str, ...] = ()  #: names of those he is the head of
+
+
+Workday = Literal["open", "paused", "closed", "expired", "off", "unknown"]
+"""A person's working day. "expired": begun on an earlier day and never ended, so not begun today. "off": the CRM keeps no
+working day for him, so nothing may depend on it. "unknown": the CRM did not tell."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +171,26 @@ class CRM(Protocol):
         """Write a plain-text comment (line ends kept) and notify the given people; returns its id."""
 
     def people(self) -> list[Person]: ...
+
+    def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
+        """What changed since the given moments, by entity, child rows too where the CRM can tell: for a sweep that may
+        cost next to nothing. May name records that did not really change; must not miss any. An entity left out is not
+        asked for this time."""
+
+    def owner_of(self, entity: str, row_id: str) -> str:
+        """The record to which a child row ("deal/operation") belongs. Raises NotFound."""
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        """The record's stage history, oldest first; None where the CRM keeps none."""
+
+    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
+        """Each person's working day, by id."""
+
+    def start_workday(self, person: str) -> None:
+        """Begin that person's working day, as his own button in the CRM would. Raises Rejected where the CRM has none."""
+
+    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
+        """By person: how many open leads and deals of his have an activity that should have been done by now."""
 
     def lacks(self) -> list[Lack]:
         """What the portal lacks of the mapping set, each with what to do about it."""

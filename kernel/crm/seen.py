@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kernel.crm.codec import pack_record, unpack_record
 from kernel.crm.model import Record
@@ -22,6 +23,35 @@ def keep_seen(tx: Tx, portal: str, record: Record, now_micros: int) -> None:
         "SET body = excluded.body, digest = excluded.digest, read_at = excluded.read_at",
         p=portal, e=record.entity, i=record.id, body=body, digest=_digest(portal, body), at=now_micros,
     )  # fmt: skip
+
+    for table, rows in record.rows.items():
+        tx.run_many(
+            "INSERT INTO crm_row VALUES (:p, :e, :r, :o) ON CONFLICT (portal, entity, row_id) DO UPDATE "
+            "SET owner = excluded.owner WHERE crm_row.owner <> excluded.owner",
+            [{"p": portal, "e": f"{record.entity}/{table}", "r": row.key, "o": record.id} for row in rows],
+        )
+
+
+def owner_seen(tx: Tx, portal: str, entity: str, row_id: str) -> str | None:
+    """The record to which a child row ("deal/operation") belonged when it was last seen."""
+    found: str | None = tx.value(
+        "SELECT owner FROM crm_row WHERE portal = :p AND entity = :e AND row_id = :r", p=portal, e=entity, r=row_id
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Known:
+    record: Record
+    read_at: int  #: microseconds, by our clock
+
+
+def known_of(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
+    """What we last saw of a record, and when."""
+    row = tx.one(
+        "SELECT body, read_at FROM crm_seen WHERE portal = :p AND entity = :e AND id = :i", p=portal, e=entity, i=record_id
+    )
+    return Known(unpack_record(row["body"]), row["read_at"]) if row else None
 
 
 def faults(tx: Tx) -> Iterator[str]:

@@ -6,13 +6,17 @@ from kernel.extension.model import (
     Connector,
     Delivery,
     NotProven,
+    Opening,
     Plugin,
     RunsEvery,
     Seen,
     SettingLine,
+    Sweeping,
+    Visitor,
     Watch,
 )
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Plugin", "RunsEvery", "Seen", "SettingLine", "Watch",
+    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
+    "Sweeping", "Visitor", "Watch",
 ]  # fmt: skip

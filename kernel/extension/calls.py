@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernel.crm.codec import unpack_values
-from kernel.errors import AnnexError, Fault, Throttled, Unverified
+from kernel.errors import AnnexError, Fault, Throttled, Unreachable, Unverified
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import Again, outgoing
@@ -19,6 +19,7 @@ from kernel.telemetry import log
 from kernel.values import to_micros
 
 PAUSE_SECONDS_MAX = 300.0
+SILENT_PAUSE_SECONDS_MAX = 15.0  #: after no answer at all: a CRM that is back must not wait long for us
 UNVERIFIED_TRIES = 5
 GIVE_UP_AFTER_SECONDS = 48 * 3600
 
@@ -64,7 +65,8 @@ def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
             outgoing.mark(tx, call.id, "sending", portal.clock, reason=str(exc))
     wait = exc.wait_seconds if isinstance(exc, Throttled) else float(2 ** min(tries - 1, 8))
     log.warning("call.again", verb=call.verb, lane=call.lane, reason=str(exc), tries=tries)
-    raise Again(min(max(wait, 1.0), PAUSE_SECONDS_MAX)) from exc
+    longest = SILENT_PAUSE_SECONDS_MAX if isinstance(exc, Unreachable) else PAUSE_SECONDS_MAX
+    raise Again(min(max(wait, 1.0), longest)) from exc
 
 
 def _fail(portal: Portal, call: Call, exc: AnnexError) -> None:

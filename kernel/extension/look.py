@@ -13,7 +13,7 @@ from typing import Any
 
 from kernel.crm import Record
 from kernel.crm.codec import pack_record, unpack_record, unpack_values
-from kernel.crm.seen import keep_seen, last_seen
+from kernel.crm.seen import keep_seen, last_seen, owner_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
 from kernel.extension.model import Plugin, Seen, author_of
 from kernel.extension.portal import Portal
@@ -23,35 +23,41 @@ from kernel.telemetry import log
 from kernel.values import to_micros
 
 _ESCAPE = re.compile(r"\\(u0000|.)")
-PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 60.0
+PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 15.0  #: a CRM that is back must not wait long for us
 
 
 def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
     """Run one look job. Raises Again when the CRM cannot answer now."""
     entity, record_id = args["entity"], args["id"]
+    if "/" in entity:
+        _look_at_owner(portal, args, attempt)
+        return
     watches = [(plugin, watch) for plugin in plugins for watch in plugin.watches if watch.entity == entity]
     with portal.database.read() as tx:
         waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
     if not waiting:
         return
-    ids, events = [one for one, _ in waiting], tuple(event for _, event in waiting)
+    ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
     began = to_micros(portal.clock.now())
     try:
-        tables = sorted({table for _, watch in watches for table in watch.tables})
-        record = _storable(portal.crm.get(entity, record_id, tables=tables))
+        if fresh := portal.take_fresh(entity, record_id, max(one.received_at for one in waiting)):
+            began, record = fresh
+        else:
+            tables = sorted({table for _, watch in watches for table in watch.tables})
+            record = portal.crm.get(entity, record_id, tables=tables)
+        record = _storable(record)
         prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
     except NotFound:
         log.info("look.gone", entity=entity, record=record_id)
-        with portal.database.write() as tx:
-            inbox.settle(tx, ids, "done", "the CRM has no such record", portal.clock)
+        with portal.unit(author=author_of(events), trace=args["trace"]) as unit:
+            for _plugin, watch in watches:
+                if watch.gone is not None:
+                    watch.gone(unit, record_id)
+            inbox.settle(unit.tx, ids, "done", "the CRM has no such record", portal.clock)
         return
     except Fault as exc:
-        if not exc.retry:
-            _give_up(portal, ids, exc)
-            return
-        wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN * 2 ** min(attempt, 6)
-        log.warning("look.again", entity=entity, record=record_id, reason=str(exc))
-        raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
+        _again_or_give_up(portal, ids, exc, args, attempt)
+        return
     except AnnexError as exc:  # set up wrong: a person has to mend it, then retry
         _give_up(portal, ids, exc)
         return
@@ -63,6 +69,39 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> None:
+    """A child row changed: what has to be read is the record to which it belongs."""
+    entity, row_id = args["entity"], args["id"]
+    with portal.database.read() as tx:
+        ids = [one.id for one in inbox.waiting_for(tx, portal.name, entity, row_id)]
+        owner = owner_seen(tx, portal.name, entity, row_id)
+    if not ids:
+        return
+    try:
+        owners = {portal.crm.owner_of(entity, row_id)}
+    except NotFound:  # deleted: whose it was we know from before
+        owners = set()
+    except Fault as exc:
+        _again_or_give_up(portal, ids, exc, args, attempt)
+        return
+    except AnnexError as exc:
+        _give_up(portal, ids, exc)
+        return
+    with portal.unit(trace=args["trace"]) as unit:
+        for one in sorted((owners | {owner or ""}) - {""}):  # of both, where the row has moved
+            unit.look_again(entity.partition("/")[0], one)
+        inbox.settle(unit.tx, ids, "done", "", portal.clock)
+
+
+def _again_or_give_up(portal: Portal, ids: list[str], exc: Fault, args: Mapping[str, Any], attempt: int) -> None:
+    if not exc.retry:
+        _give_up(portal, ids, exc)
+        return
+    wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN * 2 ** min(attempt, 6)
+    log.warning("look.again", entity=args["entity"], record=args["id"], reason=str(exc))
+    raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
 
 
 def _storable(record: Record) -> Record:

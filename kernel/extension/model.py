@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from kernel.extension.portal import Portal, Unit
-    from kernel.http import HttpClient, Transport
-    from kernel.mapping import MappingSet
+    from kernel.http import HttpClient, Transport, Vault
+    from kernel.mapping import MappingSet, Setup
 
 
 class NotProven(AnnexError):
@@ -50,6 +50,22 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A page of ours as the CRM opens it inside a frame of its own, before anyone believed it."""
+
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who opened a page, by the CRM's own proof."""
+
+    person_id: str
+    context: Mapping[str, str] = field(default_factory=dict)  #: what he opened it on: {"deal": "5121"}
+
+
+@dataclass(frozen=True)
 class Connecting:
     """What a connector gets to build its CRM: settings, set, and the way out."""
 
@@ -57,7 +73,19 @@ class Connecting:
     mapping: MappingSet
     http: Callable[..., HttpClient]  #: http(base_url, pace=…, headers=…) -> HttpClient
     clock: Any
+    vault: Vault  #: tokens, encrypted
     transport: Transport | None = None
+    public_url: str = ""  #: where the CRM reaches us
+    plugins: Sequence[Plugin] = ()  #: those switched on: what they watch says which events are wanted
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """How often a CRM may be asked what changed: at most 5 of 100 requests of its budget."""
+
+    every_seconds: float = 20.0
+    calm_seconds: float = 20.0  #: after a while without any change
+    turns: Mapping[str, int] = field(default_factory=dict)  #: entity -> only every so many sweeps
 
 
 @dataclass(frozen=True)
@@ -67,9 +95,17 @@ class Connector:
     name: str
     title: str
     settings: tuple[SettingLine, ...] = ()
-    intake: Callable[[Delivery, Mapping[str, str]], list[Event]] | None = None
-    """Is it really them, and what happened. Pure. Raises NotProven, or BadInput naming the field."""
+    intake: Callable[[Delivery, Connecting], list[Event]] | None = None
+    """Is it really them, and what happened. Asks nobody but the vault, except at an installation. Raises NotProven, or
+    BadInput naming the field. An empty list: proven, and nothing to look at."""
+    identity: Callable[[Opening, Connecting], Visitor] | None = None
+    """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
+    framed_by: Callable[[Mapping[str, str]], Sequence[str]] = lambda settings: ()
+    """From the settings: whose pages show ours in a frame (CSP sources)."""
+    setup: Callable[[Connecting], Setup] | None = None
+    """What `annex plan` and `annex apply` work with."""
     crm: Callable[[Connecting], CRM] | None = None
+    sweeping: Callable[[Mapping[str, str]], Sweeping] = lambda settings: Sweeping()
     doctor: Callable[[Connecting], Iterable[str]] | None = None
     """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
 
@@ -106,6 +142,7 @@ class Watch:
     tables: tuple[str, ...] = ()
     fills: bool = False  #: it fills inputs that other plugins read, so it goes first
     prepare: Callable[[Portal, Record], Any] | None = None
+    gone: Callable[[Unit, str], None] | None = None  #: the CRM has no record of that id (any more)
 
 
 @dataclass(frozen=True)
@@ -141,6 +178,8 @@ class Plugin:
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
     every: tuple[RunsEvery, ...] = ()
+    offers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """By name, "stage_lock.objection": what the plugin named first asks of all the others that are switched on."""
     done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
     """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
     pages: Callable[[Portal], Blueprint] | None = None
@@ -151,6 +190,6 @@ class Plugin:
 
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Plugin", "RunsEvery", "Seen", "SettingLine",
-    "Values", "Watch",
+    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
+    "Sweeping", "Values", "Visitor", "Watch",
 ]  # fmt: skip

@@ -4,6 +4,9 @@ A token is a row of ours, moved on in a short transaction just before the reques
 side counts when a request arrives, which is some time between its leaving and its answer. So the pause to the next request
 runs from the answer, or from the longest time a request may take to arrive if the answer takes longer than that: however
 the network delays them, no two requests can arrive closer together than allowed.
+
+A vendor that counts by a leaky bucket lets a burst through at once. There `next_at` says when the bucket will have run
+empty: a request may leave while less than a full bucket is ahead of it, and the network's jitter is a share of that bucket.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Pace:
     per_second: float
     per_day: int = 0  #: 0: no daily quota
     arrival_seconds_max: float = 0.1
+    burst: int = 0  #: a leaky bucket of that size, which `per_second` drains; 0: an even pace without any burst
 
 
 class Gate(Protocol):
@@ -89,6 +93,10 @@ class SharedGate:
 
     def done(self) -> None:
         """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
+        if self._pace.burst:
+            with self._count:
+                self._flying -= 1
+            return
         following = to_micros(self._clock.now()) + int(1_000_000 / self._pace.per_second)
         with self._database.write() as tx:
             tx.run(
@@ -125,19 +133,27 @@ class SharedGate:
                     wait_seconds=(to_micros(midnight) - now) / 1e6,
                 )
             # A token is never given out ahead of its time: one that seems so means that the clock was set back.
-            set_back = row["next_at"] > now + step + CLOCK_SLACK_MICROS
-            slot = max(now if set_back else row["next_at"], row["quiet_until"])
+            ahead = self._ahead()
+            set_back = row["next_at"] > now + max(step, ahead + step) + CLOCK_SLACK_MICROS
+            empty_at = now if set_back else row["next_at"]
+            slot = max(empty_at - ahead, row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:
                 return float((slot - now) / 1e6)
             following = to_micros(self._clock.now()) + step
+            if self._pace.burst:
+                following = max(empty_at, now) + int(1_000_000 / self._pace.per_second)
             tx.run(
                 "UPDATE http_gate SET next_at = :next, day = :day, used = :used WHERE name = :n",
                 n=self._name, next=following, day=today, used=used + 1,
             )  # fmt: skip
         self._mine.next_at = following
         return 0.0
+
+    def _ahead(self) -> int:
+        """Microseconds of draining that may already be in the bucket when a request leaves."""
+        return int(max(self._pace.burst - 1, 0) / self._pace.per_second * 1_000_000)
 
     def succeeded(self) -> None:
         if self._failing:

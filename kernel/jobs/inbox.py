@@ -12,6 +12,7 @@ from kernel.storage import Tx
 from kernel.values import to_micros
 
 BODY_KEPT_CHARACTERS = 20_000
+SWEPT = "annex.sweep"  #: the event name of a look that a sweep asked for
 ASKED = "annex.look"  #: the event name of a look that we ask for ourselves
 
 
@@ -53,13 +54,15 @@ def store_all(tx: Tx, portal: str, events: Sequence[Event], body: str, *, clock:
     return traces[0]
 
 
-def ask(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, clock: Clock, ids: Ids, queue: Queue) -> None:
+def ask(
+    tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, clock: Clock, ids: Ids, queue: Queue, event: str = ASKED
+) -> None:
     """A look that we ask for ourselves: kept like a delivery, so that it is seen to wait and is not lost."""
     new_id = ids.new()
     tx.run(
         "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
         "VALUES (:id, :p, :event, :entity, :record, '', '', '', :at, 'new', '')",
-        id=new_id, p=portal, event=ASKED, entity=entity, record=record_id, at=to_micros(clock.now()),
+        id=new_id, p=portal, event=event, entity=entity, record=record_id, at=to_micros(clock.now()),
     )  # fmt: skip
     look(tx, portal, entity, record_id, trace=trace, queue=queue, mark=f":{new_id}")
 
@@ -81,14 +84,24 @@ def overdue(tx: Tx, before: int) -> list[tuple[str, str, str, str]]:
     return [(row["portal"], row["entity"], row["record_id"], row["id"]) for row in rows]
 
 
-def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[tuple[str, Event]]:
+@dataclass(frozen=True)
+class Waiting:
+    id: str
+    event: Event
+    received_at: int  #: microseconds
+
+
+def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[Waiting]:
     """Deliveries about the record that no look has covered yet, oldest first."""
     rows = tx.all(
-        "SELECT id, event, author, delivery FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r "
+        "SELECT id, event, author, delivery, received_at FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r "
         "AND state = 'new' ORDER BY received_at, id",
         p=portal, e=entity, r=record_id,
     )  # fmt: skip
-    return [(row["id"], Event(row["event"], entity, record_id, row["author"], row["delivery"])) for row in rows]
+    return [
+        Waiting(row["id"], Event(row["event"], entity, record_id, row["author"], row["delivery"]), row["received_at"])
+        for row in rows
+    ]
 
 
 def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> None:

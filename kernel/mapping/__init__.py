@@ -1,8 +1,22 @@
 """Mapping sets: what a portal calls our things."""
 
-from kernel.mapping.schema import EntityMap, FieldMap, MappingSet, PortalMap, StageMap, TableMap, load_set
+from kernel.mapping.plan import Change, Setup
+from kernel.mapping.schema import (
+    EntityMap,
+    FieldMap,
+    ListMap,
+    MappingSet,
+    PipelineMap,
+    PlacementMap,
+    PortalMap,
+    RobotMap,
+    StageMap,
+    TableMap,
+    load_set,
+)
 from kernel.mapping.values import read_value, write_value
 
 __all__ = [
-    "EntityMap", "FieldMap", "MappingSet", "PortalMap", "StageMap", "TableMap", "load_set", "read_value", "write_value",
+    "Change", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap", "RobotMap",
+    "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
 ]  # fmt: skip

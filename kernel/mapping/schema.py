@@ -1,7 +1,8 @@
 """Mapping files: which object, field, stage and table of which portal is what. Data only, strict.
 
 A set is a folder: `portal.toml` names the connector, the plugins switched on and their settings (never a secret); every
-other `*.toml` describes one entity. An unknown key is an error that names file, key and line.
+other `*.toml` describes one entity, or, if its name begins with `list.`, a list beside the records. An unknown key is an
+error that names file, key and line.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -35,6 +36,7 @@ class FieldMap(_Strict):
     write: bool = False  #: we fill it
     required: bool = True  #: the portal must have it; otherwise its absence only switches something off
     values: dict[str, str] = Field(default_factory=dict)  #: for `choice`: our word -> the portal's label
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our word (Bitrix24: UF_CRM_…)
     help: str = ""
 
     @model_validator(mode="after")
@@ -53,13 +55,23 @@ class FieldMap(_Strict):
 
 class StageMap(_Strict):
     label: str
-    next: list[str] = Field(default_factory=list)
+    next: list[str] = Field(default_factory=list)  #: the stage pool: where a record may go from here
     also: list[str] = Field(default_factory=list)  #: further labels that mean the same stage
+    pipeline: str = ""  #: one of the entity's pipelines, where it has several
+    outcome: Literal["", "won", "lost"] = ""  #: the end it means
+    start: bool = False  #: records may be made here; if no stage says so, anywhere
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our word
+    color: str = ""
+
+
+class PipelineMap(_Strict):
+    label: str
 
 
 class TableMap(_Strict):
     label: str
     key: str  #: the logical field that keeps our key
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our word
     field: dict[str, FieldMap]
 
 
@@ -68,6 +80,7 @@ class EntityMap(_Strict):
     object: str = ""  #: the CRM's word (an object's or template's name)
     kind: str = ""  #: which kind of record it is for the connector, where that is not plain from `entity`
     key: str = ""  #: the logical field that keeps our key
+    pipeline: dict[str, PipelineMap] = Field(default_factory=dict)
     stage: dict[str, StageMap] = Field(default_factory=dict)
     field: dict[str, FieldMap] = Field(default_factory=dict)
     table: dict[str, TableMap] = Field(default_factory=dict)
@@ -78,6 +91,10 @@ class EntityMap(_Strict):
             for other in stage.next:
                 if other not in self.stage:
                     raise ValueError(f"stage.{name}.next names «{other}», which is not a stage here")
+            if stage.pipeline and stage.pipeline not in self.pipeline:
+                raise ValueError(f"stage.{name}.pipeline names «{stage.pipeline}», which is not a pipeline here")
+            if self.pipeline and not stage.pipeline:
+                raise ValueError(f"stage.{name} must name its pipeline: {', '.join(self.pipeline)}")
         return self
 
     def stage_of(self, label: str) -> str | None:
@@ -89,12 +106,43 @@ class EntityMap(_Strict):
         return None
 
 
+class ListMap(_Strict):
+    """A list of its own beside the records (Bitrix24: a universal list)."""
+
+    name: str
+    label: str
+    code: str = ""  #: the portal's own code of it
+    link: list[Literal["lead", "deal", "contact", "company"]] = Field(default_factory=list)  #: whose cards show it
+    readers: list[str] = Field(default_factory=list)  #: names of departments that may read it; "*": everybody
+    help: str = ""
+    field: dict[str, FieldMap] = Field(default_factory=dict)
+
+
+class RobotMap(_Strict):
+    """A step that staff may put into the CRM's own automation: it tells us of the record it runs on."""
+
+    label: str
+    entity: str = "deal"
+    event: str  #: what the delivery will be called: "deal.recalculate"
+
+
+class PlacementMap(_Strict):
+    """A page of ours inside the CRM."""
+
+    place: str  #: the CRM's word for the place: "LEFT_MENU"
+    title: str
+    page: str  #: the path of ours that opens there: "/heads/"
+
+
 class PortalMap(_Strict):
     connector: str
     portal: str = "main"  #: the word in our webhook addresses
     language: Literal["uk", "ru", "en"] = "uk"
     time_zone: str = "UTC"
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    robot: dict[str, RobotMap] = Field(default_factory=dict)
+    placement: dict[str, PlacementMap] = Field(default_factory=dict)
+    by_hand: list[str] = Field(default_factory=list)  #: steps that only a person can do in the CRM's own settings
 
 
 @dataclass(frozen=True)
@@ -104,6 +152,7 @@ class MappingSet:
     name: str
     portal: PortalMap
     entities: Mapping[str, EntityMap]
+    lists: Mapping[str, ListMap] = field(default_factory=dict)
 
     def entity(self, name: str) -> EntityMap:
         if name not in self.entities:
@@ -117,11 +166,15 @@ def load_set(folder: Path) -> MappingSet:
         raise Misconfigured(f"mapping set «{folder.name}»: there is no portal.toml in {folder}")
     portal = _load(folder / "portal.toml", PortalMap)
     entities: dict[str, EntityMap] = {}
+    lists: dict[str, ListMap] = {}
     for path in sorted(folder.glob("*.toml")):
-        if path.name != "portal.toml":
+        if path.name.startswith("list."):
+            one = _load(path, ListMap)
+            lists[one.name] = one
+        elif path.name != "portal.toml":
             entity = _load(path, EntityMap)
             entities[entity.entity] = entity
-    return MappingSet(folder.name, portal, entities)
+    return MappingSet(folder.name, portal, entities, lists)
 
 
 def _load(path: Path, model: type[T]) -> T:

@@ -18,6 +18,9 @@ _outgoing = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
 )  # fmt: skip
 _jobs = Counter("annex_jobs_total", "Jobs by name and outcome", ["job", "outcome"], registry=REGISTRY)
+_swept = Counter(
+    "annex_sweep_looks_total", "Changes that no delivery had told of, found by a sweep", ["portal"], registry=REGISTRY
+)
 _waiting = Gauge("annex_waiting", "What waits, by kind", ["kind"], registry=REGISTRY)
 
 
@@ -35,6 +38,10 @@ def outgoing(system: str, status: str, seconds: float) -> None:
 
 def job(name: str, outcome: str) -> None:
     _jobs.labels(name, outcome).inc()
+
+
+def swept(portal: str, looks: int) -> None:
+    _swept.labels(portal).inc(looks)
 
 
 def waiting(kind: str, number: int) -> None:

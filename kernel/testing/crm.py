@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from kernel.clock import Clock
-from kernel.crm import NO_VALUES, Lack, Person, Record, Ref, Row, Value, Values
-from kernel.errors import AnnexError, NotFound
+from kernel.crm import NO_VALUES, Changed, Lack, Move, Person, Record, Ref, Row, Value, Values, Workday
+from kernel.errors import AnnexError, NotFound, Rejected
 from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
 from kernel.testing.trouble import Trouble
 
@@ -63,6 +63,9 @@ class _Kept:
     rows: dict[str, dict[str, dict[str, Value]]] = field(default_factory=dict)
     key: str = ""
     row_keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    created_by: str = ""
+    moved_by: str = ""
+    moves: list[Move] = field(default_factory=list)
 
 
 @dataclass
@@ -78,7 +81,16 @@ class MemoryCRM:
 
     name = "memory"
 
-    def __init__(self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None) -> None:
+    #: Annex itself, as the author of its own changes
+    annex = "annex"
+
+    def __init__(
+        self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None, keeps_history: bool = True
+    ) -> None:
+        """`keeps_history`: whether `moves` knows anything, as Bitrix24's stage history does."""
+        self.keeps_history = keeps_history
+        self.days: dict[str, Workday] = {}  #: working days by person; who is not here has none
+        self.late: dict[str, int] = {}  #: what `overdue` says, by person
         self.mapping, self.clock, self.trouble = mapping, clock, trouble or Trouble()
         self.effects: list[Effect] = []
         self.changes: list[Change] = []
@@ -90,6 +102,7 @@ class MemoryCRM:
         self._ordered: list[_Ordered] = []
         self._comments: dict[str, str] = {}
         self._number = FIRST_NUMBER - 1
+        self._move_number = 0
         self._lock = threading.RLock()
 
     # --- faults to order ------------------------------------------------------------------------------------------------
@@ -156,6 +169,40 @@ class MemoryCRM:
         with self._call("people"):
             return list(self.persons)
 
+    def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
+        with self._call("changed"):
+            return [
+                Changed(kept.entity, kept.id, kept.changed_at)
+                for kept in self._kept.values()
+                if kept.entity in since and kept.changed_at >= since[kept.entity]
+            ]
+
+    def owner_of(self, entity: str, row_id: str) -> str:
+        owner, _, table = entity.partition("/")
+        with self._call("owner_of"):
+            for kept in self._kept.values():
+                if kept.entity == owner and row_id in kept.rows.get(table, {}):
+                    return kept.id
+        raise NotFound(f"memory: there is no row {row_id} in {entity}")
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        with self._call("moves"):
+            return list(self._find(entity, record_id).moves) if self.keeps_history else None
+
+    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
+        with self._call("workdays"):
+            return {person: self.days.get(person, "off") for person in people}
+
+    def start_workday(self, person: str) -> None:
+        with self._call("start_workday"):
+            if person not in self.days:
+                raise Rejected(f"memory: {person} has no working day")
+            self.days[person] = "open"
+
+    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
+        with self._call("overdue"):
+            return {person: self.late.get(person, 0) for person in people}
+
     def lacks(self) -> list[Lack]:
         return list(self.missing)
 
@@ -168,7 +215,7 @@ class MemoryCRM:
         with self._call("create"):
             if maybe_done and (known := next((k for k in self._kept.values() if (k.entity, k.key) == (entity, key)), None)):
                 return known.id
-            kept = self._new(entity, self._written(self.mapping.entity(entity).field, values), "")
+            kept = self._new(entity, self._written(self.mapping.entity(entity).field, values), "", self.annex)
             kept.key = key
             self._did(Effect("create", entity, kept.id, key, values=dict(values)))
             return kept.id
@@ -178,7 +225,7 @@ class MemoryCRM:
             kept, plan = self._find(entity, record_id), self.mapping.entity(entity)
             kept.values.update(self._written(plan.field, values))
             if stage is not None:
-                kept.stage_label = plan.stage[stage].label
+                self._moved(kept, plan.stage[stage].label, self.annex)
             self._did(Effect("update", entity, record_id, values=dict(values), stage=stage))
 
     def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
@@ -245,12 +292,26 @@ class MemoryCRM:
             raise NotFound(f"memory: there is no {entity} {record_id}")
         return kept
 
-    def _new(self, entity: str, values: dict[str, Value], stage_label: str) -> _Kept:
+    def _new(self, entity: str, values: dict[str, Value], stage_label: str, author: str) -> _Kept:
         self._number += 1
         record_id = f"{CONTACT_PREFIX if entity == 'contact' else ''}{self._number}"
         now = self.clock.now()
-        kept = self._kept[entity, record_id] = _Kept(entity, record_id, stage_label, now, now, values)
+        kept = self._kept[entity, record_id] = _Kept(entity, record_id, "", now, now, values)
+        kept.created_by = self._person(author)
+        if stage_label:
+            self._moved(kept, stage_label, author, created=True)
         return kept
+
+    def _moved(self, kept: _Kept, label: str, author: str, *, created: bool = False) -> None:
+        if label == kept.stage_label:
+            return
+        self._move_number += 1
+        kept.stage_label, kept.moved_by = label, self._person(author)
+        stage = self.mapping.entity(kept.entity).stage_of(label)
+        kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created))
+
+    def _person(self, name: str) -> str:
+        return next((person.id for person in self.persons if person.name == name), name)
 
     def _new_row(self, kept: _Kept, table: str, values: dict[str, Value]) -> str:
         self._number += 1
@@ -292,6 +353,8 @@ class MemoryCRM:
             },
             created_at=kept.created_at,
             changed_at=kept.changed_at,
+            created_by=kept.created_by,
+            moved_by=kept.moved_by,
             url=self.link(kept.entity, kept.id),
         )
 
@@ -306,8 +369,8 @@ class Staff:
     def __init__(self, crm: MemoryCRM) -> None:
         self._crm = crm
 
-    def hire(self, name: str, role: str = "staff") -> Ref:
-        person = Person(f"user:{len(self._crm.persons) + 1}", name, role)
+    def hire(self, name: str, role: str = "staff", *, groups: Iterable[str] = (), heads: Iterable[str] = ()) -> Ref:
+        person = Person(f"user:{len(self._crm.persons) + 1}", name, role, groups=tuple(groups), heads=tuple(heads))
         self._crm.persons.append(person)
         return Ref(person.id, person.name)
 
@@ -315,7 +378,7 @@ class Staff:
         """A record made by hand; returns its id."""
         plan = self._crm.mapping.entity(entity)
         label = _label(plan, stage) if plan.stage else ""
-        kept = self._crm._new(entity, self._typed(plan.field, values), label)
+        kept = self._crm._new(entity, self._typed(plan.field, values), label, author)
         self._crm._touched(entity, kept.id, author)
         return kept.id
 
@@ -327,7 +390,7 @@ class Staff:
     def move(self, record_id: str, stage: str, *, entity: str = "deal", author: str = "") -> None:
         """To a stage, by our word or by a label that the mapping does not know."""
         kept = self._crm._find(entity, record_id)
-        kept.stage_label = _label(self._crm.mapping.entity(entity), stage)
+        self._crm._moved(kept, _label(self._crm.mapping.entity(entity), stage), author)
         self._crm._touched(entity, record_id, author)
 
     def add_row(self, entity: str, record_id: str, table: str, *, author: str = "", **values: Any) -> str:

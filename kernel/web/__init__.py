@@ -1,11 +1,13 @@
 """Pages: shell, identity, sessions, languages, live updates, health."""
 
 from kernel.web.app import create_app
-from kernel.web.identity import Links, User, current_user, owner_only, secret_of
+from kernel.web.frames import Frame
+from kernel.web.identity import Links, User, current_user, heads_only, owner_only, secret_of
 from kernel.web.live import Live
 from kernel.web.pages import Nav, Pages
 from kernel.web.site import WEB_SETTINGS, Site
 
 __all__ = [
-    "WEB_SETTINGS", "Links", "Live", "Nav", "Pages", "Site", "User", "create_app", "current_user", "owner_only", "secret_of",
+    "WEB_SETTINGS", "Frame", "Links", "Live", "Nav", "Pages", "Site", "User", "create_app", "current_user", "heads_only",
+    "owner_only", "secret_of",
 ]  # fmt: skip

@@ -13,13 +13,13 @@ from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.telemetry import bind_trace
-from kernel.web import answers, assets, health, identity, jobs, live, words
+from kernel.web import answers, assets, frames, health, identity, jobs, live, portals, words
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.pages import Pages
 from kernel.web.site import EXTENSION, Site
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
-OPEN_BLUEPRINTS = ("assets", "health")
+OPEN_BLUEPRINTS = ("assets", "health", "frames")
 YEAR_SECONDS = 365 * 86_400
 
 
@@ -31,7 +31,7 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.extensions[EXTENSION] = site
     for own in (
         assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
-        jobs.blueprint(site),
+        jobs.blueprint(site), portals.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
@@ -101,7 +101,7 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
 
     @app.after_request
     def headers(response: Response) -> Response:
-        ancestors = site.settings.get("ANNEX_FRAME_ANCESTORS") or "'self' https://*.planfix.com https://*.planfix.ru"
+        ancestors = site.settings.get("ANNEX_FRAME_ANCESTORS") or " ".join(("'self'", *site.framed_by))
         response.headers.setdefault(
             "Content-Security-Policy",
             "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -124,10 +124,11 @@ def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
         found = [
             {"address": url_for(entry["endpoint"]), "title": words.t(entry["title"])}
             for entry in nav
-            if user.role in entry["roles"]
+            if {user.role, "staff" if user.role == "head" else user.role} & set(entry["roles"])
         ]
         if user.is_owner:
             found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
+            found.append({"address": url_for("portals.show"), "title": words.t("web_nav_portals")})
         return found
 
     app.extensions["annex_nav"] = entries

@@ -30,7 +30,8 @@ from kernel.values import to_micros
 if TYPE_CHECKING:
     from kernel.web.site import Site
 
-Role = Literal["owner", "staff"]
+Role = Literal["owner", "head", "staff"]
+ROLES = ("owner", "head", "staff")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -51,10 +52,16 @@ class User:
     role: str
     csrf: str
     open: bool = False
+    person_id: str = ""  #: the CRM's id of him, where the CRM itself proved who he is
 
     @property
     def is_owner(self) -> bool:
         return self.role == "owner"
+
+    @property
+    def is_head(self) -> bool:
+        """Whether he may do what heads may: owners may, too."""
+        return self.role in ("owner", "head")
 
 
 def hashed(token: str) -> str:
@@ -95,8 +102,8 @@ class Links:
 
     def make(self, user: str, role: Role, to: str, seconds: int = LINK_SECONDS, *, tx: Tx | None = None) -> str:
         """A one-time address that signs `user` in and opens the local path `to`. Inside a unit of work give its `tx`."""
-        if role not in ("owner", "staff"):
-            raise BadInput(f"role «{role}» is neither owner nor staff", field="role")
+        if role not in ROLES:
+            raise BadInput(f"role «{role}» is none of {', '.join(ROLES)}", field="role")
         if not _LOCAL_PATH.match(to):
             raise BadInput("a sign-in link may only lead to a path of ours", field="to")
         token = secrets.token_urlsafe(32)
@@ -137,22 +144,33 @@ class Links:
                 return None
             link = tx.one("SELECT person, role, target FROM web_link WHERE hash = :h", h=hashed(token))
             assert link is not None
-            tx.run("DELETE FROM web_session WHERE expires_at < :now", now=now)
-            tx.run(
-                "INSERT INTO web_session VALUES (:h, :p, :r, :now, :e)",
-                h=hashed(cookie), p=link["person"], r=link["role"], now=now, e=self._now(SESSION_SECONDS),
-            )  # fmt: skip
+            self._open(tx, cookie, link["person"], link["role"], "")
         return cookie, link["target"]
+
+    def open_session(self, user: str, role: Role, person_id: str) -> str:
+        """A session for somebody whom the CRM itself has proved; returns the cookie's value."""
+        cookie = secrets.token_urlsafe(32)
+        with self._database.write() as tx:
+            self._open(tx, cookie, user, role, person_id)
+        return cookie
+
+    def _open(self, tx: Tx, cookie: str, person: str, role: str, person_id: str) -> None:
+        tx.run("DELETE FROM web_session WHERE expires_at < :now", now=self._now())
+        tx.run(
+            "INSERT INTO web_session (hash, person, role, created_at, expires_at, person_id) "
+            "VALUES (:h, :p, :r, :now, :e, :i)",
+            h=hashed(cookie), p=person, r=role, now=self._now(), e=self._now(SESSION_SECONDS), i=person_id,
+        )  # fmt: skip
 
     def session(self, cookie: str) -> User | None:
         if not cookie:
             return None
         with self._database.read() as tx:
             row = tx.one(
-                "SELECT person, role FROM web_session WHERE hash = :h AND expires_at > :now",
+                "SELECT person, role, person_id FROM web_session WHERE hash = :h AND expires_at > :now",
                 h=hashed(cookie), now=self._now(),
             )  # fmt: skip
-        return User(row["person"], row["role"], self.csrf(cookie)) if row else None
+        return User(row["person"], row["role"], self.csrf(cookie), person_id=row["person_id"]) if row else None
 
     def leave(self, cookie: str) -> None:
         with self._database.write() as tx:
@@ -172,6 +190,18 @@ def owner_only(view: Callable[P, R]) -> Callable[P, R]:
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if not current_user().is_owner:
+            abort(403)
+        return view(*args, **kwargs)
+
+    return checked
+
+
+def heads_only(view: Callable[P, R]) -> Callable[P, R]:
+    """For heads and owners."""
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not current_user().is_head:
             abort(403)
         return view(*args, **kwargs)
 
@@ -224,13 +254,8 @@ def blueprint(site: Site) -> Blueprint:
             return _spent()
         cookie, target = opened
         log.info("session.opened")
-        response = cast("Response", redirect(target, 303))
-        framed = site.links.https and site.settings.get("ANNEX_FRAMED", "no").strip().lower() == "yes"
-        response.set_cookie(
-            COOKIE, cookie, max_age=SESSION_SECONDS, httponly=True, secure=site.links.https,
-            samesite="None" if framed else "Lax", partitioned=framed,
-        )  # fmt: skip
-        return response
+        framed = site.settings.get("ANNEX_FRAMED", "no").strip().lower() == "yes"
+        return signed_in(site, cookie, target, framed=framed)
 
     @pages.post("/leave")
     def leave() -> Response:
@@ -241,6 +266,18 @@ def blueprint(site: Site) -> Blueprint:
         return response
 
     return pages
+
+
+def signed_in(site: Site, cookie: str, target: str, *, framed: bool) -> Response:
+    """On to the page, with the session. Inside another site's frame a browser sends only cookies made for that; those need
+    https."""
+    response = cast("Response", redirect(target, 303))
+    foreign = framed and site.links.https
+    response.set_cookie(
+        COOKIE, cookie, max_age=SESSION_SECONDS, httponly=True, secure=site.links.https,
+        samesite="None" if foreign else "Lax", partitioned=foreign,
+    )  # fmt: skip
+    return response
 
 
 def _spent() -> tuple[str, int]:

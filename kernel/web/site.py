@@ -15,14 +15,14 @@ from kernel.settings import Known, Settings
 from kernel.storage import Database, Room
 
 if TYPE_CHECKING:  # both read the site of the request in hand, so here they are only names
+    from kernel.web.frames import Frame
     from kernel.web.identity import Links
     from kernel.web.live import Live
 
 EXTENSION = "annex"
 WEB_SETTINGS = (
     Known(
-        "ANNEX_FRAME_ANCESTORS", "who may show our pages in a frame (a CSP source list)",
-        "'self' https://*.planfix.com https://*.planfix.ru",
+        "ANNEX_FRAME_ANCESTORS", "who may show our pages in a frame (a CSP source list); empty: ourselves and the CRM", ""
     ),
     Known("ANNEX_FRAMED", "yes: sign-in works inside a frame of another site, too (needs https)", "no"),
 )  # fmt: skip
@@ -42,6 +42,8 @@ class Site:
     links: Links
     ready: Sequence[Callable[[], str | None]] = field(default_factory=list)
     rooms: Sequence[Room] = ()  #: whose migrations must stand for /readyz to say yes
+    frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and the portal's word
+    framed_by: Sequence[str] = ()  #: CSP sources of the CRMs that show our pages
 
     @property
     def default_language(self) -> str:

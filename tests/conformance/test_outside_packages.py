@@ -59,14 +59,16 @@ class Crm:
         return []
     def lacks(self):
         return []
+    def changed(self, since):
+        return []
     def link(self, entity, record_id):
         return ""
 
-def intake(delivery, settings):
+def intake(delivery, connecting):
     return [Event(delivery.event, "deal", delivery.body.decode(), delivery="d1")]
 
 connector = Connector(
-    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), intake, Crm, lambda connecting: ()
+    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), intake, crm=Crm
 )
 """
 # A webhook through the real door, then every job that it leaves behind, as a worker would run them.

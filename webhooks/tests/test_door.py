@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import flask
 import pytest
@@ -12,8 +12,9 @@ import pytest
 from conftest import rooms
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connector, Delivery, NotProven, Plugin
+from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.tests.small import Small
+from kernel.http import HttpClient, Vault
 from kernel.storage import migrate
 from kernel.telemetry import metrics, tell_secret
 from webhooks.door import BODY_BYTES_MAX, Doorway, blueprint
@@ -21,10 +22,10 @@ from webhooks.door import BODY_BYTES_MAX, Doorway, blueprint
 KEY = "the-key-of-the-door"
 
 
-def intake(delivery: Delivery, settings: Mapping[str, str]) -> list[Event]:
+def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
     """A toy connector: the key in a header, `record delivery author` in the body."""
     key = delivery.headers.get("x-key", "")
-    if key != settings["KEY"]:
+    if key != connecting.settings["KEY"]:
         raise NotProven("crooked key" if key else "no key", status=403 if key else 401)
     words = delivery.body.decode("utf-8", "replace").split()
     if len(words) < 2:
@@ -57,7 +58,8 @@ def client(small: Small) -> Any:
 def door_of(small: Small) -> Any:
     tell_secret(KEY)
     plugin = Plugin("board", "Board", answers={"board.link": lambda portal, event: {"board_url": f"x/{event.author}"}})
-    door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), {"KEY": KEY}, [*small.plugins, plugin])
+    connecting = Connecting({"KEY": KEY}, small.portal.mapping, HttpClient, small.clock, cast("Vault", None))
+    door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), connecting, [*small.plugins, plugin])
     app = flask.Flask(__name__)
     app.register_blueprint(blueprint({("toy", "main"): door}))
     return app.test_client()

@@ -12,8 +12,9 @@ from typing import Any
 from connectors.planfix import connector
 from kernel.errors import BadInput
 from kernel.extension import Connecting
-from kernel.http import Answer, HttpClient
+from kernel.http import Answer, HttpClient, Vault
 from kernel.mapping import load_set
+from kernel.storage import Database
 
 SET = Path(__file__).parents[3] / "mappings" / "exchange-desk-planfix"
 SETTINGS = {
@@ -99,7 +100,8 @@ class Portal:
         def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
             return HttpClient("planfix", base_url, clock=self.clock, transport=self, headers=headers)
 
-        return Connecting({**SETTINGS, **settings}, load_set(SET), http, self.clock)
+        vault = Vault("planfix/main", Database("sqlite://"), self.clock, b"secret")
+        return Connecting({**SETTINGS, **settings}, load_set(SET), http, self.clock, vault)
 
     def crm(self, **settings: str) -> Any:
         return connector.crm(self.connecting(**settings))

@@ -49,7 +49,7 @@ def connecting(about):
         return HttpClient("planfix", base_url, clock=clock, headers=headers)
 
     settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-    return Connecting(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock)
+    return Connecting(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock, None)
 
 
 def the_whole_path(crm):

@@ -12,14 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.planfix.intake import intake
+from connectors.planfix.intake import intake as real_intake
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Delivery, NotProven
+from kernel.extension import Connecting, Delivery, NotProven
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SECRET, OLD = "a-secret-of-thirty-characters-", "the-old-one-of-thirty-letters-"
 SETTINGS = {"PLANFIX_HOOK_SECRET": SECRET, "PLANFIX_HOOK_SECRET_OLD": OLD}
+
+
+def intake(delivery, settings):
+    return real_intake(delivery, Connecting(settings, None, None, None, None))
 
 
 def sign(task, event, delivery="", secret=SECRET):

@@ -150,3 +150,54 @@ def test_a_clock_that_is_set_back_does_not_close_the_gate(database: Database) ->
     clock.advance(days=-23)
     gate.take()  # would be refused, or wait for weeks, if the row's time were believed
     gate.done()
+
+
+BUCKET = Pace(per_second=2, burst=50)
+
+
+class LeakyBucket:
+    """The vendor's side: counts each request as it arrives and leaks all the time."""
+
+    def __init__(self, size: int, leak: float) -> None:
+        self.size, self.leak, self.level, self.at, self.refused = size, leak, 0.0, 0.0, 0
+
+    def arrive(self, at: float) -> None:
+        self.level = max(0.0, self.level - (at - self.at) * self.leak) + 1
+        self.at = at
+        self.refused += self.level > self.size
+
+
+@pytest.mark.row("PL-03")
+def test_a_bucket_lets_a_burst_through_and_then_drips(database: Database) -> None:
+    clock = FakeClock()
+    gates = [SharedGate("p", BUCKET, database, clock) for _ in range(3)]
+    vendor = LeakyBucket(50, 2)
+    for number in range(130):
+        gate = gates[number % 3]
+        vendor.arrive(leaves_at(gate, clock))
+        gate.done()
+        if number == 49:
+            assert clock.monotonic() == 0
+    assert vendor.refused == 0
+    assert clock.monotonic() == pytest.approx((130 - 50) / 2, abs=0.6)  # the least time there is, and hardly more
+    clock.advance(seconds=25)  # runs empty: the next burst may leave at once
+    began = clock.monotonic()
+    for _ in range(50):
+        vendor.arrive(leaves_at(gates[0], clock))
+        gates[0].done()
+    assert clock.monotonic() == began and vendor.refused == 0
+
+
+@pytest.mark.row("PL-03")
+def test_a_bucket_survives_a_clock_set_back_and_asks_for_patience_when_full(database: Database) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", Pace(per_second=2, burst=50), database, clock)
+    for _ in range(60):
+        gate.take()
+        gate.done()
+    clock.set(datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
+    gate.take()  # three days back: not three days of waiting
+    gate.done()
+    gate.quiet(40)
+    with pytest.raises(Throttled):
+        gate.take()

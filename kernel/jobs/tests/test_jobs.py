@@ -32,7 +32,7 @@ def test_the_same_delivery_again_changes_nothing(database: Database) -> None:
     assert store(database, queue, "").fresh and store(database, queue, "").fresh  # without an id each is a new one
     assert len(queue.waiting) == 3
     with database.read() as tx:
-        assert next(one for one, _ in inbox.waiting_for(tx, "p", "deal", "7")) == first.id
+        assert inbox.waiting_for(tx, "p", "deal", "7")[0].id == first.id
         assert "\x00" not in tx.value("SELECT body FROM inbox WHERE delivery = 'd1'")
 
 
@@ -61,7 +61,7 @@ def test_deliveries_are_settled_and_remembered(database: Database) -> None:
     with database.write() as tx:
         inbox.settle(tx, [one.id], "done", "", CLOCK)
     with database.read() as tx:
-        assert [known for known, _ in inbox.waiting_for(tx, "p", "deal", "7")] == [two.id]
+        assert [one.id for one in inbox.waiting_for(tx, "p", "deal", "7")] == [two.id]
     assert not store(database, queue, "a").fresh
 
 

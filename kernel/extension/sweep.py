@@ -1,0 +1,185 @@
+"""The sweep: what changed in the CRM since the last one, compared with what we have seen; what was missed gets a look.
+
+Events get lost, and none is sent twice. So every now and then the CRM is asked what changed, as cheaply as it allows. How
+far a kind of record has been swept is kept by the CRM's own times, so that our clock need not agree with its; each sweep
+goes back a little further than that, since a change may become visible later than its time says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from kernel.crm import Changed, Record
+from kernel.crm.seen import Known, known_of, owner_seen
+from kernel.errors import AnnexError, NotFound
+from kernel.extension.model import Plugin, Sweeping
+from kernel.extension.portal import Portal
+from kernel.jobs import inbox
+from kernel.storage import Row, Tx
+from kernel.telemetry import log, metrics
+from kernel.values import from_micros, to_micros
+
+OVERLAP = timedelta(minutes=2)
+SETTLED_SECONDS = 3.0  #: a record read so long after its change shows it, whatever the clocks say
+CALM_AFTER_SECONDS = 600.0
+FIRST_SWEEP_GOES_BACK = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The last sweep of a portal."""
+
+    at: datetime
+    ok: bool
+    found: int  #: records that changed lately
+    mended: int  #: of these, such as no delivery had told us of
+    reason: str
+    down_since: datetime | None
+    mended_ever: int
+
+
+def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
+    """One sweep, if it is time for one; how many looks it asked for."""
+    now = portal.clock.now()
+    with portal.database.read() as tx:
+        last = _row(tx, portal.name)
+        if last and _too_early(tx, portal.name, last, sweeping, now):
+            return 0
+        turn = (last["turn"] if last else -1) + 1
+        since = _since(tx, portal, _entities(portal, plugins, sweeping, turn), now)
+    began = to_micros(now)
+    try:
+        changed = portal.crm.changed(since)
+        looks = _missed(portal, changed)
+    except AnnexError as exc:
+        _note(portal, now, turn, 0, 0, str(exc))
+        log.warning("sweep.failed", reason=str(exc))
+        return 0
+    for change in changed:
+        if change.record is not None and not change.rows_apart and (change.entity, change.id) in looks:
+            portal.keep_fresh(change.record, began)
+    with portal.unit() as unit:
+        for entity, record_id in looks:
+            inbox.ask(
+                unit.tx, portal.name, entity, record_id, trace=portal.ids.new(), clock=portal.clock, ids=portal.ids,
+                queue=portal.queue, event=inbox.SWEPT,
+            )  # fmt: skip
+        _advance(unit.tx, portal.name, since, changed)
+    _note(portal, now, turn, len(changed), len(looks), "")
+    metrics.swept(portal.name, len(looks))
+    if looks:
+        log.info("sweep.found", looks=len(looks), changed=len(changed))
+    return len(looks)
+
+
+def last_sweep(tx: Tx, portal: str) -> Swept | None:
+    row = _row(tx, portal)
+    if row is None:
+        return None
+    down = row["down_since"]
+    return Swept(
+        from_micros(row["at"]), bool(row["ok"]), row["found"], row["mended"], row["reason"],
+        from_micros(down) if down else None, row["mended_ever"],
+    )  # fmt: skip
+
+
+def _row(tx: Tx, portal: str) -> Row | None:
+    return tx.one("SELECT * FROM crm_swept WHERE portal = :p", p=portal)
+
+
+def _too_early(tx: Tx, portal: str, last: Row, sweeping: Sweeping, now: datetime) -> bool:
+    """In calm times less often, so that an idle portal is left alone. A portal that was down is asked at once."""
+    if not last["ok"]:
+        return False
+    moment = to_micros(now)
+    calm_since = moment - int(CALM_AFTER_SECONDS * 1e6)
+    if last["at"] > moment or (last["busy_at"] or 0) > calm_since:
+        return False
+    if tx.value("SELECT 1 FROM inbox WHERE portal = :p AND received_at > :c LIMIT 1", p=portal, c=calm_since):
+        return False
+    return bool(moment - last["at"] < int((sweeping.calm_seconds - sweeping.every_seconds / 2) * 1e6))
+
+
+def _entities(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping, turn: int) -> list[str]:
+    watched = {watch.entity for plugin in plugins for watch in plugin.watches} & set(portal.mapping.entities)
+    return sorted(entity for entity in watched if turn % sweeping.turns.get(entity, 1) == 0)
+
+
+def _since(tx: Tx, portal: Portal, entities: Sequence[str], now: datetime) -> dict[str, datetime]:
+    rows = tx.all("SELECT entity, upto FROM crm_sweep WHERE portal = :p", p=portal.name)
+    upto = {row["entity"]: from_micros(row["upto"]) for row in rows}
+    return {entity: upto.get(entity, now - FIRST_SWEEP_GOES_BACK) - OVERLAP for entity in entities}
+
+
+def _missed(portal: Portal, changed: Sequence[Changed]) -> list[tuple[str, str]]:
+    """The records that have to be looked at, each once. May ask the CRM for the owner of a row it did not name."""
+    with portal.database.read() as tx:
+        rows = [replace(one, owner=_owner(tx, portal.name, one)) if "/" in one.entity else one for one in changed]
+    rows = [_owned(portal, one) for one in rows]
+    wanted: dict[tuple[str, str], None] = {}
+    with portal.database.read() as tx:
+        for one in rows:
+            entity, record_id = (one.entity.partition("/")[0], one.owner) if "/" in one.entity else (one.entity, one.id)
+            if not record_id or (entity, record_id) in wanted:
+                continue
+            known = known_of(tx, portal.name, entity, record_id)
+            if _unseen(one, known) and not inbox.waiting_for(tx, portal.name, entity, record_id):
+                wanted[entity, record_id] = None
+    return list(wanted)
+
+
+def _owner(tx: Tx, portal: str, one: Changed) -> str:
+    return one.owner or owner_seen(tx, portal, one.entity, one.id) or ""
+
+
+def _owned(portal: Portal, one: Changed) -> Changed:
+    if "/" not in one.entity or one.owner:
+        return one
+    try:
+        return replace(one, owner=portal.crm.owner_of(one.entity, one.id))
+    except NotFound:
+        return one
+
+
+def _unseen(one: Changed, known: Known | None) -> bool:
+    if known is None:
+        return True
+    if one.record is not None:
+        if _differs(one.record, known.record):
+            return True
+        if one.rows_apart or set(known.record.rows) <= set(one.record.rows):
+            return False
+    return to_micros(one.at) + int(SETTLED_SECONDS * 1e6) > known.read_at
+
+
+def _differs(found: Record, seen: Record) -> bool:
+    named = {table: rows for table, rows in found.rows.items() if table in seen.rows}
+    return (found.stage, found.stage_label, dict(found.values), found.name) != (
+        seen.stage, seen.stage_label, dict(seen.values), seen.name,
+    ) or any(rows != seen.rows[table] for table, rows in named.items())  # fmt: skip
+
+
+def _advance(tx: Tx, portal: str, since: Mapping[str, datetime], changed: Sequence[Changed]) -> None:
+    for entity, before in since.items():
+        newest = max((one.at for one in changed if one.entity.partition("/")[0] == entity), default=before + OVERLAP)
+        tx.run(
+            "INSERT INTO crm_sweep VALUES (:p, :e, :u) ON CONFLICT (portal, entity) DO UPDATE SET upto = excluded.upto",
+            p=portal, e=entity, u=to_micros(max(newest, before + OVERLAP)),
+        )  # fmt: skip
+
+
+def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, reason: str) -> None:
+    at = to_micros(now)
+    with portal.database.write() as tx:
+        tx.run(
+            "INSERT INTO crm_swept VALUES (:p, :at, :ok, :turn, :f, :m, :why, :down, :m, :busy) "
+            "ON CONFLICT (portal) DO UPDATE SET at = excluded.at, ok = excluded.ok, turn = excluded.turn, "
+            "found = excluded.found, mended = excluded.mended, reason = excluded.reason, "
+            "down_since = CASE WHEN excluded.ok = 1 THEN NULL ELSE COALESCE(crm_swept.down_since, excluded.at) END, "
+            "mended_ever = crm_swept.mended_ever + excluded.mended, "
+            "busy_at = CASE WHEN excluded.mended > 0 OR excluded.ok = 0 THEN excluded.at ELSE crm_swept.busy_at END",
+            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=mended, why=reason[:300],
+            down=at if reason else None, busy=at if mended or reason else None,
+        )  # fmt: skip

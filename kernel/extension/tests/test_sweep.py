@@ -1,0 +1,145 @@
+"""The sweep finds what no delivery told of, once, and leaves alone what was seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from kernel.crm import Event
+from kernel.errors import Unreachable
+from kernel.extension import Sweeping
+from kernel.extension.sweep import last_sweep, sweep
+from kernel.extension.tests.small import Small
+from kernel.jobs import inbox
+
+EVERY = Sweeping(every_seconds=20, calm_seconds=120)
+
+
+@pytest.fixture
+def small(database_url: str) -> Iterator[Small]:
+    made = Small(database_url)
+    yield made
+    made.database.close()
+
+
+def swept(small: Small, after: float = 20) -> int:
+    small.clock.advance(seconds=after)
+    found = sweep(small.portal, small.plugins, EVERY)
+    small.run()
+    return found
+
+
+@pytest.mark.row("PL-15")
+def test_a_change_that_no_delivery_told_of_is_found_once(small: Small) -> None:
+    small.deliver()
+    small.run()
+    swept(small)  # our own write, a moment after the look
+    assert swept(small) == 0, "what was seen needs no second look"
+    small.crm.staff.set("deal", small.deal, asked="хто там")
+    assert swept(small, 5) == 1 and small.field("answer") == "ХТО ТАМ"
+    swept(small)  # our own write changed it once more
+    looked = len(small.seen)
+    assert [swept(small) for _ in range(10)] == [0] * 10 and len(small.seen) == looked
+    assert not small.crm.doubled()
+
+
+@pytest.mark.row("PL-15")
+def test_two_changes_in_one_second_are_both_seen(small: Small) -> None:
+    """The CRM's times have no finer grain than a second: the same time does not mean the same content."""
+    small.crm.staff.set("deal", small.deal, asked="один")
+    small.deliver()
+    small.run()
+    small.crm.staff.set("deal", small.deal, asked="два")  # the same moment, and its delivery is lost
+    swept(small)
+    assert small.field("answer") == "ДВА"
+
+
+@pytest.mark.row("PL-15")
+def test_a_portal_that_was_down_is_asked_from_where_the_last_sweep_ended(small: Small) -> None:
+    swept(small)
+    small.crm.fail_next(Unreachable("down"), on=("changed", "get"), times=1000)
+    for hour in range(2):
+        small.crm.staff.set("deal", small.deal, asked=f"година {hour}")
+        for _ in range(10):
+            small.clock.advance(minutes=6)
+            assert sweep(small.portal, small.plugins, EVERY) == 0
+    with small.database.read() as tx:
+        told = last_sweep(tx, small.portal.name)
+    assert told and not told.ok and "down" in told.reason and told.down_since
+    assert small.clock.now() - told.down_since > timedelta(hours=1, minutes=50)
+    small.crm.mend()
+    assert swept(small) == 1 and small.field("answer") == "ГОДИНА 1"
+    with small.database.read() as tx:
+        told = last_sweep(tx, small.portal.name)
+    assert told and told.ok and told.down_since is None and told.mended_ever >= 1
+
+
+@pytest.mark.row("PL-15")
+def test_a_changed_row_leads_to_its_record_and_so_does_a_deleted_one(small: Small) -> None:
+    row = small.crm.staff.add_row("deal", small.deal, "line", text="а")
+    small.deliver()
+    small.run()
+    looked = len(small.seen)
+
+    def tell(row_id: str) -> None:
+        event = Event("row.changed", "deal/line", row_id)
+        with small.database.write() as tx:
+            inbox.store(tx, small.portal.name, event, "", clock=small.clock, ids=small.portal.ids, queue=small.queue)
+        small.run()
+
+    small.crm.staff.edit_row("deal", small.deal, "line", row, text="б")
+    tell(row)
+    assert len(small.seen) == looked + 1 and small.seen[-1].record.rows["line"][0].values["text"] == "б"
+    small.crm.staff.delete_row("deal", small.deal, "line", row)
+    tell(row)
+    assert len(small.seen) == looked + 2 and small.seen[-1].record.rows["line"] == ()
+    tell("999")  # never heard of: nothing to look at
+    assert len(small.seen) == looked + 2 and {state for state, _ in small.states("inbox")} == {"done"}
+
+
+def test_calm_times_are_swept_less_often_and_changes_bring_it_back(small: Small) -> None:
+    for _ in range(3):
+        swept(small)
+    small.clock.advance(hours=1)
+    small.crm.calls.clear()
+    for _ in range(60):  # twenty minutes of nothing
+        swept(small)
+    calm = small.crm.calls.count("changed")
+    assert calm <= 12
+    small.crm.staff.set("deal", small.deal, asked="є хтось?")
+    small.deliver()
+    small.run()
+    small.crm.calls.clear()
+    for _ in range(6):
+        swept(small)
+    assert small.crm.calls.count("changed") == 6
+
+
+@pytest.mark.row("PL-15")
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_dropped_doubled_or_late_everything_takes_effect(small: Small, seed: int) -> None:
+    dice = random.Random(seed)
+    deals = [small.deal, *(small.crm.staff.new("deal", asked="") for _ in range(5))]
+    late: list[str] = []
+    for step in range(60):
+        deal = dice.choice(deals)
+        small.crm.staff.set("deal", deal, asked=f"{deal} {step}")
+        for _ in range(dice.choices((0, 1, 2), (30, 60, 10))[0]):
+            late.append(deal)
+        dice.shuffle(late)
+        while late and dice.random() < 0.6:
+            small.deliver(late.pop())
+        if dice.random() < 0.3:
+            swept(small, dice.choice((1, 20)))
+        else:
+            small.run()
+        small.clock.advance(seconds=dice.choice((0, 0.2, 3, 30)))
+    for _ in range(3):
+        swept(small)
+    for deal in deals:
+        record = small.crm.record("deal", deal)
+        assert record.values["answer"] == (str(record.values["asked"] or "").upper() or None)
+    assert not small.crm.doubled()

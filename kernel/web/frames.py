@@ -1,0 +1,86 @@
+"""Pages inside the CRM: the CRM opens them by a POST that carries its own proof of who is looking.
+
+Nothing else in that POST is believed. The proof opens a session like any other, and the browser goes on to the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, abort, request
+
+from kernel.crm import Person
+from kernel.errors import AnnexError, BadInput
+from kernel.extension.model import NotProven, Opening, Visitor
+from kernel.extension.portal import Portal
+from kernel.telemetry import log
+from kernel.web import answers, words
+from kernel.web.identity import Role, signed_in
+
+if TYPE_CHECKING:
+    from kernel.web.site import Site
+
+_GAP = re.compile(r"\{(\w+)\}")
+_ID = re.compile(r"[\w:.-]{1,64}\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One portal's way to open our pages."""
+
+    portal: Portal
+    identify: Callable[[Opening], Visitor]
+
+
+def blueprint(site: Site) -> Blueprint:
+    pages = Blueprint("frames", __name__)
+
+    @pages.post("/frame/<connector>/<portal>/")
+    @pages.post("/frame/<connector>/<portal>/<path:page>")
+    def opened(connector: str, portal: str, page: str = "") -> Response:
+        frame = site.frames.get((connector, portal))
+        if frame is None:
+            abort(404)
+        try:
+            visitor = frame.identify(Opening(request.args.to_dict(), request.form.to_dict()))
+            person = _person(frame.portal, visitor.person_id)
+        except (NotProven, BadInput) as exc:
+            log.warning("frame.refused", connector=connector, reason=str(exc))
+            return answers.answer(403, words.t("web_not_proven"))
+        except AnnexError as exc:
+            log.warning("frame.unknown", connector=connector, reason=str(exc))
+            return answers.answer(503, words.t("web_crm_silent"))
+        cookie = site.links.open_session(person.name, role_of(person, visitor), person.id)
+        log.info("session.opened", by="frame")
+        return signed_in(site, cookie, _target(page, visitor), framed=True)
+
+    return pages
+
+
+def role_of(person: Person, visitor: Visitor) -> Role:
+    """The CRM's administrators are owners here; who heads a department is a head."""
+    if visitor.context.get("admin") == "yes" or person.role == "owner":
+        return "owner"
+    return "head" if person.heads else "staff"
+
+
+def _person(portal: Portal, person_id: str) -> Person:
+    person = next((one for one in portal.people() if one.id == person_id), None)
+    if person is None or not person.active:
+        raise NotProven("the CRM does not name him among its active staff")
+    return person
+
+
+def _target(page: str, visitor: Visitor) -> str:
+    """The page's path; `{deal}` in it becomes the number of the record on which it was opened."""
+
+    def filled(gap: re.Match[str]) -> str:
+        value = visitor.context.get(gap[1], "")
+        if not _ID.match(value):
+            abort(404)
+        return value
+
+    return "/" + _GAP.sub(filled, page).lstrip("/\\")

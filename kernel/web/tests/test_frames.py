@@ -1,0 +1,103 @@
+"""Pages that the CRM opens inside itself: its proof opens a session, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kernel.crm import Person
+from kernel.errors import Unreachable
+from kernel.extension import NotProven, Opening, Visitor
+from kernel.web import Frame
+from kernel.web.tests.test_web import World, make
+
+PEOPLE = [
+    Person("1", "Олег Власник", "staff"),
+    Person("5", "Ирина Начальник", "staff", heads=("Отдел продаж",)),
+    Person("7", "Пётр Менеджер", "staff"),
+    Person("8", "Бывший", "staff", active=False),
+]
+
+
+def identify(opening: Opening) -> Visitor:
+    """A toy proof: the word «proof» and who it is."""
+    if opening.form.get("proof") != "right":
+        raise NotProven("the proof is wrong")
+    if opening.form.get("who") == "down":
+        raise Unreachable("the CRM is silent")
+    context = {"deal": opening.form.get("deal", ""), "admin": "yes" if opening.form["who"] == "1" else ""}
+    return Visitor(opening.form["who"], context)
+
+
+Opened = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
+    portal = made.site.portals[0]
+    portal.crm.people = lambda: PEOPLE  # type: ignore[method-assign]
+    made.site.frames = {("toy", "main"): Frame(portal, identify)}
+    yield made
+    made.site.live.close()
+    made.site.database.close()
+
+
+@pytest.mark.row("PL-09")
+def test_the_crms_proof_opens_a_session_of_that_very_person(world: World) -> None:
+    for who, role, secret in (("1", "owner", 200), ("5", "head", 403), ("7", "staff", 403)):
+        client = world.anybody()
+        answer = client.post("/frame/toy/main/notes/show", data={"proof": "right", "who": who})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/notes/show")
+        cookie = answer.headers["Set-Cookie"]
+        assert all(word in cookie for word in ("SameSite=None", "Secure", "Partitioned", "HttpOnly"))
+        client = world.anybody()
+        client.set_cookie("annex_session", cookie.split("annex_session=")[1].split(";")[0], domain="localhost")
+        assert client.get("/notes/show").status_code == 200, role
+        assert client.get("/notes/secret").status_code == secret
+
+
+@pytest.mark.row("PL-09")
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({}, 403), ({"proof": "wrong", "who": "1"}, 403), ({"proof": "right", "who": "99"}, 403),
+        ({"proof": "right", "who": "8"}, 403), ({"proof": "right", "who": "down"}, 503),
+    ],
+)  # fmt: skip
+def test_without_proof_there_is_no_session(world: World, form: dict[str, str], status: int) -> None:
+    answer = world.anybody().post("/frame/toy/main/notes/show?user=1", data=form)
+    assert answer.status_code == status and "annex_session" not in answer.headers.get("Set-Cookie", "")
+    with world.site.database.read() as tx:
+        assert tx.value("SELECT COUNT(*) FROM web_session") == 0
+
+
+def test_only_known_portals_and_paths_of_ours(world: World) -> None:
+    proof = {"proof": "right", "who": "7", "deal": "5121"}
+    assert world.anybody().post("/frame/other/main/notes/show", data=proof).status_code == 404
+    assert world.anybody().get("/frame/toy/main/notes/show").status_code in (401, 405)
+    post = world.anybody().post
+    assert post("/frame/toy/main/notes/{deal}", data=proof).headers["Location"] == "/notes/5121"
+    for page in ("//evil.example/", "/%5Cevil.example/", "https://evil.example/"):
+        where = post(f"/frame/toy/main/{page}", data=proof).headers.get("Location", "/")
+        assert where.startswith(("/", "http://localhost/")) and not where.startswith(("//", "/\\")), where
+    assert post("/frame/toy/main/notes/{deal}", data={**proof, "deal": "../../x"}).status_code == 404
+    assert post("/frame/toy/main/notes/{deal}", data={**proof, "deal": ""}).status_code == 404
+
+
+@pytest.mark.row("PL-15")
+def test_the_portals_page_tells_of_the_last_sweep(tmp_path: Path) -> None:
+    world = make(tmp_path)
+    with world.site.database.write() as tx:
+        tx.run("INSERT INTO crm_swept VALUES ('planfix/main', 1700000000000000, 1, 1, 3, 2, '', NULL, 17, NULL)")
+    page = world.signed_in().get("/portals").text
+    assert "17" in page and "planfix/main" in page and 'role="alert"' not in page
+    with world.site.database.write() as tx:
+        tx.run("UPDATE crm_swept SET ok = 0, reason = '<b>timeout</b>', down_since = 1700000000000000")
+    page = world.signed_in().get("/portals").text
+    assert "&lt;b&gt;timeout" in page and 'role="alert"' in page
+    assert world.signed_in("staff").get("/portals").status_code == 403
+    world.site.live.close()
+    world.site.database.close()
