@@ -1,5 +1,6 @@
 """Words for people, by language. Each room keeps `locale/<language>.toml`; a text missing in one language falls back to
-English, and one missing in English is an error that a test finds.
+English, and one missing in English is an error that a test finds. Russian is kept by the rooms that need it; who reads it
+gets the others in Ukrainian.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FALLBACK = "en"
+NEXT_BEST = {"ru": "uk"}
 _folders: list[Path] = [Path(__file__).parent / "locale"]
 
 
@@ -33,5 +35,6 @@ def _catalog(language: str) -> Mapping[str, str]:
 
 def say(language: str, code: str, /, **values: Any) -> str:
     """The text with its values filled in."""
-    template = _catalog(language).get(code) or _catalog(FALLBACK)[code]
+    next_best = NEXT_BEST.get(language, FALLBACK)
+    template = _catalog(language).get(code) or _catalog(next_best).get(code) or _catalog(FALLBACK)[code]
     return template.format_map({name: str(value) for name, value in values.items()})

@@ -7,6 +7,7 @@ leaves no trace but a counter. What was answered 200 is on disk before the answe
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from kernel.errors import BadInput, Fault
 from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
-from kernel.telemetry import bind_trace, log, mask, metrics
+from kernel.telemetry import MASK, bind_trace, log, mask, metrics
 
+_PROOF = r"(?:access_token|refresh_token|application_token|event_token|AUTH_ID|REFRESH_ID|sig|key|secret|password)"
+_PROOF_IN_FORM = re.compile(rf"((?:^|[&\[]|%5B){_PROOF}(?:\]|%5D)?=)[^&]*", re.IGNORECASE)
+_PROOF_IN_JSON = re.compile(rf'("{_PROOF}"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 BODY_BYTES_MAX = 256 * 1024
 BODY_BYTES_DRAINED_MAX = 4 * 1024 * 1024
 
@@ -118,8 +122,8 @@ def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str,
 
 
 def _without_proof(text: str) -> str:
-    """What is kept for looking up later holds no secret."""
-    return mask(text)
+    """What is kept for looking up later holds no secret: neither one we know, nor what stands under a secret's name."""
+    return _PROOF_IN_FORM.sub(r"\1" + MASK, _PROOF_IN_JSON.sub(r'\1"' + MASK + '"', mask(text)))
 
 
 def _answer(status: int, **body: Any) -> Response:

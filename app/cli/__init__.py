@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from app.bootstrap import Annex, build
-from app.cli import backup, demo, doctor, jobs, link, new, sandbox, serve, verify
+from app.cli import apply, backup, demo, doctor, jobs, link, new, plan, sandbox, serve, verify
 from app.discovery import find_plugins
 from kernel.errors import AnnexError, BadInput
 from kernel.extension import Command
@@ -19,6 +19,8 @@ BUILT_IN = (
     serve.WORKER,
     verify.VERIFY,
     doctor.DOCTOR,
+    plan.PLAN,
+    apply.APPLY,
     jobs.JOBS,
     jobs.REPLAY,
     link.LINK,

@@ -46,6 +46,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
             tables = sorted({table for _, watch in watches for table in watch.tables})
             record = portal.crm.get(entity, record_id, tables=tables)
         record = _storable(record)
+        author = portal.name_of(author_of(events))
         prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
     except NotFound:
         log.info("look.gone", entity=entity, record=record_id)
@@ -61,7 +62,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     except AnnexError as exc:  # set up wrong: a person has to mend it, then retry
         _give_up(portal, ids, exc)
         return
-    with portal.unit(author=author_of(events), trace=args["trace"]) as unit:
+    with portal.unit(author=author, trace=args["trace"]) as unit:
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in sorted(watches, key=lambda pair: not pair[1].fills):
@@ -75,7 +76,8 @@ def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> Non
     """A child row changed: what has to be read is the record to which it belongs."""
     entity, row_id = args["entity"], args["id"]
     with portal.database.read() as tx:
-        ids = [one.id for one in inbox.waiting_for(tx, portal.name, entity, row_id)]
+        waiting = inbox.waiting_for(tx, portal.name, entity, row_id)
+        ids, author = [one.id for one in waiting], author_of([one.event for one in waiting])
         owner = owner_seen(tx, portal.name, entity, row_id)
     if not ids:
         return
@@ -91,7 +93,7 @@ def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> Non
         return
     with portal.unit(trace=args["trace"]) as unit:
         for one in sorted((owners | {owner or ""}) - {""}):  # of both, where the row has moved
-            unit.look_again(entity.partition("/")[0], one)
+            unit.look_again(entity.partition("/")[0], one, author=author)
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
 
 

@@ -45,6 +45,8 @@ class Portal:
     links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
     offers: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)  #: from all plugins, by name
+    memory: dict[str, Any] = field(default_factory=dict)
+    """By plugin: what it keeps in this process to save a question; may be gone at any time."""
     _people: tuple[float, list[Person]] | None = None
 
     _fresh: dict[tuple[str, str], tuple[int, Record]] = field(default_factory=dict)
@@ -74,6 +76,12 @@ class Portal:
         if self._people is None or now - self._people[0] > PEOPLE_SECONDS:
             self._people = (now, self.crm.people())
         return self._people[1]
+
+    def name_of(self, person: str) -> str:
+        """A person's name, where all that is known is the CRM's number of him."""
+        if not person.isdecimal():
+            return person
+        return next((one.name for one in self.people() if one.id == person), person)
 
     @contextmanager
     def unit(self, *, author: str = "", trace: str = "") -> Iterator[Unit]:
@@ -151,12 +159,12 @@ class Unit:
         body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
         self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
 
-    def look_again(self, entity: str, record_id: str) -> None:
-        """Have the record read and handled once more."""
+    def look_again(self, entity: str, record_id: str, *, author: str = "") -> None:
+        """Have the record read and handled once more; `author`: who changed it, where that is known."""
         portal = self.portal
         inbox.ask(
             self.tx, portal.name, entity, record_id, trace=self.trace,
-            clock=portal.clock, ids=portal.ids, queue=portal.queue,
+            clock=portal.clock, ids=portal.ids, queue=portal.queue, author=author,
         )  # fmt: skip
 
     def _call(

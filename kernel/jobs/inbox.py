@@ -55,14 +55,24 @@ def store_all(tx: Tx, portal: str, events: Sequence[Event], body: str, *, clock:
 
 
 def ask(
-    tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, clock: Clock, ids: Ids, queue: Queue, event: str = ASKED
+    tx: Tx,
+    portal: str,
+    entity: str,
+    record_id: str,
+    *,
+    trace: str,
+    clock: Clock,
+    ids: Ids,
+    queue: Queue,
+    event: str = ASKED,
+    author: str = "",
 ) -> None:
     """A look that we ask for ourselves: kept like a delivery, so that it is seen to wait and is not lost."""
     new_id = ids.new()
     tx.run(
         "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
-        "VALUES (:id, :p, :event, :entity, :record, '', '', '', :at, 'new', '')",
-        id=new_id, p=portal, event=event, entity=entity, record=record_id, at=to_micros(clock.now()),
+        "VALUES (:id, :p, :event, :entity, :record, :author, '', '', :at, 'new', '')",
+        id=new_id, p=portal, event=event, entity=entity, record=record_id, author=author, at=to_micros(clock.now()),
     )  # fmt: skip
     look(tx, portal, entity, record_id, trace=trace, queue=queue, mark=f":{new_id}")
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-_secrets: set[str] = set()
+_secrets: dict[str, None] = {}  #: in the order in which they were last named
+SECRETS_MAX = 1000  #: access tokens come and go: the oldest have expired long ago
 _PRIVATE_KEY = re.compile(r"token|secret|password|authorization|cookie|\bsig\b|\bkey\b", re.IGNORECASE)
 MASK = "•••"
 SHORTEST_SECRET = 6  #: shorter ones would mask ordinary words
@@ -19,7 +20,12 @@ SHORTEST_SECRET = 6  #: shorter ones would mask ordinary words
 
 def tell_secret(*values: str) -> None:
     """Name secrets so that they never appear in a log line or an error text."""
-    _secrets.update(value for value in values if len(value) >= SHORTEST_SECRET)
+    for value in values:
+        if len(value) >= SHORTEST_SECRET:
+            _secrets.pop(value, None)
+            _secrets[value] = None
+    while len(_secrets) > SECRETS_MAX:
+        _secrets.pop(next(iter(_secrets)), None)
 
 
 def mask(text: str) -> str:

@@ -15,7 +15,7 @@ from kernel.texts import add_folder, say
 from kernel.web.site import site
 
 add_folder(Path(__file__).parent / "locale")
-LANGUAGES = {"uk": "Українська", "en": "English"}  #: those whose catalogs are complete
+LANGUAGES = {"uk": "Українська", "ru": "Русский", "en": "English"}  #: what a reader may choose
 COOKIE = "annex_language"
 # Control characters and the marks that turn the direction of text: what a stranger typed must not rearrange our page.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -7,9 +7,9 @@ from collections import deque
 
 from flask import Response, g, request
 
+from sandbox.common.http import CUT
 from sandbox.planfix import errors
 from sandbox.planfix.errors import Refusal
-from sandbox.planfix.http import CUT
 from sandbox.planfix.model import User
 from sandbox.planfix.state import Portal
 

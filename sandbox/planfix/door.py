@@ -51,17 +51,11 @@ def routes(door: Blueprint, portal: Portal, delivery: Delivery, busy: BusyQueue,
 
     @door.post("/faults")
     def faults_set() -> Response:
-        wanted = web.body()
         with portal.lock:
-            before = {name: row["value"] for name, row in portal.faults.table().items()}
             try:
-                for name, value in wanted.items():
-                    portal.faults.set(name, value)
+                shown = portal.faults.set_all(web.body())
             except ValueError as error:
-                for name, value in before.items():  # all or nothing
-                    portal.faults.set(name, value)
                 return wrong(str(error))
-            shown = {name: portal.faults.get(name) for name in wanted}
         delivery.poke()
         return web.raw(shown)
 

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-from typing import Any
-
+from sandbox.common.switches import ONOFF, Switch, Switches
 from sandbox.planfix.errors import Refusal
 
-
-@dataclass(frozen=True)
-class Switch:
-    """`default` gives the type; `choices` limits words; the help names the section of the contract."""
-
-    default: Any
-    help: str
-    choices: tuple[str, ...] = ()
-
-
-ONOFF = ("on", "off")
 SWITCHES: dict[str, Switch] = {
     # calling us (contract 5)
     "lose_answer_next": Switch(0, "so many next deliveries reach us but our answer counts as lost: stop and retry (24)"),
@@ -94,63 +80,11 @@ SWITCHES: dict[str, Switch] = {
 }
 
 
-class Faults:
-    """The switches' present values and the dice, which --seed makes repeatable."""
+class Faults(Switches):
+    """The switches of this portal."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._values: dict[str, Any] = {name: switch.default for name, switch in SWITCHES.items()}
-        self._dice = random.Random(seed)  # noqa: S311 - not for secrets: the same seed must give the same story
-
-    def set(self, name: str, value: Any) -> None:
-        """Set a switch from a word; an unknown name or value is a ValueError that says what is possible."""
-        if name not in SWITCHES:
-            raise ValueError(f"unknown switch {name!r}; known: {', '.join(sorted(SWITCHES))}")
-        switch = SWITCHES[name]
-        if isinstance(switch.default, str):
-            if isinstance(value, bool):
-                value = "on" if value else "off"
-            value = str(value)
-            if switch.choices and value not in switch.choices:
-                raise ValueError(f"{name} takes one of {', '.join(switch.choices)}, not {value!r}")
-        else:
-            try:
-                value = type(switch.default)(value)
-            except (TypeError, ValueError):
-                raise ValueError(f"{name} takes a number, not {value!r}") from None
-            if value < 0 or (name.endswith("_rate") and value > 1):
-                raise ValueError(f"{name} must not be {value}")
-        self._values[name] = value
-
-    def get(self, name: str) -> Any:
-        return self._values[name]
-
-    def on(self, name: str) -> bool:
-        return bool(self._values[name] == "on")
-
-    def word(self, name: str) -> str:
-        return str(self._values[name])
-
-    def number(self, name: str) -> float:
-        return float(self._values[name])
-
-    def take(self, name: str) -> bool:
-        """Use up one of a `…_next` counter; true if there was one left."""
-        if self._values[name] > 0:
-            self._values[name] -= 1
-            return True
-        return False
-
-    def chance(self, name: str) -> bool:
-        """Throw the dice for a `…_rate`; no throw at zero, so that a switch that is off does not shift the story."""
-        rate = float(self._values[name])
-        return rate > 0 and self._dice.random() < rate
-
-    def table(self) -> dict[str, dict[str, Any]]:
-        """All switches with value, default, choices and help, for GET /sandbox/faults."""
-        return {
-            name: {"value": self._values[name], "default": s.default, "choices": list(s.choices), "help": s.help}
-            for name, s in sorted(SWITCHES.items())
-        }
+        super().__init__(SWITCHES, seed)
 
     def fail_if_asked(self) -> None:
         """The `error_500_next` switch: the request is refused before anything is done."""

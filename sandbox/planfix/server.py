@@ -10,6 +10,8 @@ from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from sandbox.common.clock import Clock
+from sandbox.common.http import Server
 from sandbox.planfix import (
     access,
     chat,
@@ -26,11 +28,9 @@ from sandbox.planfix import (
     web,
 )  # fmt: skip
 from sandbox.planfix.access import Limits
-from sandbox.planfix.clock import Clock
 from sandbox.planfix.delivery import Delivery
 from sandbox.planfix.errors import Refusal
 from sandbox.planfix.faults import Faults
-from sandbox.planfix.http import Server
 from sandbox.planfix.queue import BusyQueue
 from sandbox.planfix.scripts import Scripts
 from sandbox.planfix.seed import load

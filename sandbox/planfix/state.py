@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.common.clock import Clock
 from sandbox.planfix import errors
-from sandbox.planfix.clock import Clock
 from sandbox.planfix.faults import Faults
 from sandbox.planfix.model import (
     Check,

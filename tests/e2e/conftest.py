@@ -1,6 +1,7 @@
-"""The whole product as a customer runs it: emulated Planfix, service and workers as processes, staff at their REST API.
+"""The whole product as a customer runs it: emulated CRM, service and workers as processes, staff at the CRM's own doors.
 
-`desk` gives one on SQLite (web and worker in one process) and one on PostgreSQL (web and two workers), in turn.
+`desk` gives an exchange desk in Planfix on SQLite (web and worker in one process) and on PostgreSQL (web and two workers),
+and one in Bitrix24 on SQLite, in turn; `planfix_desk` the two in Planfix only, where a test is about Planfix itself.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import pytest
 import requests
 
 from app.cli.demo.processes import Processes, free_port
-from app.cli.demo.staff import Office
+from app.cli.demo.stages import HOOK_SECRET, Bitrix24, Planfix, Stage
+from app.cli.demo.stages import TOKEN as ROBOT_TOKEN
 from kernel.storage import Database
 
 SPEEDUP = 200
-SECRET = "a-hook-secret-of-this-test"
-TOKEN = "robot-token-of-this-test"
+SECRET, TOKEN = HOOK_SECRET, ROBOT_TOKEN
 
 
 @dataclass
@@ -29,7 +30,8 @@ class Desk:
     home: Path
     address: str
     processes: Processes
-    office: Office
+    office: Any
+    stage: Stage
     database: Database
     workers: list[str]
 
@@ -49,6 +51,17 @@ class Desk:
                 return
             time.sleep(0.1)
         raise AssertionError(f"still {self.waiting()} waiting; logs in {self.home}")
+
+    def healed(self, within: float = 90) -> None:
+        """Until two sweeps have come through, and all is quiet: what no delivery told of is found by then."""
+        turn, until = self._sweeps(), time.monotonic() + within
+        while self._sweeps() < turn + 2:
+            assert time.monotonic() < until, "no sweep came through"
+            time.sleep(0.2)
+        self.quiet()
+
+    def _sweeps(self) -> int:
+        return self.count("SELECT COALESCE(MAX(turn), 0) FROM crm_swept WHERE ok = 1")
 
     def waiting(self) -> int:
         with self.database.read() as tx:
@@ -71,49 +84,52 @@ class Desk:
         return found
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    home = tmp_path_factory.mktemp("desk")
-    make: Callable[..., str] = request.getfixturevalue("fresh_postgres") if request.param == "postgresql" else str
-    url = make(empty=True) if request.param == "postgresql" else f"sqlite:///{home / 'annex.db'}"
-    address, planfix = f"http://127.0.0.1:{free_port()}", free_port()
+def opened(request: pytest.FixtureRequest, home: Path, kind: str, stage: Stage, name: str, firm: str) -> Iterator[Desk]:
+    """`kind` of database; `name` of the mapping set."""
+    make: Callable[..., str] = request.getfixturevalue("fresh_postgres") if kind == "postgresql" else str
+    url = make(empty=True) if kind == "postgresql" else f"sqlite:///{home / 'annex.db'}"
+    address = f"http://127.0.0.1:{free_port()}"
     processes = Processes(
         home,
         {
-            "ANNEX_HOME": str(home),
-            "ANNEX_DATABASE_URL": url,
-            "ANNEX_PUBLIC_URL": address,
-            "ANNEX_OPEN_PAGES": "yes",
-            "ANNEX_LOG": "debug",
-            "PLANFIX_URL": f"http://127.0.0.1:{planfix}/rest/",
-            "PLANFIX_TOKEN": TOKEN,
-            "PLANFIX_HOOK_SECRET": SECRET,
-            "PLANFIX_REQUESTS_PER_SECOND": str(SPEEDUP),
+            "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": address, "ANNEX_OPEN_PAGES": "yes",
+            "ANNEX_LOG": "debug", "ANNEX_SET": name,
         },
-    )
+    )  # fmt: skip
     try:
-        first = processes.start(
-            "planfix", "sandbox.planfix", "--port", str(planfix), "--token", TOKEN, "--speedup", str(SPEEDUP),
-            "--post-to", address, "--hook-secret", SECRET, "--fault", "status_fires_changed=on", answer=True,
-        )  # fmt: skip
+        stage.start(processes, address, 0, firm)
         host, _, port = address.removeprefix("http://").partition(":")
         workers = []
-        if request.param == "sqlite":
+        if kind == "sqlite":
             processes.start("service", "app", "serve", "--host", host, "--port", port, "--with-worker")
             processes.wait_ready(address)
+            stage.set_up(processes, address)
         else:
             processes.start("service", "app", "serve", "--host", host, "--port", port)
             processes.wait_ready(address)
-            for name in ("one", "two"):
-                processes.start(name, "app", "worker", "--id", name)
-                workers.append(name)
-        office = Office(first["address"], first["accounts"], TOKEN)
-        database = Database(url)
-        yield Desk(home, address, processes, office, database, workers)
+            stage.set_up(processes, address)
+            for one in ("one", "two"):
+                processes.start(one, "app", "worker", "--id", one)
+                workers.append(one)
+        office, database = stage.office(), Database(url)
+        yield Desk(home, address, processes, office, stage, database, workers)
         database.close()
         office.close()
     finally:
         processes.stop_all()
+
+
+@pytest.fixture(scope="module", params=["planfix-sqlite", "planfix-postgresql", "bitrix24-sqlite"])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    crm, kind = request.param.split("-")
+    stage: Stage = Planfix(SPEEDUP) if crm == "planfix" else Bitrix24(SPEEDUP)
+    yield from opened(request, tmp_path_factory.mktemp("desk"), kind, stage, f"exchange-desk-{crm}", "exchange")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def planfix_desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    home = tmp_path_factory.mktemp("desk")
+    yield from opened(request, home, request.param, Planfix(SPEEDUP), "exchange-desk-planfix", "exchange")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
 from kernel.storage import migrate
 from kernel.telemetry import metrics, tell_secret
-from webhooks.door import BODY_BYTES_MAX, Doorway, blueprint
+from webhooks.door import BODY_BYTES_MAX, Doorway, _without_proof, blueprint
 
 KEY = "the-key-of-the-door"
 
@@ -154,3 +154,12 @@ def test_what_could_not_be_stored_is_not_answered_200(small: Small, client: Any)
     with small.database.write() as tx:
         tx.run("DROP TABLE inbox")
     assert post(client).status_code == 500
+
+
+@pytest.mark.row("PL-10")
+def test_what_is_kept_of_a_body_holds_no_token_of_anybody() -> None:
+    form = "event=ONX&data%5BFIELDS%5D%5BID%5D=5&auth%5Baccess_token%5D=tok1&auth[refresh_token]=tok2&ts=1&AUTH_ID=tok3"
+    body = '{"event": "x", "access_token": "tok5", "nested": {"event_token":"tok\\"6"}}'
+    for text in (form, body):
+        assert "tok" not in _without_proof(text).replace("_token", "") and "event" in _without_proof(text)
+    assert "ID%5D=5" in _without_proof(form) and "ts=1" in _without_proof(form)

@@ -33,6 +33,10 @@ class Processes:
         self._home, self._environment = home, {**os.environ, **environment}
         self._running: dict[str, subprocess.Popen[str]] = {}
 
+    def set(self, **environment: str) -> None:
+        """Further settings, for whatever is started from now on."""
+        self._environment.update(environment)
+
     def start(self, name: str, *arguments: str, answer: bool = False) -> Any:
         """Start a part; with `answer` its first line of output is returned as JSON."""
         with (self._home / f"{name}.log").open("a", encoding="utf-8") as log:

@@ -1,0 +1,141 @@
+"""`annex plan` and `annex apply` over a set-up of a script: exit codes, questions, errors that name the change."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from app.bootstrap import Annex
+from app.cli.apply import APPLY, ROUNDS_MAX
+from app.cli.plan import PLAN
+from connectors.planfix.setup import ByHand
+from kernel.crm import Lack
+from kernel.errors import Misconfigured, Rejected, Unreachable
+from kernel.mapping import Change, Setup
+
+
+class Script:
+    """A portal that is a set of words: each is made or dropped by its change."""
+
+    def __init__(self, *wanted: str, there: tuple[str, ...] = (), also: tuple[Change, ...] = ()) -> None:
+        self.wanted, self.there, self.also = wanted, list(there), also
+        self.fails: dict[str, Exception] = {}
+
+    def plan(self) -> list[Change]:
+        missing = [word for word in self.wanted if word not in self.there]
+        # As in life: what depends on something that is not there yet has to wait for the next round.
+        changes = [Change("create", word, make=self._do(word) if n == 0 else None) for n, word in enumerate(missing)]
+        extra = [word for word in self.there if word not in self.wanted]
+        return [*changes, *(Change("drop", word, records=7, make=self._do(word)) for word in extra), *self.also]
+
+    def _do(self, word: str) -> Callable[[], None]:
+        def make() -> None:
+            if word in self.fails:
+                raise self.fails[word]
+            (self.there.remove if word in self.there else self.there.append)(word)
+
+        return make
+
+
+def annex(setup: Setup | None, by_hand: tuple[str, ...] = ()) -> Annex:
+    connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda _connecting: setup)
+    mapping = SimpleNamespace(portal=SimpleNamespace(by_hand=list(by_hand)))
+    running = SimpleNamespace(connector=connector, connecting=None)
+    return cast(Annex, SimpleNamespace(running=running, mapping=mapping, migrate=lambda: None))
+
+
+def plan(made: Annex, *, as_json: bool = False) -> int:
+    return PLAN.run(made, argparse.Namespace(json=as_json))
+
+
+def apply(made: Annex, *, yes: bool = False) -> int:
+    return APPLY.run(made, argparse.Namespace(yes=yes))
+
+
+NOTE, MANUAL = Change("note", "somebody's own"), Change("manual", "robot on a stage", "click there")
+
+
+def test_a_plan_says_two_if_there_is_something_to_do_and_notes_do_not_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan(annex(Script("a", there=("a",), also=(NOTE,)), ("grant rights",))) == 0
+    told = capsys.readouterr().out
+    assert "· somebody's own" in told and "✓" in told and "[ ] grant rights" in told
+    assert plan(annex(Script("a", "b"))) == 2
+    assert plan(annex(Script("a", there=("a",), also=(MANUAL,)))) == 2
+
+
+def test_a_plan_as_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan(annex(Script("a", there=("old",), also=(NOTE, MANUAL)), ("by hand",)), as_json=True) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["to_do"] == 3 and document["by_hand"] == ["by hand"]
+    assert {"kind": "drop", "what": "old", "detail": "", "records": 7} in document["changes"]
+
+
+def test_apply_goes_on_until_nothing_is_left_that_can_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    script = Script("a", "b", "c", also=(NOTE,))
+    assert apply(annex(script)) == 0 and script.there == ["a", "b", "c"]
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("✓ +")] == ["✓ + a", "✓ + b", "✓ + c"]
+    assert apply(annex(Script("a", also=(MANUAL,)))) == 2, "something is left to a person"
+
+
+def test_nobody_to_ask_means_no(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    script = Script("a", there=("a", "old"))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    assert apply(annex(script)) == 2 and script.there == ["a", "old"]
+    assert "records that hold data: 7" in capsys.readouterr().out
+    assert apply(annex(script), yes=True) == 0 and script.there == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "left", "code"), [(["n", "y"], ["old"], 2), (["", "no"], ["old", "older"], 2), (["y", "да"], [], 0)]
+)
+def test_each_drop_is_asked_about_once(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], left: list[str], code: int
+) -> None:
+    script, given = Script(there=("old", "older")), iter(answers)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _question: next(given))
+    assert apply(annex(script)) == code and script.there == left
+    assert next(given, None) is None
+
+
+@pytest.mark.parametrize("fault", [Rejected("no right: ask the administrator"), Unreachable("no answer")])
+def test_an_error_names_the_change_and_says_that_the_next_apply_goes_on(
+    fault: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = Script("a", "b", "c")
+    script.fails["b"] = fault
+    assert apply(annex(script)) == 1
+    told = capsys.readouterr()
+    assert "b: " in told.err and str(fault) in told.err and "goes on from here" in told.err and "✓ + a" in told.out
+    script.fails.clear()
+    assert apply(annex(script)) == 0
+
+
+def test_a_portal_that_never_agrees_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+    made: list[str] = []
+
+    class Stubborn:
+        def plan(self) -> list[Change]:
+            return [Change("change", "the label", make=lambda: made.append("again"))]
+
+    assert apply(annex(Stubborn())) == 1 and len(made) == ROUNDS_MAX
+    assert "the label" in capsys.readouterr().err
+
+
+def test_a_connector_without_a_set_up_says_so() -> None:
+    with pytest.raises(Misconfigured, match="Toy"):
+        plan(annex(None))
+
+
+def test_planfix_names_what_a_person_has_to_click(capsys: pytest.CaptureFixture[str]) -> None:
+    lacks: list[Any] = [Lack("field", "Курс", "об'єкт «Заявка»", "створіть поле")]
+    assert plan(annex(ByHand(lambda: lacks))) == 2
+    assert "! об'єкт «Заявка»: field «Курс»: створіть поле" in capsys.readouterr().out
+    lacks.clear()
+    assert plan(annex(ByHand(lambda: lacks))) == 0 and apply(annex(ByHand(lambda: lacks))) == 0

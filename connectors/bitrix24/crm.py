@@ -1,0 +1,186 @@
+"""The kernel's CRM on top of Bitrix24: reading here, writing in writing.py and comments.py, searching in search.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.bitrix24 import records, settings
+from connectors.bitrix24.changes import Changes
+from connectors.bitrix24.client import Client, connect
+from connectors.bitrix24.comments import put_comment
+from connectors.bitrix24.lacks import find_lacks
+from connectors.bitrix24.layout import EntityPlan, Layout, TablePlan
+from connectors.bitrix24.names import Names
+from connectors.bitrix24.people import people_of
+from connectors.bitrix24.portal import rows as listed
+from connectors.bitrix24.records import ORIGINAL, Raw, item_of
+from connectors.bitrix24.search import Finder
+from connectors.bitrix24.values import number_in, number_of
+from connectors.bitrix24.work import moves_of, overdue_of, start_workday, workdays_of
+from connectors.bitrix24.writing import Writer
+from kernel.clock import Clock
+from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Value, Values, Workday
+from kernel.errors import NotFound
+from kernel.extension import Connecting
+
+IDS = "ids"  #: under which name the set-up keeps the numbers of what it made
+
+PAGE_ROWS = 50
+
+
+def crm(connecting: Connecting) -> CRM:
+    """Build the CRM of one portal. Raises Misconfigured."""
+    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+    client = connect(connecting, read)
+    layout = Layout(client, connecting.mapping, connecting.clock, lambda: connecting.vault.get(IDS))
+    return BitrixCRM(client, layout, connecting.clock, read.zone, read.url)
+
+
+class BitrixCRM:
+    name = "bitrix24"
+
+    def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
+        self._client, self._layout, self._clock, self._zone, self._site = client, layout, clock, zone, site
+        self._finder = Finder(client, layout, zone)
+        self._writer = Writer(client, layout, self._finder, zone)
+        self._names = Names(client, clock)
+        self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
+        plan, number = self._layout.plan(entity), number_of(record_id)
+        wanted = {name: self._layout.table(entity, name) for name in tables}
+        raw, rows = self._read(plan, number, wanted)
+        if plan.pipelines and number_in(raw.get("categoryId")) not in plan.pipelines.values():
+            raise NotFound(f"bitrix24: {plan.kind} {number} is not in a pipeline that the mapping set names")
+        [record] = self._records(plan, [raw], wanted, {name: {number: found} for name, found in rows.items()})
+        return record
+
+    def find(
+        self,
+        entity: str,
+        *,
+        where: Values = NO_VALUES,
+        ids: Iterable[str] | None = None,
+        changed_since: datetime | None = None,
+        tables: Iterable[str] = (),
+    ) -> list[Record]:
+        plan = self._layout.plan(entity)
+        wanted = {name: self._layout.table(entity, name) for name in tables}
+        found = self._finder.records(plan, where, ids, changed_since)
+        rows = self._finder.rows_of_many(wanted, [number_in(raw.get("id")) for raw in found])
+        return self._records(plan, found, wanted, rows)
+
+    def people(self) -> list[Person]:
+        return people_of(self._client, self._names)
+
+    def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
+        return self._changes.since(since)
+
+    def owner_of(self, entity: str, row_id: str) -> str:
+        return self._changes.owner_of(entity, row_id)
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        return moves_of(self._client, self._layout.plan(entity), number_of(record_id), self._zone)
+
+    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
+        return workdays_of(self._client, people)
+
+    def start_workday(self, person: str) -> None:
+        start_workday(self._client, person)
+
+    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
+        return overdue_of(self._client, people, self._clock.now(), self._zone)
+
+    def lacks(self) -> list[Lack]:
+        self._layout.forget()
+        return find_lacks(self._layout, self._client)
+
+    def link(self, entity: str, record_id: str) -> str:
+        return f"{self._site}{self._layout.plan(entity).address}{number_of(record_id)}/"
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        return self._writer.create(entity, values, key=key, maybe_done=maybe_done)
+
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
+        self._writer.update(entity, record_id, values, stage=stage)
+
+    def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+        return self._writer.add_row(entity, record_id, table, values, key=key, maybe_done=maybe_done)
+
+    def update_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
+        self._writer.update_row(entity, record_id, table, row_key, values)
+
+    def comment(
+        self, entity: str, record_id: str, text: str, *, to: Iterable[str] = (), key: str, maybe_done: bool = False
+    ) -> str:
+        plan, number = self._layout.plan(entity), number_of(record_id)
+        link = self.link(entity, record_id)
+        return put_comment(self._client, plan, number, text, to=to, key=key, maybe_done=maybe_done, link=link)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _read(self, plan: EntityPlan, number: int, tables: Mapping[str, TablePlan]) -> tuple[Raw, dict[str, list[Raw]]]:
+        """The record and its rows as one request, further ones only for more than a page of rows."""
+        queries = {name: self._finder.rows_query(table, [number]) for name, table in tables.items()}
+        one = ("crm.item.get", {"entityTypeId": plan.entity_type, "id": number, **ORIGINAL})
+        told = self._client.batch([one, *(query.page() for query in queries.values())])
+        raw = item_of(told[0].get())
+        if not raw:
+            raise NotFound(f"bitrix24: there is no {plan.kind} {number}")
+        rows: dict[str, list[Raw]] = {}
+        for (name, query), outcome in zip(queries.items(), told[1:], strict=True):
+            rows[name] = list(listed(outcome.get(), "items"))
+            if len(rows[name]) >= PAGE_ROWS:
+                rows[name] = list(self._client.all(query.method, query.params))
+        return raw, rows
+
+    def _records(
+        self,
+        plan: EntityPlan,
+        raws: list[Raw],
+        tables: Mapping[str, TablePlan],
+        rows: Mapping[str, Mapping[int, list[Raw]]],
+    ) -> list[Record]:
+        if self._is_new(plan, raws, tables, rows) and self._layout.doubt():
+            plan = self._layout.plan(plan.entity)
+            tables = {name: self._layout.table(plan.entity, name) for name in tables}
+        values = [records.read(plan.slots, raw, self._zone) for raw in raws]
+        made: dict[str, dict[int, list[tuple[str, dict[str, Value]]]]] = {
+            name: {
+                number: [(str(number_in(raw.get("id"))), records.read(tables[name].slots, raw, self._zone)) for raw in found]
+                for number, found in rows[name].items()
+            }
+            for name in tables
+        }
+        self._names.fill([
+            *((plan.slots, one) for one in values),
+            *((tables[name].slots, one) for name in made for found in made[name].values() for _key, one in found),
+        ])  # fmt: skip
+        return [
+            records.record(
+                plan, raw, one,
+                {name: tuple(Row(*row) for row in made[name].get(number_in(raw.get("id")), ())) for name in tables},
+                self._zone, self._site,
+            )
+            for raw, one in zip(raws, values, strict=True)
+        ]  # fmt: skip
+
+    @staticmethod
+    def _is_new(
+        plan: EntityPlan,
+        raws: list[Raw],
+        tables: Mapping[str, TablePlan],
+        rows: Mapping[str, Mapping[int, list[Raw]]],
+    ) -> bool:
+        """Whether something stands at a stage, or holds a list's value, that staff made since we read the portal."""
+        codes: set[Any] = {raw.get("stageId") for raw in raws} if plan.map.stage else set()
+        if codes - {None, ""} - set(plan.stages.names) or records.strange(plan.slots, raws):
+            return True
+        return any(records.strange(tables[name].slots, found) for name in tables for found in rows[name].values())

@@ -1,0 +1,119 @@
+"""Who opened a page of ours inside the portal.
+
+Nothing in the portal's request names the person and nothing in it is signed. The proof is the token it carries: we ask the
+portal of BITRIX24_URL whose it is. The address in the request is never called: whoever forged it would choose it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connectors.bitrix24 import install, settings
+from connectors.bitrix24.auth import APP, Tokens
+from connectors.bitrix24.codes import ENTITY_TYPES
+from connectors.bitrix24.errors import NotConnected
+from connectors.bitrix24.intake import NUMBER, entities_of, equal
+from connectors.bitrix24.settings import Settings
+from connectors.bitrix24.wire import Request, Wire
+from kernel.errors import Rejected
+from kernel.extension import Connecting, NotProven, Opening, Visitor
+
+PLACE = re.compile(r"CRM_(DEAL|LEAD|CONTACT|COMPANY|DYNAMIC_([0-9]{1,9}))_")
+OPTIONS_CHARACTERS_MAX = 20_000
+AUTH_WORDS = {
+    "access_token": "AUTH_ID", "refresh_token": "REFRESH_ID", "expires_in": "AUTH_EXPIRES", "member_id": "member_id",
+    "server_endpoint": "SERVER_ENDPOINT", "application_token": "APPLICATION_TOKEN", "scope": "APPLICATION_SCOPE",
+    "status": "status",
+}  # fmt: skip
+
+
+def identity(opening: Opening, connecting: Connecting) -> Visitor:
+    """Raises NotProven, or a Fault if the portal cannot be asked."""
+    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+    form = opening.form
+    access, held = form.get("AUTH_ID", ""), connecting.vault.get(APP) or {}
+    if not access:
+        raise NotProven("the request carries no AUTH_ID: open the page inside Bitrix24", status=401)
+    if held:
+        _ours(form, held)
+    else:
+        _installed(connecting, form)
+    person = _asked(connecting, read, access)
+    admin = person.get("ADMIN") is True
+    if admin and held.get("refused_at") and form.get("REFRESH_ID"):
+        # Our own token was taken back, and an administrator is here with a good one.
+        install.keep(connecting, read, _auth(form))
+    found = dict(_context(form, connecting))
+    return Visitor(str(person["ID"]), {**found, "admin": "yes"} if admin else found)
+
+
+def _ours(form: Mapping[str, str], held: Mapping[str, Any]) -> None:
+    same = [equal(form.get("member_id", ""), str(held.get("member_id") or ""))]
+    same.append(equal(form.get("APPLICATION_TOKEN", ""), str(held.get("application_token") or "")))
+    if not all(same):
+        raise NotProven("the request comes from another portal or another installation")
+
+
+def _installed(connecting: Connecting, form: Mapping[str, str]) -> None:
+    """The first opening of an application that has a page of its own is its installation."""
+    install.accept(connecting, _auth(form))
+
+
+def _auth(form: Mapping[str, str]) -> dict[str, str]:
+    return {ours: form[theirs] for ours, theirs in AUTH_WORDS.items() if form.get(theirs)}
+
+
+def _asked(connecting: Connecting, read: Settings, access: str) -> Mapping[str, Any]:
+    wire = Wire(connecting, read, Tokens(connecting, read))
+    try:
+        person = wire.send(lambda: Request("profile", {}), token=access).result
+    except (NotConnected, Rejected) as exc:
+        raise NotProven("the portal does not know this visitor: open the page again") from exc
+    if not isinstance(person, dict) or not NUMBER.match(str(person.get("ID") or "")):
+        raise NotProven("the portal does not say who this visitor is")
+    return person
+
+
+def _context(form: Mapping[str, str], connecting: Connecting) -> Iterator[tuple[str, str]]:
+    """What the page was opened on, in our words."""
+    options, place = _options(form.get("PLACEMENT_OPTIONS", "")), form.get("PLACEMENT", "")
+    if place:
+        yield "placement", place[:100]
+    if found := PLACE.match(place):
+        number = int(found[2]) if found[2] else ENTITY_TYPES[found[1].lower()]  # type: ignore[index]
+        yield from _named(connecting, number, options.get("ID"))
+    for kind, record_id in _bound(options):
+        if kind in ENTITY_TYPES:
+            yield from _named(connecting, ENTITY_TYPES[kind], record_id)  # type: ignore[index]
+    data = options.get("ENTITY_DATA")
+    if isinstance(data, dict) and NUMBER.match(str(data.get("entityTypeId") or "")):
+        yield from _named(connecting, int(data["entityTypeId"]), data.get("entityId"))
+
+
+def _bound(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The records of a call card."""
+    yield str(options.get("CRM_ENTITY_TYPE") or "").lower(), options.get("CRM_ENTITY_ID")
+    bindings = options.get("CRM_BINDINGS")
+    for one in bindings if isinstance(bindings, list) else []:
+        if isinstance(one, dict):
+            yield str(one.get("ENTITY_TYPE") or "").lower(), one.get("ENTITY_ID")
+
+
+def _named(connecting: Connecting, entity_type_id: int, record_id: Any) -> Iterator[tuple[str, str]]:
+    number = str(record_id or "")
+    if NUMBER.match(number):
+        for word in entities_of(connecting, entity_type_id):
+            yield word, number
+
+
+def _options(text: str) -> Mapping[str, Any]:
+    if len(text) > OPTIONS_CHARACTERS_MAX:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,150 @@
+"""The set-up as code: what the portal lacks of the mapping set, as changes that `annex apply` can make.
+
+The portal is read anew for each plan; nothing is believed from the last one but the numbers of what we made. So it does not
+matter where the one before stopped: what is there is found again, by number, by code, or by what staff see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.bitrix24 import settings
+from connectors.bitrix24.client import Client, Outcome, connect
+from connectors.bitrix24.setup_app import Addresses, app_steps, refused_steps
+from connectors.bitrix24.setup_fields import field_steps
+from connectors.bitrix24.setup_lists import list_steps
+from connectors.bitrix24.setup_model import VAULT_NAME, Call, Memory, State, Step
+from connectors.bitrix24.setup_owners import find_types, owners, type_steps
+from connectors.bitrix24.setup_reading import AREAS, SetupReader
+from connectors.bitrix24.setup_stages import stage_steps
+from connectors.bitrix24.setup_words import INSTALL, remedy
+from kernel.errors import Rejected
+from kernel.extension import Connecting, Plugin
+from kernel.http import Vault
+from kernel.mapping import Change, MappingSet, Setup
+
+
+def setup(connecting: Connecting) -> Setup:
+    """Raises Misconfigured."""
+    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+    portal = connecting.mapping.portal
+    local = (urlsplit(read.url).hostname or "") in settings.LOCAL
+    addresses = Addresses(connecting.public_url.rstrip("/"), portal.portal, local)
+    return BitrixSetup(connect(connecting, read), connecting, addresses, webhook=bool(read.webhook))
+
+
+def steps_of(
+    mapping: MappingSet, plugins: tuple[Plugin, ...], addresses: Addresses, state: State, memory: Memory
+) -> list[Step]:
+    """All differences, pure: the same portal and memory give the same steps. What is recognised goes into the memory."""
+    every = owners(mapping)
+    types = find_types(every, state, memory)
+    steps = refused_steps(state, AREAS)
+    if "crm" not in state.refused:
+        steps += stage_steps(mapping, state, memory)
+        steps += type_steps(every, types, state, memory)
+        steps += field_steps(every, types, state, memory)
+    steps += list_steps(mapping, state, memory)
+    return [*steps, *app_steps(mapping, plugins, addresses, state, memory)]
+
+
+class BitrixSetup:
+    def __init__(self, client: Client, connecting: Connecting, addresses: Addresses, *, webhook: bool) -> None:
+        self._client, self._mapping, self._vault = client, connecting.mapping, connecting.vault
+        self._plugins, self._addresses, self._webhook = tuple(connecting.plugins), addresses, webhook
+        self._reader = SetupReader(client, connecting.mapping, connecting.mapping.portal.language)
+
+    def plan(self) -> list[Change]:
+        token = self._vault.get("app")
+        if token is None and not self._webhook:
+            words = INSTALL.format(handler=self._addresses.hooks)
+            return [Change("manual", "портал не подключён", f"нет ни вебхука (BITRIX24_WEBHOOK), ни приложения. {words}")]
+        memory = Memory.load(self._vault)
+        before = memory.data()
+        state = self._reader.read(memory, token)
+        steps = steps_of(self._mapping, self._plugins, self._addresses, state, memory)
+        if memory.data() != before:
+            _save(self._vault, memory)
+        return [self._change(step, records) for step, records in self._counted(steps)]
+
+    def _counted(self, steps: Sequence[Step]) -> list[tuple[Step, int]]:
+        calls = [(step.count.method, step.count.params) for step in steps if step.count]
+        answers = iter(self._client.batch(calls) if calls else [])
+        return [(step, _total(next(answers)) if step.count else 0) for step in steps]
+
+    def _change(self, step: Step, records: int) -> Change:
+        make = partial(self._make, step) if step.calls else None
+        if step.kind == "drop" and records and step.full:
+            return Change("manual", step.what, f"{step.detail}; записей: {records}; {step.full}", records)
+        if step.kind != "drop" and records:
+            return Change("note", step.what, f"остаётся: в ней есть записи ({records})", records)
+        return Change(step.kind, step.what, step.detail, records, make)
+
+    def _make(self, step: Step) -> None:
+        """What we are about to make is written down first: if we die before the answer, it is known as ours all the same."""
+        self._intend(step)
+        if step.empty_first:
+            self._empty(step.empty_first)
+        result: Any = None
+        for call in step.calls:
+            result = self._send(step, call)
+        self._learn(step, result)
+
+    def _send(self, step: Step, call: Call) -> Any:
+        try:
+            return self._client.call(call.method, call.params, writes=True, app=call.app)
+        except Rejected as exc:
+            self._give_up(step)
+            words = remedy(exc)
+            told = f"{step.what}: {exc}{'. Что делать: ' + words if words else ''}"
+            raise type(exc)(told, vendor_code=exc.vendor_code) from exc
+
+    def _empty(self, entity_type: int) -> None:
+        """A smart process goes only without its items."""
+        found = self._client.all("crm.item.list", {"entityTypeId": entity_type, "select": ["id"]})
+        calls = [("crm.item.delete", {"entityTypeId": entity_type, "id": raw["id"]}) for raw in found]
+        for outcome in self._client.batch(calls, writes=True) if calls else []:
+            if outcome.fault is not None:
+                raise outcome.fault
+
+    def _intend(self, step: Step) -> None:
+        if step.key is None or step.kind != "create":
+            return
+        memory, key = Memory.load(self._vault), step.key
+        memory.made.add(str(key))
+        if step.code:
+            memory.adopt(key.section, key.word, step.code)
+        if key.section == "pipeline":
+            memory.fresh.add(key.word)
+        _save(self._vault, memory)
+
+    def _give_up(self, step: Step) -> None:
+        """The portal said no, so nothing was made."""
+        if step.key is not None and step.kind == "create":
+            memory = Memory.load(self._vault)
+            memory.forget(step.key.section, step.key.word)
+            memory.fresh.discard(step.key.word)
+            _save(self._vault, memory)
+
+    def _learn(self, step: Step, result: Any) -> None:
+        if step.key is None:
+            return
+        memory, key = Memory.load(self._vault), step.key
+        if step.kind == "drop":
+            memory.forget(key.section, key.word)
+        elif step.learn is not None or step.remember:
+            memory.adopt(key.section, key.word, step.learn(result) if step.learn else step.remember)
+        _save(self._vault, memory)
+
+
+def _save(vault: Vault, memory: Memory) -> None:
+    vault.put(VAULT_NAME, memory.data())
+
+
+def _total(outcome: Outcome) -> int:
+    if outcome.fault is not None:
+        raise outcome.fault
+    return outcome.total or 0

@@ -1,0 +1,253 @@
+"""What the set-up compares: the portal as read, what we remember of it, and a step as data that can be shown and made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from kernel.errors import Fault
+from kernel.http import Vault
+from kernel.mapping.plan import Kind
+
+Section = Literal["pipeline", "smart", "field", "stage", "source", "list", "list_field", "robot"]
+SECTIONS: tuple[Section, ...] = ("pipeline", "smart", "field", "stage", "source", "list", "list_field", "robot")
+VAULT_NAME = "ids"
+# Labels are written in every language of the suite, so that a portal shows them whatever its own language is.
+LANGUAGES: Mapping[str, str] = {"ru": "ru", "uk": "ua", "en": "en"}
+
+
+class Answered(Protocol):
+    """One command's answer inside a batch."""
+
+    @property
+    def value(self) -> Any: ...
+    @property
+    def fault(self) -> Fault | None: ...
+    @property
+    def total(self) -> int | None: ...
+    @property
+    def next(self) -> int | None: ...
+
+
+class Caller(Protocol):
+    """What the set-up needs of the client."""
+
+    def call(self, method: str, params: Mapping[str, Any] = ..., *, writes: bool = ..., app: bool = ...) -> Any: ...
+
+    def batch(
+        self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, writes: bool = ..., halt: bool = ..., app: bool = ...
+    ) -> Sequence[Answered]: ...
+
+
+# --- the portal as read ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Category:
+    """A pipeline of deals."""
+
+    id: int
+    name: str
+    origin: str = ""  #: our word, if we made it
+
+
+@dataclass(frozen=True)
+class Status:
+    """A stage, or a source: one line of a directory of the CRM."""
+
+    id: str
+    entity: str  #: "DEAL_STAGE_5"
+    code: str  #: "C5:NEW"
+    name: str
+    sort: int = 0
+    color: str = ""
+    semantics: str = ""  #: "", "S" or "F"
+    system: bool = False
+
+
+@dataclass(frozen=True)
+class SmartType:
+    id: int  #: its own number: part of its fields' codes
+    entity_type: int
+    title: str
+    relations: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parents(self) -> frozenset[int]:
+        return frozenset(int(one.get("entityTypeId") or 0) for one in self.relations.get("parent") or ())
+
+
+@dataclass(frozen=True)
+class Option:
+    id: str
+    value: str
+    mark: str = ""  #: XML_ID: our word
+    sort: int = 0
+
+
+@dataclass(frozen=True)
+class UserField:
+    id: str
+    code: str
+    type: str
+    label: str
+    multiple: bool = False
+    mandatory: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
+class UniversalList:
+    id: str
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ListField:
+    id: str  #: "PROPERTY_401"
+    code: str
+    name: str
+    type: str
+    multiple: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  #: id -> text
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A page of ours bound to a place of the portal."""
+
+    place: str
+    handler: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Application:
+    """Our local application as the portal sees it."""
+
+    user_id: str = ""
+    installed: bool = True
+    events: tuple[tuple[str, str], ...] = ()  #: (EVENT, handler)
+    known_events: frozenset[str] = frozenset()  #: empty: the portal did not say
+    placed: tuple[Placed, ...] = ()
+    places: frozenset[str] = frozenset()
+    robots: frozenset[str] = frozenset()
+
+
+@dataclass
+class State:
+    """The portal at the moment of reading. Parts it refused are missing and stand in `refused` instead."""
+
+    categories: list[Category] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    types: list[SmartType] = field(default_factory=list)
+    fields: dict[str, list[UserField]] = field(default_factory=dict)  #: by "CRM_DEAL"
+    lists: list[UniversalList] = field(default_factory=list)
+    list_fields: dict[str, list[ListField]] = field(default_factory=dict)  #: by the list's number
+    departments: dict[str, str] = field(default_factory=dict)  #: folded name -> number
+    user_id: str = ""
+    app: Application | None = None
+    refused: dict[str, Fault] = field(default_factory=dict)  #: "crm", "fields", "lists", "placement", "bizproc" …
+
+    def of(self, entity: str) -> list[Status]:
+        return sorted((one for one in self.statuses if one.entity == entity), key=lambda one: (one.sort, int(one.id)))
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    params: Mapping[str, Any]
+    app: bool = False
+
+
+@dataclass(frozen=True)
+class Key:
+    """Under which word of ours something is remembered."""
+
+    section: Section
+    word: str
+
+    def __str__(self) -> str:
+        return f"{self.section}:{self.word}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One difference. Without calls it can only be shown: it waits for another step, or for a person."""
+
+    kind: Kind
+    what: str
+    detail: str = ""
+    calls: tuple[Call, ...] = ()
+    key: Key | None = None
+    learn: Callable[[Any], Any] | None = None  #: what to remember of the last call's answer
+    remember: str = ""  #: what to remember where the answer does not matter
+    code: str = ""  #: the code asked for, where we choose it: remembered before the call, so that a death leaves a trace
+    count: Call | None = None  #: the call whose `total` says how many records hold what would go
+    full: str = ""  #: for a drop: if records hold data, only a person can do it, and this says how
+    empty_first: int = 0  #: for a drop: the entityTypeId whose items go first
+
+
+# --- what we remember ----------------------------------------------------------------------------------------------------
+
+
+class Memory:
+    """Numbers of the things of the set in this portal, and which of them we made. Kept in the vault.
+
+    Everything is found again without it; but only it can tell a renamed thing, and one of ours that the set no longer names.
+    """
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        given = dict(data or {})
+        self.ids: dict[str, dict[str, Any]] = {name: dict(given.get(name) or {}) for name in SECTIONS}
+        self.made: set[str] = set(given.get("made") or ())
+        self.fresh: set[str] = set(
+            given.get("fresh") or ()
+        )  #: words of pipelines that still hold the portal's default stages
+
+    @classmethod
+    def load(cls, vault: Vault) -> Memory:
+        return cls(vault.get(VAULT_NAME))
+
+    def data(self) -> dict[str, Any]:
+        return {**self.ids, "made": sorted(self.made), "fresh": sorted(self.fresh)}
+
+    def get(self, section: Section, word: str) -> Any:
+        return self.ids[section].get(word)
+
+    def adopt(self, section: Section, word: str, value: Any) -> None:
+        """This is that thing. Another word of ours for the same thing that is no longer in use passes its origin on."""
+        mine = str(Key(section, word))
+        for old, held in list(self.ids[section].items()):
+            if held == value and old != word:
+                del self.ids[section][old]
+                if str(Key(section, old)) in self.made:
+                    self.made.discard(str(Key(section, old)))
+                    self.made.add(mine)
+        self.ids[section][word] = value
+
+    def retire(self, section: Section, word: str) -> None:
+        """The word will mean another thing. If this one was ours, it is now one that the set no longer names."""
+        value, key = self.ids[section].pop(word), str(Key(section, word))
+        if key in self.made:
+            self.made.discard(key)
+            number = next(n for n in range(1, len(self.ids[section]) + 2) if f"{word}#{n}" not in self.ids[section])
+            self.made.add(f"{key}#{number}")
+            self.ids[section][f"{word}#{number}"] = value
+
+    def forget(self, section: Section, word: str) -> None:
+        self.ids[section].pop(word, None)
+        self.made.discard(str(Key(section, word)))
+
+    def left(self, section: Section, wanted: Iterable[str]) -> list[str]:
+        """Words of things that we made and the set no longer names."""
+        known = set(wanted)
+        made = (key.partition(":")[2] for key in sorted(self.made) if key.startswith(f"{section}:"))
+        return [word for word in made if word not in known]

@@ -1,0 +1,134 @@
+"""Who opened a page inside the portal: only the portal's own word counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connectors.bitrix24.auth import APP as VAULT_NAME
+from connectors.bitrix24.identity import identity
+from connectors.bitrix24.intake import IDS
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connecting, a_vault, cut, refused
+from kernel.errors import Unreachable
+from kernel.extension import NotProven, Opening
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def portal():
+    portal = Portal()
+    portal.methods["profile"] = lambda params: {"ID": "14", "ADMIN": False, "NAME": "Oleg"}
+    portal.methods["app.info"] = lambda params: {"CODE": "local.1"}
+    return portal
+
+
+@pytest.fixture
+def connecting(portal, tmp_path):
+    vault = a_vault(tmp_path)
+    vault.put(VAULT_NAME, HELD)
+    vault.put(IDS, {"smart": {"deal/operation": ["1040", "7"]}})
+    return a_connecting(portal, vault, APP)
+
+
+def opening(name, **changed):
+    case = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
+    return Opening(case["query"], {**case["body"], **changed})
+
+
+def test_a_contacts_tab(portal, connecting):
+    found = identity(opening("page__contact_tab"), connecting)
+    assert (found.person_id, found.context) == ("14", {"placement": "CRM_CONTACT_DETAIL_TAB", "contact": "830"})
+    assert portal.urls == ["https://broker.bitrix24.ru/rest/profile"]
+    assert portal.requests == [("profile", {"auth": "9d4c...access"})]
+
+
+def test_a_call_card_and_a_menu(connecting):
+    assert identity(opening("page__call_card"), connecting).context["contact"] == "830"
+    assert identity(opening("page__background_worker"), connecting).context == {"placement": "PAGE_BACKGROUND_WORKER"}
+    menu = opening("page__contact_tab", PLACEMENT="DEFAULT", PLACEMENT_OPTIONS="")
+    assert identity(menu, connecting).context == {"placement": "DEFAULT"}
+
+
+@pytest.mark.parametrize(
+    ("place", "options", "context"),
+    [
+        ("CRM_DEAL_DETAIL_TAB", {"ID": "5121"}, {"deal": "5121"}), ("CRM_LEAD_DETAIL_TOOLBAR", {"ID": 940}, {"lead": "940"}),
+        ("CRM_DYNAMIC_1040_DETAIL_TAB", {"ID": "24"}, {"deal/operation": "24"}), ("CRM_DEAL_DETAIL_TAB", {"ID": "x"}, {}),
+        ("CRM_DEAL_DETAIL_TAB", ["5"], {}), ("CRM_DYNAMIC_77_DETAIL_TAB", {"ID": "24"}, {}),
+        ("USERFIELD_TYPE", {"ENTITY_DATA": {"entityTypeId": 3, "entityId": "830"}}, {"contact": "830"}),
+        ("CALL_CARD", {"CRM_ENTITY_TYPE": "LEAD", "CRM_ENTITY_ID": "7", "CRM_BINDINGS": "undefined"}, {"lead": "7"}),
+        ("CALL_CARD", {"CRM_ENTITY_TYPE": "SMART", "CRM_ENTITY_ID": "0"}, {}),
+    ],
+)  # fmt: skip
+def test_what_it_was_opened_on(connecting, place, options, context):
+    told = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
+    assert identity(told, connecting).context == {"placement": place, **context}
+
+
+def test_options_that_are_none(connecting):
+    for text in ("{", "[" * 50_000, '{"ID": "5"' + " " * 30_000 + "}"):
+        told = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
+        assert identity(told, connecting).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
+
+
+def test_an_administrator(portal, connecting):
+    portal.methods["profile"] = lambda params: {"ID": 1, "ADMIN": True}
+    found = identity(opening("page__contact_tab"), connecting)
+    assert (found.person_id, found.context["admin"]) == ("1", "yes")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"AUTH_ID": ""}, {"member_id": "x"}, {"member_id": ""}, {"APPLICATION_TOKEN": "x"}, {"APPLICATION_TOKEN": ""}],
+)
+def test_a_forged_opening_is_not_even_asked_about(portal, connecting, changed):
+    with pytest.raises(NotProven):
+        identity(opening("page__contact_tab", **changed), connecting)
+    assert portal.requests == []
+
+
+def test_a_forged_domain_is_never_called(portal, connecting):
+    told = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
+    identity(Opening({**told.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, told.form), connecting)
+    assert all(url.startswith("https://broker.bitrix24.ru/") for url in portal.urls)
+
+
+@pytest.mark.parametrize("code", ["expired_token", "invalid_token", "NO_AUTH_FOUND", "user_access_error"])
+def test_a_token_that_the_portal_does_not_take(portal, connecting, code):
+    portal.before = lambda method, params: refused(401, code)
+    with pytest.raises(NotProven):
+        identity(opening("page__contact_tab"), connecting)
+    assert len(portal.requests) == 1 and connecting.vault.get(VAULT_NAME) == HELD
+
+
+def test_a_portal_that_cannot_be_asked_or_says_nothing(portal, connecting):
+    portal.methods["profile"] = lambda params: {"ID": "null"}
+    with pytest.raises(NotProven):
+        identity(opening("page__contact_tab"), connecting)
+    portal.before = lambda method, params: cut()
+    with pytest.raises(Unreachable):
+        identity(opening("page__contact_tab"), connecting)
+
+
+def test_the_first_opening_by_an_administrator_installs(portal, tmp_path):
+    connecting = a_connecting(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
+    with pytest.raises(NotProven):
+        identity(opening("page__contact_tab"), connecting)
+    assert connecting.vault.get(VAULT_NAME) is None
+    portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
+    assert identity(opening("page__contact_tab"), connecting).person_id == "1"
+    assert connecting.vault.get(VAULT_NAME)["refresh_token"] == "8c3b...refresh"
+
+
+def test_an_administrators_opening_heals_a_revoked_token(portal, connecting):
+    connecting.vault.put(VAULT_NAME, {**HELD, "refused_at": 5})
+    identity(opening("page__contact_tab"), connecting)
+    assert connecting.vault.get(VAULT_NAME)["access_token"] == "access-1"  # he is no administrator
+    portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
+    identity(opening("page__contact_tab"), connecting)
+    held = connecting.vault.get(VAULT_NAME)
+    assert (held["access_token"], held["refused_at"]) == ("9d4c...access", 0)
+    assert held["application_token"] == HELD["application_token"]

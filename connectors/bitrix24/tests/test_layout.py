@@ -1,0 +1,150 @@
+"""Finding the set's things in a portal that staff have changed, or where our access is small."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.bitrix24.tests.office import open_office
+from kernel.crm import Ref
+from kernel.errors import Misconfigured
+
+
+@pytest.fixture
+def office(tmp_path):
+    with open_office(tmp_path) as opened:
+        yield opened
+
+
+def keep(office):
+    """What the set-up remembers."""
+    types = {raw["title"]: [raw["entityTypeId"], raw["id"]] for raw in office.staff("crm.type.list")["types"]}
+    office.connecting.vault.put("ids", {
+        "pipeline": {"deal.sales": str(office.numbers["Продажи"]), "deal.support": str(office.numbers["Сопровождение"])},
+        "smart": {"journal": types["Журнал"], "deal/operation": types["Операция"], "contact/custody": types["Хранение"]},
+    })  # fmt: skip
+    return types
+
+
+def test_the_portal_is_read_in_two_requests_and_not_again(office):
+    office.crm.get("deal", office.crm.create("deal", {}, key="d-1"), tables=("operation",))
+    assert office.wire.sent.count("batch") <= 4 and office.wire.sent[:1] == ["batch"]
+    before = len(office.wire.sent)
+    office.crm.update("deal", office.crm.create("deal", {}, key="d-2"), {}, stage="terms")
+    assert office.wire.sent[before:] == ["crm.item.add", "crm.item.update"]
+
+
+def test_what_staff_renamed_is_found_by_what_the_set_up_kept(office):
+    types = keep(office)
+    category = office.numbers["Продажи"]
+    office.staff("crm.category.update", {"entityTypeId": 2, "id": category, "fields": {"name": "Новые продажи"}})
+    office.staff("crm.type.update", {"id": types["Операция"][1], "fields": {"title": "Обмены"}})
+    [terms] = office.staff("crm.status.list", {"filter": {"STATUS_ID": f"C{category}:TERMS"}})
+    office.staff("crm.status.update", {"id": terms["ID"], "fields": {"NAME": "Договор подписан"}})
+    [rate] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_RATE"}})
+    label = {"ru": "Новый курс"}
+    office.staff("crm.deal.userfield.update", {"id": rate["ID"], "fields": {"EDIT_FORM_LABEL": label}})
+    deal = office.crm.create("deal", {"rate": "92.5", "kind": "buy"}, key="d-1")
+    office.crm.add_row("deal", deal, "operation", {"gives": "1"}, key="r-1")
+    office.crm.update("deal", deal, {}, stage="terms")
+    seen = office.crm.get("deal", deal, tables=("operation",))
+    assert (seen.stage, seen.stage_label, len(seen.rows["operation"])) == ("terms", "Договор подписан", 1)
+
+
+def test_staffs_own_things_that_the_set_up_took_over_keep_their_place(office):
+    """Found by their labels once, they are known by their codes from then on."""
+    category = office.numbers["Продажи"]
+    fields = {"ENTITY_ID": f"DEAL_STAGE_{category}", "STATUS_ID": "UC_5X", "NAME": "Условия 2", "SORT": 12}
+    office.staff("crm.status.add", {"fields": fields})
+    [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_1700000000"}})
+    label = {"EDIT_FORM_LABEL": {"ru": "Масса"}}
+    office.staff("crm.deal.userfield.update", {"id": field["ID"], "fields": label})
+    office.connecting.vault.put("ids", {
+        "field": {"deal.weight": "CRM_DEAL:UF_CRM_1700000000"},
+        "stage": {"deal.terms": f"DEAL_STAGE_{category}:C{category}:UC_5X"},
+        "source": {"site": "WEB", "call": "EMAIL"},
+    })  # fmt: skip
+    deal = office.crm.create("deal", {"weight": "1.5", "source": "call"}, key="d-1")
+    office.crm.update("deal", deal, {}, stage="terms")
+    item = office.item(2, deal)
+    assert (item["stageId"], item["sourceId"], item["UF_CRM_1700000000"]) == (f"C{category}:UC_5X", "EMAIL", 1.5)
+    seen = office.crm.get("deal", deal)
+    assert (seen.stage, seen.values["source"], str(seen.values["weight"])) == ("terms", "call", "1.5")
+
+
+def test_values_of_lists_are_known_by_our_words_whatever_staff_call_them(office):
+    deal = office.crm.create("deal", {"kind": "buy"}, key="d-1")
+    row = office.crm.add_row("deal", deal, "operation", {"kind": "sell"}, key="r-1")
+    [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_KIND"}})
+    changed = [{"ID": one["ID"], "VALUE": f"{one['VALUE']} (новое)", "XML_ID": one["XML_ID"]} for one in field["LIST"]]
+    office.staff("crm.deal.userfield.update", {"id": field["ID"], "fields": {"LIST": changed}})
+    of_rows = {"moduleId": "crm", "filter": {"userTypeId": "enumeration", "fieldName": "UF_CRM_2_KIND"}}
+    [one] = office.staff("userfieldconfig.list", of_rows)["fields"]
+    told = office.staff("userfieldconfig.get", {"moduleId": "crm", "id": one["id"]})["field"]["enum"]
+    values = {"userTypeId": "enumeration", "enum": [{**raw, "value": f"{raw['value']} (новое)"} for raw in told]}
+    office.staff("userfieldconfig.update", {"moduleId": "crm", "id": one["id"], "field": values})
+    fresh = office.fresh()
+    seen = fresh.get("deal", deal, tables=("operation",))
+    assert seen.values["kind"] == "buy" and [(one.key, one.values["kind"]) for one in seen.rows["operation"]] == [
+        (row, "sell")
+    ]
+    fresh.update("deal", deal, {"kind": "sell"})
+    assert fresh.get("deal", deal).values["kind"] == "sell"
+
+
+def test_a_stage_that_staff_made_is_found_by_its_label(office):
+    category = office.numbers["Продажи"]
+    [terms] = office.staff("crm.status.list", {"filter": {"STATUS_ID": f"C{category}:TERMS"}})
+    office.staff("crm.status.delete", {"id": terms["ID"]})
+    fields = {"ENTITY_ID": f"DEAL_STAGE_{category}", "STATUS_ID": "UC_5X", "NAME": "договор ", "SORT": 12}
+    office.staff("crm.status.add", {"fields": fields})
+    deal = office.crm.create("deal", {}, key="d-1")
+    office.crm.update("deal", deal, {}, stage="terms")
+    assert office.item(2, deal)["stageId"] == f"C{category}:UC_5X" and office.crm.get("deal", deal).stage == "terms"
+
+
+def test_a_label_on_two_fields_is_no_guess(office):
+    own = {"FIELD_NAME": "1700000009", "USER_TYPE_ID": "double", "LABEL": "вес"}
+    office.staff("crm.deal.userfield.add", {"fields": own})
+    with pytest.raises(Misconfigured, match="UF_CRM_1700000000, UF_CRM_1700000009"):
+        office.crm.find("deal")
+    assert [(lack.kind, lack.name) for lack in office.crm.lacks()] == [("field", "Вес")]
+
+
+def test_two_smart_processes_of_one_title_are_no_guess_unless_the_number_is_kept(office):
+    fields = {"title": "Журнал", "isStagesEnabled": "N"}
+    types = keep(office)
+    office.staff("crm.type.add", {"fields": fields})
+    assert office.crm.create("journal", {"name": "x"}, key="j-1")
+    office.connecting.vault.drop("ids")
+    with pytest.raises(Misconfigured, match=f"stands 2 times.*{types['Журнал'][0]}"):
+        office.fresh().find("journal")
+
+
+def test_without_an_administrators_rights_the_kept_numbers_do(office, tmp_path):
+    """Only an administrator may list smart processes."""
+    keep(office)
+    deal = office.crm.create("deal", {"manager": Ref("11")}, key="d-1")
+    office.crm.add_row("deal", deal, "operation", {"gives": "1", "kind": "buy"}, key="r-1")
+    office.connecting.settings["BITRIX24_WEBHOOK"] = "11/staff-11"
+    weak = office.fresh()
+    seen = weak.get("deal", deal, tables=("operation",))
+    assert seen.rows["operation"][0].values["gives"] == "1"
+    assert seen.rows["operation"][0].values["kind"] == "buy", "known by the label at least"
+
+
+def test_a_table_without_its_parent_is_told(office):
+    types = keep(office)
+    none = {"parent": [], "child": []}
+    office.staff("crm.type.update", {"id": types["Операция"][1], "fields": {"relations": none}})
+    deal = office.crm.create("deal", {}, key="d-1")
+    with pytest.raises(Misconfigured, match="Операция"):
+        office.crm.get("deal", deal, tables=("operation",))
+    assert [(lack.kind, lack.name) for lack in office.crm.lacks()] == [("table", "Операция")]
+
+
+def test_a_type_that_does_not_fit_is_told(office):
+    [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_DUE"}})
+    office.staff("crm.deal.userfield.delete", {"id": field["ID"]})
+    office.staff("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "DUE", "USER_TYPE_ID": "double", "LABEL": "Срок"}})
+    [lack] = office.crm.lacks()
+    assert lack.name == "Срок" and "double" in lack.remedy

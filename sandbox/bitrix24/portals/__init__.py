@@ -1,0 +1,1 @@
+"""Portals as data, one TOML each; `empty` is the default."""

@@ -1,0 +1,1 @@
+"""What the emulated systems have alike: their clock, their HTTP server, their switches, their command line."""

@@ -1,0 +1,185 @@
+"""The heads' page in a real browser: live, on a phone, by keyboard, dark and light, in Russian."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from kernel.errors import Rejected
+from plugins.heads.tests.web import Room, make_room
+from tests.browser.test_board import CONTRAST, Quiet, browser, shot
+
+__all__ = ["browser"]  # a fixture of its neighbour
+pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
+
+
+class World:
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.troubles: list[str] = []
+
+    def page(self, browser: Any, to: str = "/heads/", **options: Any) -> Any:
+        """The page as the head of sales opens it; what its console complains of is a failure at the end."""
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "ru-RU", **options})
+        cookie = self.room.links.open_session(self.room.head.name, "head", self.room.head.id)
+        for name, value in (("annex_session", cookie), ("annex_language", "ru")):
+            context.add_cookies([{"name": name, "value": value, "url": self.room.host}])
+        page = context.new_page()
+        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.goto(self.room.host + to)
+        return page
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    holder: dict[str, Any] = {}
+    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    room = make_room(tmp_path, host=f"http://127.0.0.1:{server.server_port}")
+    holder["app"] = room.app
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    fill(room)
+    made = World(room)
+    yield made
+    room.live.close()
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+    room.close()
+    assert not made.troubles
+
+
+def fill(room: Room) -> None:
+    """A morning: two at work, one late, one overloaded, one barred; leads given, taken and waiting; a forbidden move."""
+    late, busy = room.hire("Виктория Долгополова-Константинова", "Глеб Ершов")
+    for person, status in ((room.anna, "open"), (room.boris, "open"), (late, "expired"), (busy, "open")):
+        room.day(person, status)
+    room.crm.late.update({busy.id: 7, room.boris.id: 2})
+    room.clock.advance(seconds=20)
+    leads = [room.lead(name=f"Звонок с сайта {n}: Иван Петров") for n in range(7)]
+    room.staff.set("lead", leads[0], assigned=room.boris, author=room.boris.id)
+    room.look(leads[0], author=room.boris.id)
+    room.bar(busy)
+    for person in (room.anna, room.boris):
+        room.day(person, "paused")
+    for n in range(3):
+        room.lead(name=f"Письмо {n}: <b>ООО «Ромашка»</b>")
+    room.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
+    room.staff.move(leads[1], "won", entity="lead", author=room.anna.id)
+    room.deliver(leads[1], author=room.anna.id)
+    room.run()
+    room.clock.advance(minutes=42)
+
+
+NONE_WAITS = "() => document.querySelector('[data-figure=hd_waiting]').innerText === '0'"
+
+
+def figure(name: str) -> str:
+    return f'[data-figure="{name}"]'
+
+
+def test_a_lead_given_out_shows_without_reload(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    page.wait_for_selector("[data-live-state]:not(:empty):not(.off)")
+    page.evaluate("window.kept = 'not reloaded'")
+    before = page.inner_text(figure("hd_waiting"))
+    assert before == "3"
+    world.room.day(world.room.anna, "open")
+    page.wait_for_function(NONE_WAITS, timeout=5000)
+    assert page.evaluate("window.kept") == "not reloaded"
+
+
+def test_bar_and_unbar_by_keyboard(world: World, browser: Any) -> None:
+    room = world.room
+    page = world.page(browser)
+    page.focus(f"#bar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/heads/people/**")
+    page.focus("input[name=reason]")
+    page.keyboard.type("обучение до обеда")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/heads/")
+    assert "обучение до обеда" in page.inner_text("main")
+    page.focus(f"#unbar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"#bar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    assert "обучение до обеда" not in page.inner_text("main")
+
+
+def test_a_decision_opens_in_place_and_stays_open(world: World, browser: Any) -> None:
+    page = world.page(browser)
+    page.wait_for_selector("[data-live-state]:not(:empty):not(.off)")
+    page.locator("#decisions + ul summary").last.click()
+    page.wait_for_selector("details[open] table")
+    opened = page.inner_text("details[open]")
+    assert "Анна Белова" in opened and "Причиталось" in opened and "Глеб Ершов" in opened
+    world.room.day(world.room.anna, "open")
+    page.wait_for_function(NONE_WAITS, timeout=5000)
+    assert page.locator("details[open] table").count() == 1
+
+
+def paths(world: World) -> list[str]:
+    room = world.room
+    with room.portal.look() as unit:
+        given = unit.tx.value("SELECT record_id FROM assignment_decision WHERE outcome = 'given' ORDER BY at LIMIT 1")
+        barred = unit.tx.value("SELECT person FROM assignment_bar")
+    return ["/heads/", f"/heads/people/{barred}", f"/heads/decisions/lead/{given}"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: str) -> None:
+    page = world.page(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    for number, path in enumerate(paths(world)):
+        page.goto(world.room.host + path)
+        for fold in page.locator("summary").all()[-2:]:
+            fold.click()
+        page.wait_for_timeout(250)
+        shot(page, f"heads-phone-{scheme}-{number}")
+        wide = page.evaluate(
+            """[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+               && !e.closest("thead, .skip") && getComputedStyle(e).position !== "absolute")
+               .map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360 and not wide, (path, wide[:3])
+        small = page.evaluate(
+            """[...document.querySelectorAll("main button, main .button, main summary")].filter(
+               e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert not small, (path, small)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -> None:
+    page = world.page(browser, color_scheme=scheme)
+    for number, path in enumerate(paths(world)):
+        page.goto(world.room.host + path)
+        for fold in page.locator("summary").all()[-1:]:
+            fold.click()
+        page.wait_for_timeout(200)
+        shot(page, f"heads-wide-{scheme}-{number}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.locator("h1").count() == 1 and page.evaluate("document.documentElement.lang") == "ru"
+        levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => Number(h.tagName[1]))")
+        assert all(after - before <= 1 for before, after in pairwise(levels)), (path, levels)
+        unnamed = page.evaluate(
+            """[...document.querySelectorAll("a, button, select, input:not([type=hidden]), summary")].filter(
+               e => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
+               .map(e => e.outerHTML.slice(0, 90))"""
+        )
+        assert not unnamed, (path, unnamed)
+        doubled = page.evaluate(
+            "(ids => ids.filter((id, i) => ids.indexOf(id) !== i))([...document.querySelectorAll('[id]')].map(e => e.id))"
+        )
+        assert not doubled, (path, doubled)
+        assert not page.evaluate(CONTRAST), (path, scheme)

@@ -1,0 +1,114 @@
+"""The hidden page inside the CRM in a real browser: it opens our window for who must start his day, and only for him.
+
+Needs Chromium and Playwright; the vendor's script is a stub, and nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from kernel.web import create_app
+from plugins.workday.tests.conftest import day_of
+from plugins.workday.tests.day import Day
+
+pytestmark = pytest.mark.browser
+CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
+BX24 = "window.BX24 = { init: (then) => then(), openApplication: (what) => (window.opened ??= []).push(what) };"
+__all__ = ["day_of"]
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """No request lines among the tests' output."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    demanded = os.environ.get("ANNEX_DEMAND_BROWSER") == "1"
+    if not CHROMIUM.is_file():
+        (pytest.fail if demanded else pytest.skip)(f"no Chromium at {CHROMIUM}")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        (pytest.fail if demanded else pytest.skip)("playwright is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def served(day_of: Callable[..., Day]) -> Iterator[tuple[Day, Any, str]]:
+    day = day_of()
+    holder: dict[str, Any] = {}
+    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    address = f"http://127.0.0.1:{server.server_port}"
+    site = day.site(address)
+    holder["app"] = create_app(site)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield day, site, address
+    site.live.close()
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+
+
+@pytest.fixture
+def page_of(chromium: Any, served: Any) -> Iterator[Callable[..., Any]]:
+    _day, site, address = served
+    context = chromium.new_context()
+    troubles: list[str] = []
+
+    def opened(person: str, path: str, script: str = BX24) -> Any:
+        cookie = site.links.open_session("Борис", "staff", person)
+        context.add_cookies([{"name": "annex_session", "value": cookie, "url": address}])
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.route("https://api.bitrix24.com/**", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+        with page.expect_response("**/workday/state") if path.endswith("worker") else page.expect_response("**/workday/"):
+            page.goto(address + path)
+        return page
+
+    yield opened
+    context.close()
+    assert not troubles, "also a script that the page's own policy forbids would stand here"
+
+
+def test_who_must_start_gets_the_window_and_can_start_in_it(served: Any, page_of: Callable[..., Any]) -> None:
+    day, _site, address = served
+    day.poll()
+    page = page_of(day.boris, "/workday/worker")
+    page.wait_for_function("window.opened?.length === 1")
+    asked = page.evaluate("window.opened[0]")
+    assert asked["page"] == "/workday/"
+    page.goto(address + asked["page"])
+    page.click("[data-start]")
+    page.wait_for_selector('[data-status="open"]')
+    assert day.crm.days[day.boris] == "open"
+
+
+@pytest.mark.parametrize("who", ["anna", "other", "nobody"])
+def test_others_are_left_in_peace(served: Any, page_of: Callable[..., Any], who: str) -> None:
+    day = served[0]
+    day.poll()
+    page = page_of(getattr(day, who, ""), "/workday/worker")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.opened ?? null") is None
+
+
+def test_without_the_vendors_script_nothing_breaks(served: Any, page_of: Callable[..., Any]) -> None:
+    day = served[0]
+    day.poll()
+    page = page_of(day.boris, "/workday/worker", script="")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.opened ?? null") is None
