@@ -191,25 +191,26 @@ def _with_options(one: FieldMap, present: UserField, word: str, leave_out: str =
 
 
 def _left_options(owner: Owner, name: str, one: FieldMap, present: UserField, memory: Memory) -> list[Step]:
-    """Values with a mark of ours that the set has no longer. Those of the staff bear other marks and stay."""
-    if f"field:{owner.word}.{name}" not in memory.made:
-        return []
-    taken = {option.id for option in find_options(one, present.options).values()}
+    """Values that we made and the set has no longer. Those that staff put into the same field stay."""
+    prefix, by_id = f"{owner.word}.{name}.", {option.id: option for option in present.options}
+    if f"field:{owner.word}.{name}" in memory.made:
+        for word, option in find_options(one, present.options).items():
+            if option.mark == word:
+                memory.adopt("option", prefix + word, option.id)
+                memory.made.add(f"option:{prefix}{word}")
     steps = []
-    for option in present.options:
-        if option.mark and option.id not in taken and _ours(option.mark):
-            steps.append(
-                Step(
-                    "drop", f"значение «{option.value}» поля «{one.label}» {owner.of}", "в наборе его больше нет",
-                    (_with_options(one, present, "", option.id),), count=_filled(owner, present, option.id, memory),
-                )
-            )  # fmt: skip
+    for word in memory.left("option", (prefix + known for known in one.values)):
+        if not word.startswith(prefix):
+            continue
+        gone = by_id.get(str(memory.get("option", word)))
+        if gone is None:
+            memory.forget("option", word)
+            continue
+        what = f"значение «{gone.value}» поля «{one.label}» {owner.of}"
+        calls = (_with_options(one, present, "", gone.id),)
+        count = _filled(owner, present, gone.id, memory)
+        steps.append(Step("drop", what, "в наборе его больше нет", calls, Key("option", word), count=count))
     return steps
-
-
-def _ours(mark: str) -> bool:
-    """Our words are words; the portal gives the staff's values a hash of 32 hex digits."""
-    return not (len(mark) == 32 and all(letter in "0123456789abcdef" for letter in mark.lower()))
 
 
 def _filled(owner: Owner, field: UserField, value: str, memory: Memory) -> Call:

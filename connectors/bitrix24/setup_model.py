@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from kernel.errors import Fault
 from kernel.http import Vault
 from kernel.mapping.plan import Kind
 
-Section = Literal["pipeline", "smart", "field", "stage", "source", "list", "list_field", "robot"]
-SECTIONS: tuple[Section, ...] = ("pipeline", "smart", "field", "stage", "source", "list", "list_field", "robot")
+Section = Literal["pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "robot"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 VAULT_NAME = "ids"
 # Labels are written in every language of the suite, so that a portal shows them whatever its own language is.
 LANGUAGES: Mapping[str, str] = {"ru": "ru", "uk": "ua", "en": "en"}

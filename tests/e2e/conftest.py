@@ -111,7 +111,8 @@ def opened(request: pytest.FixtureRequest, home: Path, kind: str, stage: Stage, 
             for one in ("one", "two"):
                 processes.start(one, "app", "worker", "--id", one)
                 workers.append(one)
-        office, database = stage.office(), Database(url)
+        office: Any = stage.broker_office() if firm == "broker" and isinstance(stage, Bitrix24) else stage.office()
+        database = Database(url)
         yield Desk(home, address, processes, office, stage, database, workers)
         database.close()
         office.close()
@@ -130,6 +131,13 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def planfix_desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("desk")
     yield from opened(request, home, request.param, Planfix(SPEEDUP), "exchange-desk-planfix", "exchange")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A broker's sales department in Bitrix24; the portal's limits are sped up."""
+    home = tmp_path_factory.mktemp("broker")
+    yield from opened(request, home, request.param, Bitrix24(SPEEDUP), "broker-bitrix24", "broker")
 
 
 @pytest.fixture

@@ -20,14 +20,12 @@ from typing import Any
 import requests
 
 from app.cli.demo.checks import nothing_failed, print_checks
-from app.cli.demo.office_bitrix24 import Doors
+from app.cli.demo.office_broker import BrokerOffice
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Bitrix24
 from kernel.errors import Unreachable
 from kernel.storage import Database
 
-SALES = "Отдел продаж"
-SOURCES = ("WEB", "CALL", "EMAIL")
 LEADS, EVENING_LEADS, ROUNDS = 40, 3, 3
 HEALED_WITHIN_SECONDS = 90
 CHAOS = {"drop_rate": 0.3, "duplicate_rate": 0.1, "reorder_rate": 0.2}
@@ -48,54 +46,6 @@ class Deal:
     overrides: int = 0
     id: int = 0
     told: list[str] = field(default_factory=list)
-
-
-class BrokerOffice:
-    """The portal as its people use it."""
-
-    def __init__(self, address: str) -> None:
-        self.doors = Doors(address)
-        self.ask = self.doors.ask
-        departments = {str(one["ID"]): one for one in self.ask("1", "department.get", {})}
-        self.sales = next(one for one in departments.values() if one["NAME"] == SALES)
-        users = self.ask("1", "user.get", {"FILTER": {"ACTIVE": True}})
-        self.names = {str(one["ID"]): f"{one.get('NAME', '')} {one.get('LAST_NAME', '')}".strip() for one in users}
-        self.head = str(self.sales["UF_HEAD"])
-        mine = [str(one["ID"]) for one in users if int(self.sales["ID"]) in (one.get("UF_DEPARTMENT") or [])]
-        self.managers = sorted(set(mine) - {self.head}, key=int)
-        pipelines = self.ask("1", "crm.category.list", {"entityTypeId": 2})["categories"]
-        self.pipeline = next(one["id"] for one in pipelines if one["name"] == "Продажи")
-        stages = self.ask("1", "crm.status.list", {"filter": {"ENTITY_ID": f"DEAL_STAGE_{self.pipeline}"}})
-        self.stage = {one["NAME"]: one["STATUS_ID"] for one in stages}
-        self.label = {code: name for name, code in self.stage.items()}
-
-    def day(self, who: str, status: str) -> None:
-        self.doors("workday", {"user": who, "status": status})
-
-    def new_deal(self, who: str, title: str) -> int:
-        body = {"title": title, "categoryId": self.pipeline, "assignedById": who}
-        return int(self.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": body})["item"]["id"])
-
-    def move(self, who: str, deal: int, label: str) -> None:
-        self.ask(who, "crm.item.update", {"entityTypeId": 2, "id": deal, "fields": {"stageId": self.stage[label]}})
-
-    def stage_of(self, deal: int) -> str:
-        item = self.ask("1", "crm.item.get", {"entityTypeId": 2, "id": deal})["item"]
-        return str(self.label.get(item["stageId"], item["stageId"]))
-
-    def new_lead(self, number: int) -> int:
-        phone = f"+7495{number:07d}"
-        made = self.doors(
-            "lead", {"source": SOURCES[number % 3], "title": f"Заявка {number}", "phone": phone, "name": "Клиент"}
-        )
-        return int(made["id"])
-
-    def owner(self, lead: int) -> str:
-        return str(self.ask("1", "crm.item.get", {"entityTypeId": 1, "id": lead})["item"]["assignedById"])
-
-    def told(self, who: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.doors(f"notifications?user={who}")["notifications"]
-        return found
 
 
 class BrokerDemo:
@@ -156,7 +106,7 @@ class BrokerDemo:
         again = self.processes.annex("plan")
         self._results.append(("a second plan finds nothing to do", "" if again.returncode == 0 else again.stdout[-400:]))
         self._start_worker()
-        return BrokerOffice(self._stage.address)
+        return self._stage.broker_office()
 
     def _start_worker(self) -> None:
         self.processes.start("worker", "app", "worker", "--id", "demo")
@@ -252,7 +202,7 @@ class BrokerDemo:
         ))  # fmt: skip
         early = ready[0]
         office.day(early, "OPENED")
-        self.say(f"everybody went home, {EVENING_LEADS} leads wait; then {office.names[early]} begins his day")
+        self.say(f"everybody went home, {EVENING_LEADS} leads wait; then {office.names[early]} begins the day")
         self._quiet(office, lambda: self._waiting() == 0)
         owners = [office.owner(lead) for lead in leads]
         self._results.append((
@@ -310,8 +260,8 @@ class BrokerDemo:
         self._results.append((f"{len(deals)} deals stand where the pool allows", "; ".join(wrong[:5])))
         found: Counter[tuple[str, str]] = Counter()
         with self._database.read() as tx:
-            for row in tx.all("SELECT record, outcome FROM stage_lock_case"):
-                found[row["record"], row["outcome"]] += 1
+            for row in tx.all("SELECT record_id, outcome FROM stage_lock_case"):
+                found[row["record_id"], row["outcome"]] += 1
         wrong = []
         for deal in deals:
             put_back = sum(n for (record, outcome), n in found.items() if record == str(deal.id) and outcome != "override")

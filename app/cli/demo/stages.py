@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from app.cli.demo import office_bitrix24, office_planfix
+from app.cli.demo.office_broker import BrokerOffice
 from app.cli.demo.processes import Processes, free_port
 from kernel.errors import Unreachable
 
@@ -112,6 +113,9 @@ class Bitrix24:
         if done.returncode not in (0, 2):
             raise Unreachable(f"annex apply: {done.stdout[-1500:]}{done.stderr[-1500:]}")
         return f"annex apply set the portal up: {len(done.stdout.splitlines())} lines told what was made"
+
+    def broker_office(self) -> BrokerOffice:
+        return BrokerOffice(self.address)
 
     def office(self) -> office_bitrix24.Office:
         return office_bitrix24.Office(self.address, self.first["accounts"])

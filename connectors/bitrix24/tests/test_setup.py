@@ -18,6 +18,7 @@ from connectors.bitrix24.tests.whole_set import (
     PORTAL,
     deal_with,
     field_of,
+    field_update,
     full,
     in_list,
     only,
@@ -164,6 +165,29 @@ def test_without_any_memory_everything_is_found_again(place: Place) -> None:
     assert place.told() == before
 
 
+def test_a_new_first_stage_takes_no_code_from_the_one_before(place: Place) -> None:
+    entity = copy.deepcopy(DEAL)
+    first = {"label": "Заявка с сайта", "pipeline": "sales", "next": ["new"], "start": True}
+    entity["stage"] = {"site": first, **entity["stage"]}
+    put_deals(place, 1, categoryId=pipeline_named(place, "Продажи"))
+    wanted = full(entities={"deal": entity})
+    assert place.apply(wanted, PLUGINS) == []
+    assert [name for name, *_ in place.told()["stages"]["Продажи"]][:2] == ["Заявка с сайта", "Новая"]
+    [deal] = place.client.call("crm.item.list", {"entityTypeId": 2})["items"]
+    stages = {one["STATUS_ID"]: one["NAME"] for one in place.client.call("crm.status.list", {})}
+    assert stages[deal["stageId"]] == "Новая", "a deal that was there stands where it stood"
+
+
+def test_another_type_needs_the_old_field_out_of_the_way_and_then_asks_about_it(place: Place) -> None:
+    wanted = full(entities=deal_with("field", "rate", type="date"))
+    assert "переименуйте" in only(place.apply(wanted, PLUGINS)).detail
+    old = "Старый курс"
+    field_update(place, "Курс клиента", editFormLabel={"ru": old, "en": old, "ua": old})
+    change = only(place.apply(wanted, PLUGINS))
+    assert change.kind == "drop" and old in change.what
+    assert ("Курс клиента", "date", "N", "N", ()) in place.told()["fields"]["deal"]
+
+
 # --- dropping asks -----------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +218,17 @@ def test_a_value_in_use_says_how_many_records_hold_it(place: Place) -> None:
     assert (change.kind, change.records) == ("drop", 4) and change.what.startswith("значение «Покупка»")
     assert place.apply(fewer, PLUGINS, drops=True) == []
     assert [o["value"] for o in field_of(place, "Вид")["enum"]] == ["Продажа"]
+
+
+def test_values_that_staff_put_into_our_field_stay(place: Place) -> None:
+    ours = [{"id": o["id"], "value": o["value"], "xmlId": o["xmlId"]} for o in field_of(place, "Вид")["enum"]]
+    enum = [*ours, {"value": "Обмен", "xmlId": "swap"}]
+    field_update(place, "Вид", userTypeId="enumeration", enum=enum)
+    assert place.plan(full(), PLUGINS) == []
+    fewer = full(entities=deal_with("field", "kind", values={"sell": "Продажа"}))
+    assert only(place.plan(fewer, PLUGINS)).what.startswith("значение «Покупка»")
+    assert place.apply(fewer, PLUGINS, drops=True) == []
+    assert sorted(o["value"] for o in field_of(place, "Вид")["enum"]) == ["Обмен", "Продажа"]
 
 
 def test_a_stage_and_a_pipeline_with_deals_are_left_to_a_person(place: Place) -> None:
@@ -262,7 +297,7 @@ def test_a_handler_that_the_portal_does_not_take_says_where_to_mend_it() -> None
     there = Place()
     there.client.portal.faults.set("handler_domain", "own")
     there.client.portal.app().handler = "https://elsewhere.example.test/app"
-    with pytest.raises(Rejected, match="карточку приложения|на домене приложения") as told:
+    with pytest.raises(Rejected, match=r"карточку приложения|на домене приложения") as told:
         there.apply(full(), PLUGINS)
     assert str(told.value).startswith("событие ")
 

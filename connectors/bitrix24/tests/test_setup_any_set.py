@@ -16,6 +16,7 @@ from kernel.testing.trouble import Crash
 WORDS = ("alpha", "beta", "gamma", "delta", "omega")
 LABELS = ("Первый", "Второй", "Третий", "Четвёртый", "Пятый", "Шестой")
 TYPES = ("text", "decimal", "date", "datetime", "bool", "choice", "contact", "deal", "user", "users")
+LINKS: tuple[list[str], ...] = ([], ["contact"], ["contact", "company"])
 VALUES = ("один", "два", "три")
 PLUGINS = (Plugin("one", "One", watches=(Watch("deal", lambda _unit, _seen: None, tables=("alpha", "beta")),)),)
 
@@ -61,7 +62,7 @@ def sets(draw: st.DrawFn) -> MappingSet:
         made = draw(stages("", ""))
     tables = {
         name: {"label": f"Таблица {name}", "key": "k", "field": draw(fields())}
-        for name in draw(st.sets(st.sampled_from(WORDS[:2])))
+        for name in sorted(draw(st.sets(st.sampled_from(WORDS[:2]))))
     }
     entities: dict[str, Any] = {
         "deal": {
@@ -72,13 +73,14 @@ def sets(draw: st.DrawFn) -> MappingSet:
     }  # fmt: skip
     if draw(st.booleans()):
         entities["lead"] = {"stage": draw(stages("", "")), "field": draw(fields())}
-    lists = {name: {"label": f"Список {name}", "link": draw(st.sampled_from(([], ["contact"], ["contact", "company"]))), "field": draw(fields())}
-             for name in draw(st.sets(st.sampled_from(WORDS[:2])))}  # fmt: skip
-    pages = draw(st.sets(st.sampled_from(("/a/", "/b/"))))
-    return a_set(
-        entities, lists=lists, placement={f"p{n}": {"place": "LEFT_MENU", "title": f"T{n}", "page": page} for n, page in enumerate(sorted(pages))},
-        robot={"check": {"label": "Проверить", "event": "deal.recalculate"}} if draw(st.booleans()) else {},
-    )  # fmt: skip
+    lists = {
+        name: {"label": f"Список {name}", "link": draw(st.sampled_from(LINKS)), "field": draw(fields())}
+        for name in sorted(draw(st.sets(st.sampled_from(WORDS[:2]))))
+    }
+    pages = sorted(draw(st.sets(st.sampled_from(("/a/", "/b/")))))
+    placed = {f"p{n}": {"place": "LEFT_MENU", "title": f"T{n}", "page": page} for n, page in enumerate(pages)}
+    robots = {"check": {"label": "Проверить", "event": "deal.recalculate"}} if draw(st.booleans()) else {}
+    return a_set(entities, lists=lists, placement=placed, robot=robots)
 
 
 @st.composite

@@ -124,6 +124,8 @@ def robot(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     with sandbox.portal.lock:
         if data.get("clear"):
             robots.clear()
+        elif data.get("action") == "set_stage" and not data.get("to"):
+            raise Wrong("a robot with the action set_stage says `to` which")
         elif data.get("action") in ("set_stage", "set_field", "add_comment"):
             robots.append(dict(data))
         else:

@@ -1,0 +1,29 @@
+"""Leads and deals that the CRM made by itself go to managers who can take them, fairly and one by one (row BR-04)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from kernel.extension import Plugin, RunsEvery, Watch
+from plugins.assignment.check import faults
+from plugins.assignment.handlers import EVERY_SECONDS, give_out_all, gone, prepare, record_seen, workday_changed
+from plugins.assignment.settings import AssignmentSettings
+
+plugin = Plugin(
+    name="assignment",
+    title="Распределение лидов и сделок",
+    settings=AssignmentSettings,
+    fields={"deal": ("assigned", "source")},
+    watches=tuple(
+        # First of all: who is responsible is what other plugins go by.
+        Watch(entity, record_seen, fills=True, prepare=prepare, gone=gone(entity))
+        for entity in ("lead", "deal")
+    ),
+    every=(
+        RunsEvery(
+            "assignment.give_out", timedelta(seconds=EVERY_SECONDS), give_out_all, "gives out what waits once somebody fits"
+        ),
+    ),
+    offers={"workday.changed": workday_changed},
+    verify=faults,
+    migrations=Path(__file__).parent / "migrations",
+)

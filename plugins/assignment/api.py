@@ -1,0 +1,200 @@
+"""What other plugins may use: who is fit and why not, what waits, what was decided, bars; and giving out by request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from kernel.errors import BadInput
+from kernel.extension.portal import Portal, Unit
+from kernel.storage import Tx
+from kernel.values import from_micros, to_micros
+from plugins.assignment import bars, fitness, giving, store
+from plugins.assignment.bars import Bar
+from plugins.assignment.giving import said, said_all
+from plugins.assignment.rules import Reason
+from plugins.assignment.store import Decision, Waiting
+
+REASON_CHARACTERS_MAX = 300
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """A member of a queue as he stands now."""
+
+    queue: str
+    id: str
+    name: str
+    groups: tuple[str, ...]
+    weight: int
+    fits: bool
+    reasons: tuple[Reason, ...]  #: why he gets nothing now
+    overdue: int | None  #: leads and deals of his with overdue activities
+    in_hand: int  #: of those given to him here, how many are still open and his
+    today: int  #: how many were given to him since midnight
+    claim: Fraction  #: what is due to him beyond what he got
+    bar: Bar | None
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """A queue as it stands now; `asked_at` is when the CRM was last asked who is fit."""
+
+    name: str
+    entity: str
+    groups: tuple[str, ...]
+    overdue_max: int
+    asked_at: datetime | None
+    problem: str
+    waiting: int
+    members: tuple[MemberView, ...]
+
+
+def queues(unit: Unit, groups: Collection[str] | None = None) -> list[QueueView]:
+    """All queues with their members; with `groups` only those members who belong to one of these."""
+    found = [_queue(unit, name) for name in fitness.settings_of(unit.portal).queue]
+    if groups is None:
+        return found
+    wanted = {group.casefold() for group in groups}
+    own = [_only(queue, wanted) for queue in found]
+    return [one for one in own if one.members or {group.casefold() for group in one.groups} & wanted]
+
+
+def _only(queue: QueueView, wanted: set[str]) -> QueueView:
+    kept = tuple(one for one in queue.members if {group.casefold() for group in one.groups} & wanted)
+    return QueueView(
+        queue.name, queue.entity, queue.groups, queue.overdue_max, queue.asked_at, queue.problem, queue.waiting, kept
+    )
+
+
+def _queue(unit: Unit, name: str) -> QueueView:
+    tx, portal = unit.tx, unit.portal
+    settings, known = fitness.settings_of(portal).queue[name], store.fit(tx, portal.name, name)
+    midnight = unit.now.astimezone(portal.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    loads = store.loads(tx, portal.name, name, to_micros(midnight))
+    shares, standing = store.shares(tx, portal.name, name), bars.standing(tx, portal.name, to_micros(unit.now))
+    views = []
+    for one in fitness.judged(unit, known) if known else ():
+        in_hand, today = loads.get(one.id, (0, 0))
+        claim = shares[one.id].claim if one.id in shares else Fraction(0)
+        views.append(
+            MemberView(
+                name, one.id, one.name, one.groups, one.weight, one.fits, one.reasons, one.overdue, in_hand, today, claim,
+                standing.get(one.id),
+            )
+        )  # fmt: skip
+    asked_at = from_micros(known.read_at, portal.zone) if known and known.read_at else None
+    return QueueView(
+        name, settings.entity, tuple(settings.groups), settings.overdue_max, asked_at, known.problem if known else "",
+        store.count_waiting(tx, portal.name, name), tuple(views),
+    )  # fmt: skip
+
+
+def waiting(unit: Unit, queue: str, most: int = 50) -> list[Waiting]:
+    """What waits in a queue, from its front."""
+    return store.front(unit.tx, unit.portal.name, queue, most=most)
+
+
+def decisions(unit: Unit, queues: Sequence[str], most: int = 50) -> list[Decision]:
+    """The last decisions of these queues, newest first."""
+    return store.last_decisions(unit.tx, unit.portal.name, queues, most)
+
+
+def decision(unit: Unit, entity: str, record_id: str) -> Decision | None:
+    """The newest decision about a record."""
+    return store.newest(unit.tx, unit.portal.name, entity, record_id)
+
+
+def version(tx: Tx) -> str:
+    """Changes with whatever is shown of the above."""
+    return store.version(tx)
+
+
+# --- bars -------------------------------------------------------------------------------------------------------------
+
+
+def bar(unit: Unit, person: str, *, by: str, reason: str, until: datetime | None = None) -> None:
+    """From now on that person gets nothing. A bar that held is replaced."""
+    now = to_micros(unit.now)
+    if until is not None and to_micros(until) <= now:
+        raise BadInput.of("asg_bar_past", field="until")
+    if len(reason) > REASON_CHARACTERS_MAX:
+        raise BadInput.of("asg_bar_long", field="reason", most=REASON_CHARACTERS_MAX)
+    names = _hold(unit, person)
+    bars.lift(unit.tx, unit.portal.name, person, by, now)
+    fresh = Bar(unit.portal.ids.new(), person, by, reason.strip(), now, to_micros(until) if until else None)
+    bars.add(unit.tx, unit.portal.name, fresh)
+    for name in names:
+        giving.changed(unit, name)
+
+
+def unbar(unit: Unit, person: str, *, by: str) -> bool:
+    """Lift the bar; what waits is looked at again at once. Says whether there was one."""
+    names = _hold(unit, person)
+    lifted = bars.lift(unit.tx, unit.portal.name, person, by, to_micros(unit.now))
+    for name in names if lifted else ():
+        giving.changed(unit, name)
+        wake(unit, name)
+    return bool(lifted)
+
+
+def _hold(unit: Unit, person: str) -> list[str]:
+    """The queues that person is in, held in one order, so that a bar falls before a decision or after it, never within."""
+    portal, found = unit.portal, []
+    for name in sorted(fitness.settings_of(portal).queue):
+        if person in fitness.ids_of(unit.tx, portal, name)[0]:
+            store.open_queue(unit.tx, portal.name, name, to_micros(unit.now))
+            found.append(name)
+    if not found:
+        raise BadInput.of("asg_no_member", field="person")
+    return found
+
+
+def bars_of(unit: Unit, person: str, most: int = 20) -> list[Bar]:
+    """A person's bars, newest first, past ones too."""
+    return bars.past(unit.tx, unit.portal.name, person, most)
+
+
+# --- giving out -------------------------------------------------------------------------------------------------------
+
+
+def wake(unit: Unit, queue: str) -> None:
+    """Have the front of the queue looked at, which gives out what can be given."""
+    for one in store.front(unit.tx, unit.portal.name, queue, most=1):
+        unit.look_again(one.entity, one.record_id)
+
+
+def again(unit: Unit, entity: str, record_id: str, *, by: str) -> None:
+    """A person wants the record given to somebody else. Raises BadInput if it was never given, or waits already."""
+    if (one := decision(unit, entity, record_id)) is not None:
+        store.open_queue(unit.tx, unit.portal.name, one.queue, to_micros(unit.now))
+        one = decision(unit, entity, record_id)
+    if one is None or one.outcome != "given" or store.waiting(unit.tx, unit.portal.name, entity, record_id):
+        raise BadInput.of("asg_not_given", field="record")
+    giving.take_back(unit, one, "again", by)
+
+
+def give_out(unit: Unit, queue: str, entity: str, record_id: str, *, by: str) -> None:
+    """Another plugin made a record and wants it given out, whatever its source and stage. Decided once all the same."""
+    portal, now = unit.portal, to_micros(unit.now)
+    if queue not in fitness.settings_of(portal).queue:
+        raise BadInput.of("asg_no_queue", field="queue", queue=queue[:60])
+    store.open_queue(unit.tx, portal.name, queue, now)
+    if decision(unit, entity, record_id) or store.waiting(unit.tx, portal.name, entity, record_id):
+        return
+    number = giving.number_of(record_id)
+    store.join(unit.tx, portal.name, Waiting(entity, record_id, queue, now, number, now, 0, "", "", "", by))
+    giving.changed(unit, queue)
+    unit.look_again(entity, record_id)
+
+
+def until_in(portal: Portal, minutes: int) -> datetime:
+    return portal.clock.now() + timedelta(minutes=minutes)
+
+
+__all__ = [
+    "Bar", "Decision", "MemberView", "QueueView", "Reason", "Waiting", "again", "bar", "bars_of", "decision", "decisions",
+    "give_out", "queues", "said", "said_all", "unbar", "until_in", "version", "waiting", "wake",
+]  # fmt: skip

@@ -1,0 +1,110 @@
+"""Who of a queue is fit now: asked of the CRM and the other plugins, kept for some seconds and for the pages.
+
+A burst of records must not ask once each, so what was found is shared by all processes through a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kernel.errors import Fault
+from kernel.extension.portal import Portal, Unit
+from kernel.storage import Tx
+from kernel.telemetry import log
+from kernel.values import to_micros
+from plugins.assignment import bars, store
+from plugins.assignment.rules import Member, Objection, Reason, heads_of, members
+from plugins.assignment.settings import AssignmentSettings, QueueSettings
+from plugins.assignment.store import Fit
+
+NAME = "assignment"
+UNFIT = "assignment.unfit"  #: asked of other plugins: f(portal, person ids) -> {person id: objection}
+FRESH_SECONDS = 10
+SHARED_SECONDS = 2
+
+
+def settings_of(portal: Portal) -> AssignmentSettings:
+    return portal.settings(NAME, AssignmentSettings)
+
+
+def queue_of(portal: Portal, name: str) -> QueueSettings | None:
+    """None for a queue that is no longer in the settings."""
+    return settings_of(portal).queue.get(name)
+
+
+def fresh(portal: Portal, name: str, *, seconds: float = FRESH_SECONDS) -> Fit:
+    """What is known, asked anew if it is older. Calls out: no database may be open. Raises a Fault that passes by itself."""
+    now = to_micros(portal.clock.now())
+    with portal.database.read() as tx:
+        known = store.fit(tx, portal.name, name)
+    if known and 0 <= now - known.read_at <= seconds * 1_000_000:
+        return known
+    found = _ask(portal, settings_of(portal).queue[name], now)
+    with portal.unit() as unit:
+        store.open_queue(unit.tx, portal.name, name, now)
+        if store.keep_fit(unit.tx, portal.name, name, found):
+            store.touch(unit.tx, portal.name, name)
+            unit.tx.after_commit(portal.changed)
+    return found
+
+
+def _ask(portal: Portal, queue: QueueSettings, now: int) -> Fit:
+    people = portal.people()
+    found = members(people, queue.groups, queue.people, queue.weights)
+    heads = tuple(person.id for person in heads_of(people, queue.groups, queue.tell))
+    ids = [member.id for member in found]
+    if not ids:
+        return Fit(now, heads=heads)
+    try:
+        overdue = _overdue(portal, ids)
+        said = [answer(portal, ids) for answer in portal.offers.get(UNFIT, ())]
+    except Fault as exc:
+        if exc.retry:
+            raise
+        # For good, until somebody mends it: then the record must wait and the heads must know, not vanish into a list.
+        log.error("assignment.unknown", reason=str(exc))
+        unknown = Reason("asg_unknown", {"text": str(exc)[:200]})
+        return Fit(now, tuple(replace(member, reasons=(unknown,)) for member in found), heads, str(exc)[:300])
+    weighed = tuple(_weighed(member, overdue[member.id], queue.overdue_max, said) for member in found)
+    return Fit(now, weighed, heads)
+
+
+def _overdue(portal: Portal, ids: list[str]) -> dict[str, int]:
+    """Queues of one department are asked about in the same moment: the CRM is asked once."""
+    known: dict[str, tuple[float, int]] = portal.memory.setdefault(NAME, {})
+    now = portal.clock.monotonic()
+    old = [one for one in ids if one not in known or not 0 <= now - known[one][0] <= SHARED_SECONDS]
+    if old:
+        found = portal.crm.overdue(old)
+        known.update({one: (now, found.get(one, 0)) for one in old})
+    return {one: known[one][1] for one in ids}
+
+
+def _weighed(member: Member, overdue: int, most: int, said: list[Mapping[str, Objection]]) -> Member:
+    reasons = [Reason(one[member.id].code, dict(one[member.id].values)) for one in said if member.id in one]
+    if overdue > most:
+        reasons.append(Reason("asg_overdue", {"count": overdue, "most": most}))
+    return replace(member, overdue=overdue, reasons=tuple(reasons))
+
+
+def ids_of(tx: Tx, portal: Portal, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The members of a queue as last known, and those of them whom the CRM names as responsible by itself."""
+    found, queue = store.fit(tx, portal.name, name), queue_of(portal, name)
+    known = found.members if found else ()
+    names = {one.casefold() for one in queue.stand_ins} if queue else set()
+    return frozenset(one.id for one in known), frozenset(one.id for one in known if one.name.casefold() in names)
+
+
+def judged(unit: Unit, found: Fit) -> list[Member]:
+    """The members with their bars of this very moment."""
+    return with_bars(unit.tx, unit.portal, found.members)
+
+
+def with_bars(tx: Tx, portal: Portal, found: tuple[Member, ...]) -> list[Member]:
+    standing = bars.standing(tx, portal.name, to_micros(portal.clock.now()))
+    return [replace(one, reasons=(*one.reasons, barred(standing[one.id]))) if one.id in standing else one for one in found]
+
+
+def barred(bar: bars.Bar) -> Reason:
+    return Reason("asg_barred", {"by": bar.by_name, "reason": bar.reason or "—"})

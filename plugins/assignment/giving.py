@@ -1,0 +1,334 @@
+"""Giving out: the waiting records of a queue, from its front, while somebody fits.
+
+The decision is made under the queue's row, so two workers never decide at once; taking a record off, its decision, the
+shares and the call that goes out stand in one unit of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kernel.crm import Person, Record, Ref
+from kernel.crm.codec import unpack_values
+from kernel.errors import NotFound
+from kernel.extension.portal import Portal, Unit
+from kernel.jobs import outgoing
+from kernel.telemetry import log
+from kernel.texts import say
+from kernel.values import to_micros
+from plugins.assignment import fitness, store
+from plugins.assignment.rules import (
+    Choice,
+    Member,
+    Reason,
+    Share,
+    changed_by_hand,
+    choose,
+    is_closed,
+    owner_of,
+    undo,
+)
+from plugins.assignment.settings import QueueSettings
+from plugins.assignment.store import Decision, Waiting
+
+READ_SECONDS_MAX = 60  #: a record read longer ago is read again before it is given out
+FIT_SECONDS_MAX = 30  #: nobody is given anything on knowledge older than this
+PAGE = 50  #: so many waiting records are read with one request
+PAGES_MAX = 40
+TOLD_PEOPLE_MAX = 20
+
+
+@dataclass
+class _Table:
+    """What one sitting decides with: loaded once, kept up to date as it goes."""
+
+    name: str
+    queue: QueueSettings
+    members: list[Member]
+    heads: tuple[str, ...]
+    shares: dict[str, Share]
+    turn: int
+
+
+def give(unit: Unit, name: str, *, look: bool = True) -> int:
+    """Give out what waits in the queue, from its front, while somebody fits. The caller holds the queue's row.
+
+    A record that was read too long ago must be read first, and nothing behind it is given out before it; `look`: have it
+    looked at, where nobody else is about to read it.
+    """
+    tx, portal, now = unit.tx, unit.portal.name, to_micros(unit.now)
+    table = _table(unit, name, now)
+    if table is None or not store.count_waiting(tx, portal, name):
+        return 0
+    count = skipped = 0
+    while any(member.fits for member in table.members):
+        page = store.front(tx, portal, name, skip=skipped, most=PAGE)
+        for one in page:
+            if now - one.read_at > READ_SECONDS_MAX * 1_000_000:
+                if look:
+                    unit.look_again(one.entity, one.record_id)
+                return _end(unit, table, count)
+            if _give_one(unit, table, one):
+                count += 1
+            else:
+                skipped += 1  # those who are left all refused it: it must not hold up the others
+        if not page:
+            break
+    return _end(unit, table, count)
+
+
+def _table(unit: Unit, name: str, now: int) -> _Table | None:
+    queue, found = fitness.queue_of(unit.portal, name), store.fit(unit.tx, unit.portal.name, name)
+    if queue is None or found is None or now - found.read_at > FIT_SECONDS_MAX * 1_000_000:
+        return None
+    row = store.open_queue(unit.tx, unit.portal.name, name, now)
+    shares = store.shares(unit.tx, unit.portal.name, name)
+    return _Table(name, queue, fitness.judged(unit, found), found.heads, shares, row["turn"])
+
+
+def _give_one(unit: Unit, table: _Table, one: Waiting) -> bool:
+    tx, portal = unit.tx, unit.portal.name
+    earlier = store.decisions_of(tx, portal, one.entity, one.record_id)
+    left_out = _had_it(earlier)
+    members = [
+        replace(member, reasons=(*member.reasons, Reason(left_out[member.id]))) if member.id in left_out else member
+        for member in table.members
+    ]
+    candidates = [member for member in members if member.fits]
+    if not candidates:
+        return False
+    table.turn += 1
+    choice = choose(candidates, table.shares, table.turn)
+    table.shares.update(choice.shares)
+    decision = _decision(one, len(earlier) + 1, "given", to_micros(unit.now))
+    body = _body(members, choice, table.turn)
+    store.leave(tx, portal, one)
+    person = choice.member
+    store.decide(tx, portal, replace(decision, person=person.id, person_name=person.name, body=body))
+    store.keep_shares(tx, portal, table.name, choice.shares)
+    if one.owner != person.id:
+        unit.update(one.entity, one.record_id, {"assigned": Ref(person.id, person.name)})
+    log.info("assignment.given", queue=table.name, entity=one.entity, record=one.record_id, person=person.id)
+    return True
+
+
+def _had_it(earlier: Sequence[Decision]) -> dict[str, str]:
+    """Who must not get this very record, and the code of why; `earlier` newest first.
+
+    Whom the CRM did not take; and from whom a person took it away. What was before a person asked anew is forgotten.
+    """
+    found: dict[str, str] = {}
+    for one in earlier:
+        if one.outcome == "refused":
+            found[one.person] = "asg_refused"
+        elif one.outcome == "again":
+            found[one.person] = "asg_taken_away"
+            break
+    return found
+
+
+def _body(members: Sequence[Member], choice: Choice, turn: int) -> dict[str, object]:
+    """The decision's reason: the candidates with what was due to each, and who was left out and why."""
+    return {
+        "turn": turn,
+        "candidates": [
+            {
+                "id": one.id, "name": one.name, "weight": one.weight, "overdue": one.overdue,
+                "claim": str(choice.claims[one.id]), "given": choice.shares[one.id].given - (one.id == choice.member.id),
+            }
+            for one in members if one.fits
+        ],
+        "left_out": [
+            {"id": one.id, "name": one.name, "reasons": [store.reason_data(reason) for reason in one.reasons]}
+            for one in members if not one.fits
+        ],
+    }  # fmt: skip
+
+
+def _decision(one: Waiting, number: int, outcome: str, now: int) -> Decision:
+    return Decision(one.entity, one.record_id, number, one.queue, outcome, now, one.since, one.name)
+
+
+def _end(unit: Unit, table: _Table, count: int) -> int:
+    """Close the sitting: the turn, the spell of waiting, who is told."""
+    tx, portal = unit.tx, unit.portal.name
+    if count:
+        store.keep_turn(tx, portal, table.name, table.turn)
+        changed(unit, table.name)
+    if not store.count_waiting(tx, portal, table.name):
+        store.end_spell(tx, portal, table.name)
+    elif not any(member.fits for member in table.members):
+        _tell(unit, table)
+    return count
+
+
+def changed(unit: Unit, queue: str) -> None:
+    store.touch(unit.tx, unit.portal.name, queue)
+    unit.tx.after_commit(unit.portal.changed)
+
+
+def _tell(unit: Unit, table: _Table) -> None:
+    """Tell the heads that nobody fits: once in a spell, and not too often whatever the spells."""
+    tx, portal, now = unit.tx, unit.portal, to_micros(unit.now)
+    row = store.open_queue(tx, portal.name, table.name, now)
+    pause = fitness.settings_of(portal).tell_minutes * 60_000_000
+    if row["told_spell"] or (row["told_at"] is not None and now - row["told_at"] < pause):
+        return
+    first = store.front(tx, portal.name, table.name, most=1)[0]
+    language = portal.mapping.portal.language
+    lines = [f"— {one.name}: {said_all(one.reasons, language)}" for one in table.members[:TOLD_PEOPLE_MAX]]
+    lines += ["— …"] if len(table.members) > TOLD_PEOPLE_MAX else []
+    text = say(
+        language, "asg_nobody_fits", queue=table.name, count=store.count_waiting(tx, portal.name, table.name),
+        people="\n".join(lines) or say(language, "asg_nobody_there"),
+    )  # fmt: skip
+    unit.comment(
+        first.entity, first.record_id, text, to=table.heads,
+        key=f"assignment:{table.name}:{first.entity}:{first.record_id}:{now}",
+    )  # fmt: skip
+    store.keep_told(tx, portal.name, table.name, at=now)
+
+
+def said(reason: Reason, language: str) -> str:
+    """A reason in words; another plugin's code that no catalog has is better shown raw than not at all."""
+    try:
+        return say(language, reason.code, **reason.values)
+    except KeyError:
+        return reason.code
+
+
+def said_all(reasons: Sequence[Reason], language: str) -> str:
+    return "; ".join(said(one, language) for one in reasons)
+
+
+# --- settling a waiting record ----------------------------------------------------------------------------------------
+
+
+def drop(unit: Unit, one: Waiting, outcome: str, owner: Ref | None = None) -> None:
+    """The record leaves the queue without us: by hand, closed, deleted. The caller holds the queue's row."""
+    tx, portal = unit.tx, unit.portal.name
+    number = len(store.decisions_of(tx, portal, one.entity, one.record_id)) + 1
+    now = to_micros(unit.now)
+    decision = replace(_decision(one, number, outcome, now), ended_at=now)
+    if owner is not None:
+        decision = replace(decision, person=owner.id, person_name=owner.name)
+    store.leave(tx, portal, one)
+    store.decide(tx, portal, decision)
+    if not store.count_waiting(tx, portal, one.queue):
+        store.end_spell(tx, portal, one.queue)
+    changed(unit, one.queue)
+
+
+def settle(unit: Unit, one: Waiting, record: Record, author: Person | None = None) -> None:
+    """A waiting record as just read: it leaves, or stands in the queue as it is now. The caller holds the queue's row."""
+    portal, owner = unit.portal, owner_of(record)
+    if is_closed(portal.mapping.entity(one.entity), record):
+        drop(unit, one, "closed")
+        return
+    members, stand_ins = fitness.ids_of(unit.tx, portal, one.queue)
+    # A record that was taken back was not read yet: whose name it bears is no news.
+    if one.read_at and changed_by_hand(one.owner, owner.id, author, members - stand_ins):
+        drop(unit, one, "by_hand", owner)
+        return
+    fresh = replace(one, name=record.name, owner=owner.id, owner_name=owner.name, read_at=to_micros(unit.now))
+    store.join(unit.tx, portal.name, fresh)
+
+
+# --- from outside a unit of work --------------------------------------------------------------------------------------
+
+
+def give_out(portal: Portal, name: str) -> int:
+    """Read what waits at the front anew and give it out while somebody fits. Calls out: no database may be open."""
+    count = 0
+    for _ in range(PAGES_MAX):
+        with portal.database.read() as tx:
+            page = store.front(tx, portal.name, name, most=PAGE)
+        if not page:
+            break
+        found = fitness.fresh(portal, name)
+        with portal.database.read() as tx:
+            anybody = any(member.fits for member in fitness.with_bars(tx, portal, found.members))
+        read = _read(portal, page) if anybody else None
+        with portal.unit() as unit:
+            store.open_queue(unit.tx, portal.name, name, to_micros(unit.now))
+            if read is not None:
+                _settle_page(unit, page, read)
+            done = give(unit, name, look=False)
+        count += done
+        if not done or len(page) < PAGE:
+            break
+    return count
+
+
+def _read(portal: Portal, page: Sequence[Waiting]) -> dict[tuple[str, str], Record]:
+    found: dict[tuple[str, str], Record] = {}
+    for entity in sorted({one.entity for one in page}):
+        ids = [one.record_id for one in page if one.entity == entity]
+        found |= {(entity, record.id): record for record in portal.crm.find(entity, ids=ids)}
+        for missing in ids:
+            if (entity, missing) not in found:
+                try:  # a list may lack what is there; only the record's own answer says that it is gone
+                    found[entity, missing] = portal.crm.get(entity, missing)
+                except NotFound:
+                    continue
+    return found
+
+
+def _settle_page(unit: Unit, page: Sequence[Waiting], read: Mapping[tuple[str, str], Record]) -> None:
+    for before in page:
+        one = store.waiting(unit.tx, unit.portal.name, before.entity, before.record_id)
+        if one is None:
+            continue  # somebody else gave it out meanwhile
+        if record := read.get((one.entity, one.record_id)):
+            settle(unit, one, record)
+        else:
+            drop(unit, one, "deleted")
+
+
+def put_back_refused(portal: Portal) -> None:
+    """A person whom the CRM did not take (he was just deactivated): the record goes to the next one."""
+    with portal.database.read() as tx:  # nearly always there is none, and then nobody is held up
+        rows = tx.all(
+            "SELECT id FROM outgoing WHERE portal = :p AND state = 'failed' AND verb = 'update'", p=portal.name
+        )  # fmt: skip
+    for row in rows:
+        with portal.unit() as unit:
+            call = outgoing.load(unit.tx, row["id"])
+            if call is not None and call.state == "failed":
+                _put_back(unit, call)
+
+
+def _put_back(unit: Unit, call: outgoing.Call) -> None:
+    tx, portal = unit.tx, unit.portal.name
+    entity, record_id = call.payload["entity"], call.payload["id"]
+    one = store.newest(tx, portal, entity, record_id)
+    if one is None or one.outcome != "given" or one.at > call.created_at or one.ended_at is not None:
+        return
+    values = unpack_values(call.payload["values"])
+    if set(values) != {"assigned"} or call.payload.get("stage") or values["assigned"] != Ref(one.person, one.person_name):
+        return  # it carries more than our own wish: a person decides, on the page of failed calls
+    outgoing.mark(tx, call.id, "dropped", unit.portal.clock, reason=f"given to somebody else; was: {call.reason}")
+    take_back(unit, one, "refused")
+
+
+def take_back(unit: Unit, one: Decision, outcome: str, by: str = "") -> None:
+    """Undo a decision and let the record wait again, in its old place as far as we know it."""
+    tx, portal, now = unit.tx, unit.portal.name, to_micros(unit.now)
+    store.open_queue(tx, portal, one.queue, now)
+    weights = {each["id"]: each["weight"] for each in (one.body or {}).get("candidates", ())}
+    if one.outcome == "given":
+        store.keep_shares(tx, portal, one.queue, undo(weights, one.person, store.shares(tx, portal, one.queue)))
+    store.mark(tx, portal, one, outcome=outcome, ended_at=now)
+    number = number_of(one.record_id)
+    # Who stands there now is not known until it is read: the old moment makes the next sitting read it first.
+    waits = Waiting(one.entity, one.record_id, one.queue, one.since, number, now, 0, one.name, "", "", by)
+    store.join(tx, portal, waits)
+    changed(unit, one.queue)
+    unit.look_again(one.entity, one.record_id)
+
+
+def number_of(record_id: str) -> int:
+    """Records made in the same moment go by their number."""
+    digits = "".join(char for char in record_id if char.isdigit())
+    return int(digits[-18:] or 0)

@@ -1,0 +1,45 @@
+"""What a customer may set, in his mapping set under [plugin.assignment]: one table per queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Weight = Annotated[int, Field(ge=1, le=1000)]
+
+
+class QueueSettings(BaseModel):
+    """[plugin.assignment.queue.NAME]"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entity: Literal["lead", "deal"] = Field("lead", description="what is given out: lead or deal")
+    groups: list[str] = Field(default_factory=list, description="groups (departments) whose members take part")
+    people: list[str] = Field(default_factory=list, description="further members, by name")
+    weights: dict[str, Weight] = Field(
+        default_factory=dict, description="by name: how many for one of the others; default 1"
+    )
+    overdue_max: int = Field(
+        5, ge=0, description="with more open leads and deals with overdue activities, a member gets none"
+    )
+    sources: list[str] = Field(
+        default_factory=list, description="values of the field source that count; empty: every source"
+    )
+    stages: list[str] = Field(
+        default_factory=list, description="stages where records join; default those marked start, else the first"
+    )
+    tell: list[str] = Field(
+        default_factory=list, description="who is told when nobody fits; default the heads of the groups"
+    )
+    stand_ins: list[str] = Field(
+        default_factory=list, description="members whom the CRM itself names as responsible: their name means nobody yet"
+    )
+    backlog_hours: int = Field(24, ge=0, description="records older than this when the queue began are left alone")
+
+
+class AssignmentSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    queue: dict[str, QueueSettings] = Field(default_factory=dict, description="the queues, by name")
+    tell_minutes: int = Field(15, ge=1, description="heads are told at most once in so many minutes per queue")

@@ -1,0 +1,190 @@
+"""A sales office for tests: a CRM in memory with leads, deals and staff; real database, look and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kernel.crm import Event, Ref
+from kernel.extension import Plugin
+from kernel.extension.calls import carry_out
+from kernel.extension.look import look
+from kernel.extension.portal import Portal, Unit
+from kernel.jobs import inbox
+from kernel.ledger import Books
+from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase
+from plugins.assignment import api, check, handlers, plugin
+from plugins.assignment.rules import Reason
+from plugins.assignment.settings import AssignmentSettings
+
+PORTAL = "memory/main"
+SALES, CARE = "Отдел продаж", "Отдел заботы"
+SOURCES = {"call": "Звонок", "web": "Сайт", "email": "Почта", "portal": "Госуслуги", "hand": "Вручную"}
+
+
+def entity(name: str) -> EntityMap:
+    return EntityMap(
+        entity=name,
+        stage={
+            "new": StageMap(label="Новый", start=True, next=["work"]),
+            "work": StageMap(label="В работе", next=["won", "lost"]),
+            "won": StageMap(label="Успех", outcome="won"),
+            "lost": StageMap(label="Отказ", outcome="lost"),
+        },
+        field={
+            "name": FieldMap(system="name", write=True),
+            "assigned": FieldMap(system="assigned", type="user", write=True),
+            "source": FieldMap(label="Источник", type="choice", values=SOURCES),
+        },
+    )
+
+
+SET = MappingSet(
+    "office",
+    PortalMap(connector="memory", language="ru", time_zone="Europe/Moscow"),
+    {"lead": entity("lead"), "deal": entity("deal")},
+)
+
+
+class Office:
+    """`days` says whose working day is open; who is not in it has begun."""
+
+    def __init__(self, database: TroubledDatabase, *, seed: int | None = None, **settings: Any) -> None:
+        self.database, self.trouble = database, database.trouble
+        self.clock = FakeClock()
+        self.queue = MemoryQueue(self.clock, seed)
+        self.crm = MemoryCRM(SET, self.clock, trouble=self.trouble)
+        self.staff = self.crm.staff
+        self.not_begun: set[str] = set()
+        self.asked = 0
+        self.ids = CountingIds()
+        self.plugins: Sequence[Plugin] = [plugin]
+        self.settings = self.made(**settings)
+        self.portal = self.fresh_portal()
+        self.default = self.staff.hire("Портал", "robot")
+        self.head = self.staff.hire("Глава Продаж", groups=[SALES], heads=[SALES])
+        self._count = 0
+
+    @staticmethod
+    def made(**changed: Any) -> AssignmentSettings:
+        queue = {"entity": "lead", "groups": [SALES], "sources": ["call", "web", "email", "portal"], **changed}
+        return AssignmentSettings.model_validate({"queue": {"sales": queue}})
+
+    def fresh_portal(self) -> Portal:
+        """As another process has it: nothing in memory but the settings."""
+        return Portal(
+            PORTAL, SET, self.crm, self.database, Books(self.clock), self.clock, self.ids, self.queue,
+            plugin_settings={"assignment": self.settings},
+            offers={"assignment.unfit": (self.unfit,), "workday.changed": (handlers.workday_changed,)},
+        )  # fmt: skip
+
+    def unfit(self, _portal: Portal, ids: Sequence[str]) -> Mapping[str, Reason]:
+        self.asked += 1
+        return {one: Reason("day_not_started") for one in ids if one in self.not_begun}
+
+    # --- people and records ---------------------------------------------------------------------------------------------
+
+    def hire(self, *names: str, group: str = SALES) -> list[Ref]:
+        return [self.staff.hire(name, groups=[group]) for name in names]
+
+    def dismiss(self, person: Ref) -> None:
+        persons = self.crm.persons
+        persons[:] = [replace(one, active=False) if one.id == person.id else one for one in persons]
+
+    def lead(self, source: str = "call", *, look: bool = True, entity: str = "lead", **more: Any) -> str:
+        """One that the CRM makes by itself, standing on the portal's own name."""
+        filled = {"name": "Лид", "assigned": self.default, "source": source, **more}
+        self.clock.advance(milliseconds=10)
+        made = self.staff.new(entity, stage=filled.pop("stage", "new"), author=filled.pop("author", ""), **filled)
+        if look:
+            self.look(made, entity=entity)
+        return made
+
+    def deliver(self, record: str, *, author: str = "", delivery: str = "", entity: str = "lead") -> None:
+        self._count += 1
+        self.clock.advance(milliseconds=1)
+        event = Event(f"{entity}.changed", entity, record, author, delivery or f"d{self._count}")
+        with self.database.write() as tx:
+            inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.ids, queue=self.queue)
+
+    def look(self, record: str, **more: Any) -> None:
+        self.deliver(record, **more)
+        self.run()
+
+    def run(self) -> None:
+        self.queue.run_until_quiet(self.handlers(), on_crash=self.restart)
+        if self.queue.broken:
+            raise self.queue.broken[0][1]
+
+    def restart(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        self.portal = self.fresh_portal()
+        return self.handlers()
+
+    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        return {
+            "look": lambda args: look(self.portal, self.plugins, args),
+            "call": lambda args: carry_out(self.portal, self.plugins, args),
+        }
+
+    def work(self) -> None:
+        """The regular work, and what follows from it."""
+        handlers.give_out_all(self.portal)
+        self.run()
+
+    def begin_day(self, person: Ref) -> None:
+        self.not_begun.discard(person.id)
+        for hook in self.portal.offers["workday.changed"]:
+            hook(self.portal, [person.id])
+        self.run()
+
+    def act(self, do: Callable[[Unit], Any]) -> None:
+        """What a person does on a page, and what follows from it."""
+        with self.portal.unit() as unit:
+            do(unit)
+        self.run()
+
+    def bar(self, person: Ref, **more: Any) -> None:
+        self.act(lambda unit: api.bar(unit, person.id, by="Глава Продаж", reason="обучение", **more))
+
+    def unbar(self, person: Ref) -> None:
+        self.act(lambda unit: api.unbar(unit, person.id, by="Глава Продаж"))
+
+    # --- what a test asks -----------------------------------------------------------------------------------------------
+
+    def owner(self, record: str, entity: str = "lead") -> str:
+        value = self.crm.record(entity, record).values["assigned"]
+        return value.name if isinstance(value, Ref) else ""
+
+    def decision(self, record: str, entity: str = "lead") -> Any:
+        with self.portal.look() as unit:
+            return api.decision(unit, entity, record)
+
+    def outcome(self, record: str, entity: str = "lead") -> str:
+        found = self.decision(record, entity)
+        return found.outcome if found else ""
+
+    def waiting(self, queue: str = "sales") -> list[str]:
+        with self.portal.look() as unit:
+            return [one.record_id for one in api.waiting(unit, queue, most=100_000)]
+
+    def members(self, queue: str = "sales") -> dict[str, Any]:
+        with self.portal.look() as unit:
+            return {one.name: one for each in api.queues(unit) if each.name == queue for one in each.members}
+
+    def left_out(self, record: str) -> dict[str, list[str]]:
+        body = self.decision(record).body
+        return {one["name"]: [reason["code"] for reason in one["reasons"]] for one in body["left_out"]}
+
+    def writes(self, record: str = "") -> list[str]:
+        """Names written as responsible, in order."""
+        return [
+            effect.values["assigned"].name
+            for effect in self.crm.effects
+            if effect.verb == "update" and record in ("", effect.record_id)
+        ]
+
+    def faults(self) -> list[str]:
+        with self.portal.look() as unit:
+            return list(check.faults(unit))

@@ -1,0 +1,11 @@
+"""The heads' page: who is on the line, load, the queue, decisions with their reasons, stage-lock cases (row BR-13)."""
+
+from kernel.extension import Plugin
+from plugins.heads.pages import pages
+
+plugin = Plugin(
+    name="heads",
+    title="Страница руководителя",
+    needs=("assignment", "stage_lock", "workday"),
+    pages=pages,
+)

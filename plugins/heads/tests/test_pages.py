@@ -1,0 +1,243 @@
+"""The heads' page through Flask's test client: who sees what, what it shows, and what a head can do there."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from kernel.errors import Rejected, Unreachable
+from plugins.assignment import api as assignment
+from plugins.heads.pages import long_text, share_text
+from plugins.heads.tests.web import Room
+
+pytestmark = pytest.mark.row("BR-13")
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+def csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    assert found
+    return found[1]
+
+
+def press(client: Any, address: str, at: str = "/heads/", **form: str) -> Any:
+    """Send the form as the page would."""
+    return client.post(address, data={"csrf": csrf(client.get(at).text), **form})
+
+
+def figure(page: str, name: str) -> str:
+    found = re.search(rf'data-figure="{re.escape(name)}">(.*?)<', page)
+    assert found, name
+    return found[1].strip()
+
+
+def test_load_overdue_and_the_working_day(both: Room) -> None:
+    both.day(both.anna, "open")
+    both.day(both.boris, "closed")
+    both.crm.late[both.anna.id] = 3
+    both.clock.advance(seconds=11)
+    for _ in range(2):
+        both.lead(name="Иван Петров")
+    page = both.client().get("/heads/").text
+    assert "Анна Белова" in page and "может взять" in page
+    assert figure(page, f"late/Продажи/{both.anna.id}") == "3" and figure(page, f"hand/Продажи/{both.anna.id}") == "2"
+    assert figure(page, "hd_on_line").startswith("1 / ") and figure(page, "hd_waiting") == "0"
+    assert "не начат" in page and page.count("Иван Петров") == 2
+    assert re.search(r"начат</span> <span class=\"muted\">с <time", page)
+
+
+@pytest.mark.row("BR-02", "BR-04")
+@pytest.mark.parametrize(
+    ("day", "gets"),
+    [("open", True), ("off", True), ("paused", False), ("closed", False), ("expired", False), ("unknown", False)],
+)
+def test_only_who_has_started_the_day_gets_anything(room: Room, day: str, gets: bool) -> None:
+    room.day(room.boris, "closed")
+    room.day(room.anna, day)
+    lead = room.lead()
+    assert room.owner(lead) == ("Анна Белова" if gets else "Портал")
+    if not gets:
+        room.day(room.anna, "open")  # told by the plugin of working days, at once
+        assert room.owner(lead) == "Анна Белова"
+
+
+def test_the_queue_with_its_waiting_time(room: Room) -> None:
+    for person in (room.anna, room.boris):
+        room.day(person, "closed")
+    lead = room.lead(name=HOSTILE)
+    room.clock.advance(hours=2, minutes=5)
+    page = room.client().get("/heads/").text
+    assert figure(page, "hd_waiting") == "1" and "2 ч 5 мин" in page
+    assert f'href="https://crm.example/lead/{lead}"' in page
+    assert "&lt;script&gt;" in page and "<script>alert" not in page and "\u202e" not in page
+    assert "Портал" in page
+
+
+def test_each_decision_opens_into_its_reason(room: Room) -> None:
+    room.day(room.boris, "closed")
+    room.day(room.anna, "open")
+    lead = room.lead(name="Иван")
+    client = room.client()
+    page = client.get("/heads/").text
+    [part] = re.findall(r'data-load="([^"]+)"', page)
+    whole = client.get(part).text
+    bare = client.get(part, headers={"X-Annex-Part": "1"}).text
+    for text in (whole, bare):
+        assert "Кандидаты" in text and "Анна Белова" in text and "+1,00" in text
+        assert re.search(r"<li><bdi>Борис Волков</bdi>: .+</li>", text)
+    assert "<html" in whole and "<html" not in bare
+    assert client.get("/heads/decisions/lead/404").status_code == 404
+    assert press(client, f"/heads/decisions/lead/{lead}/again").status_code == 303
+    room.run()
+    assert room.waiting("Продажи") == [lead]  # it was taken from her, and nobody else has begun
+    assert "забрана у:" in client.get("/heads/").text
+
+
+def test_bar_and_unbar(both: Room) -> None:
+    for person in (both.anna, both.boris):
+        both.day(person, "open")
+    both.lead()
+    client = both.head_client()
+    form = client.get(f"/heads/people/{both.anna.id}").text
+    assert "Отстранить" in form and "Сейчас отстранён" not in form
+    answer = press(client, f"/heads/people/{both.anna.id}/bar", reason="обучение " + HOSTILE, span="60")
+    assert answer.status_code == 303 and answer.headers["Location"] == "/heads/"
+    page = client.get("/heads/").text
+    assert "отстранил(а) Глава Продаж: обучение &lt;script&gt;" in page and figure(page, "hd_barred") == "1"
+    assert both.owner(both.lead()) == "Борис Волков"
+    assert press(client, f"/heads/people/{both.anna.id}/unbar").status_code == 303
+    both.run()
+    history = client.get(f"/heads/people/{both.anna.id}").text
+    assert "История отстранений" in history and "Сейчас отстранён" not in history
+    with both.portal.look() as unit:
+        [bar] = assignment.bars_of(unit, both.anna.id)
+    assert bar.lifted_by == "Глава Продаж" and bar.until is not None
+
+
+@pytest.mark.parametrize(("span", "status"), [("", 303), ("30", 303), ("day", 303), ("31", 400), ("x", 400)])
+def test_how_long_a_bar_may_stand(room: Room, span: str, status: int) -> None:
+    room.lead()
+    assert press(room.client(), f"/heads/people/{room.anna.id}/bar", span=span).status_code == status
+
+
+def test_a_bar_till_midnight_is_midnight_there(room: Room) -> None:
+    room.lead()
+    press(room.client(), f"/heads/people/{room.anna.id}/bar", span="day")
+    with room.portal.look() as unit:
+        [bar] = assignment.bars_of(unit, room.anna.id)
+    assert bar.until is not None and (bar.until // 1_000_000 + 3 * 3600) % 86_400 == 0  # Moscow
+
+
+def test_a_head_sees_only_his_groups(room: Room) -> None:
+    for person in (room.anna, room.boris, room.kira):
+        room.day(person, "open")
+    lead, deal = room.lead(name="ЛидИван"), room.lead(name="СделкаПётр", entity="deal")
+    sales, care = room.head_client(), room.head_client(room.care_head)
+    for client, seen, unseen in (
+        (sales, "Анна Белова ЛидИван", "Кира СделкаПётр"),
+        (care, "Кира СделкаПётр", "Анна ЛидИван"),
+    ):
+        page = client.get("/heads/").text
+        assert all(word in page for word in seen.split()) and not any(word in page for word in unseen.split())
+    assert care.get(f"/heads/people/{room.anna.id}").status_code == 404
+    assert care.get(f"/heads/decisions/lead/{lead}").status_code == 404
+    assert sales.get(f"/heads/decisions/deal/{deal}").status_code == 404
+    assert press(care, f"/heads/people/{room.anna.id}/bar").status_code == 404
+    assert press(care, f"/heads/decisions/lead/{lead}/again").status_code == 404
+    both = room.client().get("/heads/").text
+    assert "Анна Белова" in both and "Кира" in both
+
+
+def test_staff_and_strangers_see_nothing(room: Room) -> None:
+    lead = room.lead()
+    staff, stranger = room.client("Анна Белова", "staff", room.anna.id), room.app.test_client()
+    paths = ["/heads/", f"/heads/people/{room.anna.id}", f"/heads/decisions/lead/{lead}"]
+    assert [staff.get(path).status_code for path in paths] == [403] * 3
+    assert [stranger.get(path).status_code for path in paths] == [401] * 3
+    token = room.links.csrf(staff.get_cookie("annex_session").value)  # his own and right: it is his role that keeps him out
+    for path in (f"/heads/people/{room.anna.id}/bar", f"/heads/people/{room.anna.id}/unbar",
+                 f"/heads/decisions/lead/{lead}/again", "/heads/cases/1/grant"):  # fmt: skip
+        assert staff.post(path, data={"csrf": token}).status_code == 403
+        assert stranger.post(path).status_code == 401
+        assert room.client().post(path).status_code == 403  # no token of the page
+    nobody = room.client("Новый", "head", "user:99").get("/heads/").text
+    assert "не называет вас руководителем" in nobody and "Анна Белова" not in nobody
+
+
+def test_a_crm_that_is_down_does_not_take_the_page_away(room: Room) -> None:
+    room.day(room.anna, "open")
+    room.lead()
+    client = room.head_client()
+    assert "Анна Белова" in client.get("/heads/").text
+    room.clock.advance(minutes=10)
+    room.crm.fail_next(Unreachable("no answer"), on="people", times=9)
+    assert "Анна Белова" in client.get("/heads/").text
+
+
+@pytest.mark.row("BR-03")
+def test_a_stage_lock_case_and_its_permission(room: Room) -> None:
+    room.day(room.anna, "open")
+    lead = room.lead(name="Иван")
+    room.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
+    room.staff.move(lead, "won", entity="lead", author=room.anna.id)
+    room.deliver(lead, author=room.anna.id)
+    room.run()
+    client = room.head_client()
+    page = client.get("/heads/").text
+    [address] = re.findall(r'action="(/heads/cases/\d+/grant)"', page)
+    assert "«Новый» → «Успех»" in page and "Анна Белова" in page
+    care = room.head_client(room.care_head)
+    assert address not in care.get("/heads/").text and press(care, address).status_code == 404
+    assert press(client, address).status_code == 303
+    with room.portal.look() as unit:
+        row = unit.tx.one("SELECT * FROM stage_lock_grant")
+    assert row is not None and (row["record_id"], row["stage"], row["person"]) == (lead, "won", "Глава Продаж")
+    assert press(client, "/heads/cases/99/grant").status_code == 404
+
+
+def test_the_page_is_live(room: Room) -> None:
+    client = room.client()
+    versions = [client.get("/live/version").json["version"]]
+    room.day(room.anna, "open")
+    versions.append(client.get("/live/version").json["version"])
+    room.lead()
+    versions.append(client.get("/live/version").json["version"])
+    press(client, f"/heads/people/{room.anna.id}/bar")
+    versions.append(client.get("/live/version").json["version"])
+    assert len(set(versions)) == 4 and f'data-live="{versions[-1]}"' in client.get("/heads/").text
+
+
+def test_an_office_without_queues_says_so(room: Room) -> None:
+    room.settings = type(room.settings)()
+    room.portal.plugin_settings = {**room.portal.plugin_settings, "assignment": room.settings}
+    assert "Очереди не настроены" in room.client().get("/heads/").text
+
+
+@pytest.mark.parametrize("language", ["uk", "en", "ru"])
+def test_every_language(room: Room, language: str) -> None:
+    room.day(room.anna, "closed")
+    lead = room.lead()
+    client = room.client()
+    for path in ("/heads/", f"/heads/people/{room.anna.id}", f"/heads/decisions/lead/{lead}"):
+        assert client.get(f"{path}?language={language}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [(timedelta(seconds=-5), "0 мин"), (timedelta(minutes=59), "59 мин"), (timedelta(hours=3), "3 ч 0 мин"),
+     (timedelta(days=2, hours=5, minutes=40), "2 дн 5 ч")],
+)  # fmt: skip
+def test_how_long(room: Room, span: timedelta, text: str) -> None:
+    with room.app.test_request_context(headers={"Cookie": "annex_language=ru"}):
+        assert long_text(span) == text
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"), [("1/3", "+0,33"), ("-5/4", "−1,25"), ("0", "0,00"), (Fraction(1, 1000), "0,00"), ("7", "+7,00")]
+)
+def test_a_share_as_shown(claim: Any, text: str) -> None:
+    assert share_text(claim) == text

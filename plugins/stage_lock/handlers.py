@@ -1,0 +1,289 @@
+"""A record was looked at: judge what moved it, keep the cases, put a forbidden stage back, tell the mover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kernel.extension import Seen
+from kernel.extension.portal import Unit
+from kernel.mapping import EntityMap
+from kernel.values import to_micros
+from plugins.stage_lock import store
+from plugins.stage_lock.model import Case, Known, Outcome
+from plugins.stage_lock.people import find, id_of, name_of, overriding, settings_of, sole, told
+from plugins.stage_lock.reading import Read, line_name, lines_after, own_since
+from plugins.stage_lock.rules import Action, Facts, Finding, Own, Pool, Step, Verdict, act, fate, judge
+from plugins.stage_lock.words import gave_up_text, put_back_text
+
+HOUR_MICROS = 3600 * 1_000_000
+LAGGING_LOOKS_MAX = 3  #: then the record itself is believed
+SAME_CASE_MICROS = {"person": 60 * 1_000_000, "other": HOUR_MICROS}  #: a move repeated within that time is the same case
+
+
+def record_seen(unit: Unit, seen: Seen) -> None:
+    read = seen.prepared
+    if isinstance(read, Read):
+        _Look(unit, seen, read).run()
+
+
+def record_gone(entity: str, unit: Unit, record_id: str) -> None:
+    store.forget(unit.tx, unit.portal.name, entity, record_id, to_micros(unit.now))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """From where the record comes, and the steps it made since."""
+
+    here: str | None
+    steps: tuple[Step, ...] = ()
+    fresh: bool = False
+    line: str = ""
+    ahead: str = ""
+
+
+class _Look:
+    """One look at one record."""
+
+    def __init__(self, unit: Unit, seen: Seen, read: Read) -> None:
+        self.unit, self.seen, self.read, self.record = unit, seen, read, read.record
+        self.portal, self.tx = unit.portal, unit.tx
+        self.key = (unit.portal.name, self.record.entity, self.record.id)
+        self.plan: EntityMap = self.portal.mapping.entity(self.record.entity)
+        self.settings = settings_of(self.portal)
+        self.now = to_micros(unit.now)
+        self.known = store.load(self.tx, *self.key)
+        self.own: list[Own] = own_since(self.tx, self.portal.name, self.record, self.known)
+        self.pool = Pool.of(self.plan)
+        self.may_override = frozenset(person.id for person in overriding(read.people, self.settings.override))
+
+    def run(self) -> None:
+        since = store.switched_on(self.tx, self.portal.name, self.now)
+        if self.read.still:
+            if self.known:
+                self._rest(self.known)
+        elif self.known and self.read.behind and self.known.lagging < LAGGING_LOOKS_MAX:
+            self._keep(replace(self.known, lagging=self.known.lagging + 1))
+            self.unit.look_again(self.record.entity, self.record.id)
+        elif self.known is None and self._made_in_doubt(since):
+            self.unit.look_again(self.record.entity, self.record.id)
+        else:
+            self._judge(self._way(since))
+
+    def _rest(self, known: Known) -> None:
+        """It stands where it may."""
+        if store.settle(self.tx, *self.key, self.now):
+            self._tell_pages()
+        if known.unsure or known.gave_up or known.lagging:
+            self._keep(replace(known, unsure=False, gave_up=0, lagging=0))
+
+    def _made_in_doubt(self, since: int) -> bool:
+        """Perhaps it is ours: a create of ours is not answered yet. It matters only where none may be made."""
+        if self._is_old(since) or self.record.stage is None or self.pool.may_begin(self.record.stage):
+            return False
+        return store.made_by_us(self.tx, *self.key).unclear
+
+    def _is_old(self, since: int) -> bool:
+        made = self.record.created_at
+        return made is None or to_micros(made) < since
+
+    # --- what happened --------------------------------------------------------------------------------------------------
+
+    def _way(self, since: int) -> _Way:
+        if self.read.lines is None:
+            return self._way_without_history(since)
+        steps = self._steps()
+        newest = line_name(self.read.lines[-1]) if self.read.lines else ""
+        if self.known:
+            ahead = "" if steps else self.known.ahead
+            if self.read.behind:
+                if self.record.stage_label != ahead:  # else this very stage was judged at an earlier look
+                    steps = (*steps, self._present())
+                ahead = self.record.stage_label
+            steps = steps or self._granted_where_it_stands()
+            return _Way(self.known.stage, steps, line=newest or self.known.line, ahead=ahead)
+        ahead = ""
+        if self.read.behind or not steps:
+            steps, ahead = (*steps, self._present()), self.record.stage_label
+        if not self._is_old(since):
+            return _Way(None, steps, fresh=True, line=newest, ahead=ahead)
+        before = [step for step in steps if step.at < since]
+        # It stands from before the lock: what was then is adopted, and so is the first line if nothing tells what was.
+        first = before[-1] if before else steps[0]
+        return _Way(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead)
+
+    def _way_without_history(self, since: int) -> _Way:
+        step = self._present()
+        if self.known is None:
+            old = self._is_old(since)
+            return _Way(self.record.stage if old else None, () if old else (step,), fresh=not old)
+        landed = [one for one in self.own if self._landed(one)]
+        here = landed[-1].stage if landed else self.known.stage
+        return _Way(here, () if self.record.stage == here and here is not None else (step,))
+
+    def _landed(self, own: Own) -> bool:
+        return not own.pending and own.done_at < self.read.began
+
+    def _steps(self) -> tuple[Step, ...]:
+        """The lines that nobody has judged yet."""
+        people, lines = self.read.people, self.read.lines or ()
+        names_people = any(line.by for line in lines)  # then a line without a name is nobody's: a robot's
+        unnamed = "" if names_people else self._whose_unnamed()
+        found = []
+        for line in lines_after(lines, self.known.line if self.known else ""):
+            last = line is lines[-1] and not self.read.behind and not names_people
+            by = line.by or ((self.record.moved_by or self.seen.author) if last else unnamed)
+            at = to_micros(line.at)
+            found.append(Step(line.stage, line.label, id_of(people, by), line_name(line), at, line.created))
+        return tuple(found)
+
+    def _stood(self, way: _Way) -> str | None:
+        """Where it truly stood when its history was judged last: perhaps where it may not."""
+        lines = self.read.lines or ()
+        judged = len(lines) - len(lines_after(lines, self.known.line if self.known else ""))
+        return lines[judged - 1].stage if judged else way.here
+
+    def _whose_unnamed(self) -> str:
+        """Whose a move is that neither its line nor the record names: the only author of the deliveries; and if one of them
+        may override, his, for nobody's allowed move must be put back."""
+        authors = [id_of(self.read.people, event.author) for event in self.seen.events if event.author]
+        free = [author for author in authors if author in self.may_override]
+        return free[-1] if free else sole(self.read.people, authors)
+
+    def _present(self) -> Step:
+        """What stands, where no line tells how it came to that: as many moves as were told of may lie in it."""
+        told_of = sum(event.name.startswith(f"{self.record.entity}.stage") for event in self.seen.events)
+        by = id_of(self.read.people, self.record.moved_by or self.seen.author)
+        return Step(self.record.stage, self.record.stage_label, by, at=self.now, believed=max(1, told_of))
+
+    def _granted_where_it_stands(self) -> tuple[Step, ...]:
+        """A permission given for the stage at which it stands already lets it stay."""
+        return (self._present(),) if self.record.stage in self._grants() else ()
+
+    def _grants(self) -> frozenset[str]:
+        found = store.grants(self.tx, self.portal.name, entity=self.record.entity, record_id=self.record.id)
+        return frozenset(grant.stage for grant in found)
+
+    # --- the judgement ---------------------------------------------------------------------------------------------------
+
+    def _judge(self, way: _Way) -> None:
+        history = self.read.lines is not None
+        unseen = [] if history else [one for one in self.own if not self._landed(one)]
+        if unseen and way.steps:  # no history tells whether the record shows these writes yet
+            here = self.record.stage if way.fresh else way.here
+            self._keep(self._next(way, Verdict(here), unsure=unseen[-1].stage != self.record.stage))
+            return
+        facts = Facts(
+            self.pool, way.fresh, way.here, way.steps, self.own if history else (),
+            may_override=self.may_override, objections=self.read.objections, grants=self._grants(),
+            stood=self._stood(way), ahead=self.known.ahead if self.known else "",
+            made_by_us=way.fresh and store.made_by_us(self.tx, *self.key).ours,
+        )  # fmt: skip
+        verdict = judge(facts)
+        pending = any(one.pending and one.number > verdict.own_used for one in self.own)  # they arrive in their order
+        gave_up = self.known.gave_up if self.known else 0
+        action = act(
+            verdict.here, self.record.stage, pending=pending, gave_up=bool(gave_up),
+            reversals=store.reversals(self.tx, *self.key, self.now - HOUR_MICROS), limit=self.settings.reversals_per_hour,
+        )  # fmt: skip
+        right = verdict.here is None or verdict.here == self.record.stage
+        if right:
+            store.settle(self.tx, *self.key, self.now)
+        left = gave_up and not right
+        number = 0 if left else self._keep_cases(way, verdict, action, right)
+        store.use_grants(self.tx, *self.key, verdict.used_grants, self.now)
+        known = self._next(way, verdict, unsure=action in ("wait", "put_back"))
+        self._keep(replace(known, gave_up=gave_up if left else self._carry_out(action, verdict, number)))
+
+    def _next(self, way: _Way, verdict: Verdict, *, unsure: bool) -> Known:
+        """What the next look begins with."""
+        known = self.known or Known(None)
+        history = self.read.lines is not None
+        arrived = [one.number for one in self.own if self._landed(one) and (not history or one.stage == self.record.stage)]
+        label = self.plan.stage[verdict.here].label if verdict.here else self.record.stage_label
+        return Known(
+            verdict.here, label, way.line or known.line, self.now, max([known.written, verdict.own_used, *arrived]),
+            way.ahead, unsure=unsure,
+        )  # fmt: skip
+
+    def _keep(self, known: Known) -> None:
+        store.keep(self.tx, *self.key, known)
+
+    # --- cases -----------------------------------------------------------------------------------------------------------
+
+    def _keep_cases(self, way: _Way, verdict: Verdict, action: Action, right: bool) -> int:
+        """Each finding is a case; returns the number of the one for which the stage is put back."""
+        number = 0
+        for finding in verdict.findings:
+            later = way.steps[way.steps.index(finding.step) + 1 :]
+            outcome: Outcome = finding.kind if finding.kind != "refused" else fate(finding, later, right)
+            kept = self._keep_case(finding, outcome)
+            number = kept if finding.kind == "refused" else number
+        unanswered = not verdict.findings and action in ("put_back", "give_up")
+        if unanswered and (newest := store.newest(self.tx, *self.key)):
+            # What we wrote did not come through, or was undone without a line telling so: still the same case.
+            number = newest.number
+            store.once_more(self.tx, self.portal.name, number, self.now, outcome="put_back", open_again=True)
+        if verdict.findings:
+            self._tell_pages()
+        return number
+
+    def _keep_case(self, finding: Finding, outcome: Outcome) -> int:
+        step, people = finding.step, self.read.people
+        is_open = outcome == "put_back"
+        newest = store.newest(self.tx, *self.key) if is_open else None
+        if newest and self._is_same(newest, finding):
+            store.once_more(self.tx, self.portal.name, newest.number, self.now, outcome=outcome, open_again=True)
+            return newest.number
+        return store.new_case(
+            self.tx,
+            Case(
+                0, *self.key, name=self.record.name, person=step.by, person_name=name_of(people, step.by),
+                from_stage=finding.start, to_stage=step.stage or "", to_label=step.label, why=finding.why, outcome=outcome,
+                times=1, moved_at=step.at, found_at=self.now, last_at=self.now,
+                settled_at=None if is_open else self.now, trace=self.unit.trace,
+            ),
+        )  # fmt: skip
+
+    def _is_same(self, case: Case, finding: Finding) -> bool:
+        person = find(self.read.people, finding.step.by)
+        span = SAME_CASE_MICROS["person" if person and person.role != "robot" else "other"]
+        same = (case.from_stage, case.to_label, case.person) == (finding.start, finding.step.label, finding.step.by)
+        return same and (case.settled_at is None or case.last_at > self.now - span)
+
+    # --- what goes out ---------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, action: Action, verdict: Verdict, number: int) -> int:
+        """Returns the case at which we gave up, if we did."""
+        case = store.one_case(self.tx, self.portal.name, number) if number else None
+        if action == "give_up" and case:
+            store.mark_given_up(self.tx, self.portal.name, number)
+            self._tell_heads(case)
+            return number
+        if action == "put_back":
+            assert verdict.here is not None
+            # The look that follows sees whether it came through.
+            self.unit.update(self.record.entity, self.record.id, {}, stage=verdict.here, look=True)
+            self.unit.flush()  # before the comment: calls leave in the order in which they are written down
+            store.put_back(self.tx, *self.key, self.now)
+            if case:
+                self._tell_mover(case, verdict.here)
+        return 0
+
+    def _tell_mover(self, case: Case, back_to: str) -> None:
+        language = self.portal.mapping.portal.language
+        text = put_back_text(self.plan, case.why, case.from_stage, case.to_label, back_to, language)
+        self.unit.comment(
+            case.entity, case.record_id, text, to=told(self.read.people, case.person),
+            key=f"stage_lock:{case.portal}:{case.number}",
+        )  # fmt: skip
+
+    def _tell_heads(self, case: Case) -> None:
+        language = self.portal.mapping.portal.language
+        heads = tuple(person.id for person in overriding(self.read.people, self.settings.override))
+        times = store.reversals(self.tx, *self.key, self.now - HOUR_MICROS)
+        text = gave_up_text(self.plan, case.from_stage, case.to_label, times, language)
+        key = f"stage_lock:{case.portal}:{case.number}:gave_up"
+        self.unit.comment(case.entity, case.record_id, text, to=heads, key=key)
+
+    def _tell_pages(self) -> None:
+        self.tx.after_commit(self.portal.changed)

@@ -1,0 +1,130 @@
+"""What is asked before a unit of work begins: the record's history, who moved it, and what others object to.
+
+Most looks end here, for nothing was moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kernel.crm import Move, Person, Record
+from kernel.extension.model import author_of
+from kernel.extension.portal import Portal
+from kernel.jobs import inbox
+from kernel.storage import Tx
+from kernel.values import to_micros
+from plugins.stage_lock import store
+from plugins.stage_lock.model import OBJECTION, Known, Objection
+from plugins.stage_lock.people import id_of, settings_of
+from plugins.stage_lock.rules import Own
+
+LAG_SECONDS = 0.5
+OWN_LINES_MICROS = 60 * 1_000_000  #: so long after a write of ours its line of history may still be on its way
+
+
+@dataclass(frozen=True)
+class Read:
+    """A record beside its history."""
+
+    record: Record
+    began: int  #: what took effect before that moment (microseconds) is in it
+    lines: tuple[Move, ...] | None = None  #: None: the CRM keeps no history
+    behind: bool = False  #: the history does not tell of the stage at which the record stands
+    still: bool = False  #: nothing was moved since the last look; nothing was asked
+    people: Sequence[Person] = ()
+    objections: Mapping[str, Objection] = field(default_factory=dict)
+
+
+def prepare(portal: Portal, record: Record) -> Read | None:
+    if record.entity not in settings_of(portal).entities or record.entity not in portal.mapping.entities:
+        return None
+    with portal.database.read() as tx:
+        known = store.load(tx, portal.name, record.entity, record.id)
+        own = own_since(tx, portal.name, record, known)
+        waiting = inbox.waiting_for(tx, portal.name, record.entity, record.id)
+    # The record may have been read any time after the newest delivery, not earlier.
+    began = max((one.received_at for one in waiting), default=to_micros(portal.clock.now()))
+    lines: list[Move] | None = None
+    if known and _stands_still(known, record, own):
+        if all(one.event.name == inbox.ASKED for one in waiting):
+            return Read(record, began, still=True)  # we asked ourselves, after a write of ours
+        # There and back again between two looks: only the history shows it.
+        lines = portal.crm.moves(record.entity, record.id)
+        if lines is None or not lines_after(ordered(lines), known.line):
+            return Read(record, began, still=True)
+    read = _read(portal, record, began, known, lines or portal.crm.moves(record.entity, record.id))
+    people = portal.people()
+    mover = _mover(read) or ("" if _names_people(read.lines) else author_of([one.event for one in waiting]))
+    objections = _objections(portal, id_of(people, mover)) if known and mover else {}
+    return Read(read.record, read.began, read.lines, read.behind, people=people, objections=objections)
+
+
+def own_since(tx: Tx, portal: str, record: Record, known: Known | None) -> list[Own]:
+    """Our own writes of the stage that no look has accounted for."""
+    after, since = (known.written, known.judged_at - OWN_LINES_MICROS) if known else (0, 0)
+    return store.own_writes(tx, portal, record.entity, record.id, after=after, since=since)
+
+
+def ordered(lines: Sequence[Move]) -> tuple[Move, ...]:
+    """Oldest first: by the CRM's own numbers where it has them, for many moves may share one second."""
+    if all(line.id.isdecimal() for line in lines):
+        return tuple(sorted(lines, key=lambda line: int(line.id)))
+    return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def lines_after(lines: Sequence[Move], line: str) -> tuple[Move, ...]:
+    """Those newer than the named line; all of them if it is not among them and has no number to compare."""
+    if line.isdecimal() and all(one.id.isdecimal() for one in lines):
+        return tuple(one for one in lines if int(one.id) > int(line))
+    places = [place for place, one in enumerate(lines, 1) if line and line_name(one) == line]
+    return tuple(lines[places[-1] :] if places else lines)
+
+
+def line_name(line: Move) -> str:
+    return line.id or f"{line.at.isoformat()} {line.label}"
+
+
+def _stands_still(known: Known, record: Record, own: Sequence[Own]) -> bool:
+    same = record.stage == known.stage and (record.stage is not None or record.stage_label == known.label)
+    return same and all(one.stage == known.stage for one in own)
+
+
+def _read(portal: Portal, record: Record, began: int, known: Known | None, lines: list[Move] | None) -> Read:
+    if lines is not None:
+        if not _behind(lines, record, known):
+            return Read(record, began, ordered(lines))
+        portal.clock.sleep(LAG_SECONDS)
+    # Either the record is older than its history, or the history comes late: both are read once more. Without a history
+    # all depends on which of our own writes this reading may show, so the moment must be known.
+    began = to_micros(portal.clock.now())
+    record = portal.crm.get(record.entity, record.id)
+    if lines is None:
+        return Read(record, began)
+    again = ordered(portal.crm.moves(record.entity, record.id) or ())
+    return Read(record, began, again, behind=_behind(again, record, known))
+
+
+def _behind(lines: Sequence[Move], record: Record, known: Known | None) -> bool:
+    if not lines:
+        return known is not None and known.stage != record.stage
+    last = ordered(lines)[-1]
+    if last.stage is None and record.stage is None:
+        return last.label != record.stage_label
+    return last.stage != record.stage
+
+
+def _names_people(lines: Sequence[Move] | None) -> bool:
+    return any(line.by for line in lines or ())
+
+
+def _mover(read: Read) -> str:
+    last = read.lines[-1].by if read.lines and not read.behind else ""
+    return last or read.record.moved_by
+
+
+def _objections(portal: Portal, person: str) -> dict[str, Objection]:
+    for ask in portal.offers.get(OBJECTION, ()):
+        if found := ask(portal, person):
+            return {person: found}
+    return {}

@@ -1,0 +1,250 @@
+"""The plugin's tables: all their SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from kernel.jobs import next_number
+from kernel.storage import Row, Tx
+from plugins.stage_lock.model import Case, Known, Objection, Outcome
+from plugins.stage_lock.rules import Own
+
+REVERSALS_KEPT_MICROS = 24 * 3600 * 1_000_000
+
+
+def switched_on(tx: Tx, portal: str, now: int) -> int:
+    """Since when the lock is on; it is on from the first look that asks."""
+    tx.run("INSERT INTO stage_lock_portal VALUES (:p, :now) ON CONFLICT (portal) DO NOTHING", p=portal, now=now)
+    return int(tx.value("SELECT since FROM stage_lock_portal WHERE portal = :p", p=portal))
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def load(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
+    row = tx.one(
+        "SELECT * FROM stage_lock_record WHERE portal = :p AND entity = :e AND record_id = :r",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    if row is None:
+        return None
+    names = ("label", "line", "judged_at", "written", "ahead", "lagging", "gave_up")
+    return Known(row["stage"] or None, unsure=bool(row["unsure"]), **{name: row[name] for name in names})
+
+
+def keep(tx: Tx, portal: str, entity: str, record_id: str, known: Known) -> None:
+    values = {**asdict(known), "stage": known.stage or "", "unsure": int(known.unsure)}
+    tx.run(
+        "INSERT INTO stage_lock_record (portal, entity, record_id, stage, label, line, judged_at, written, ahead, lagging, "
+        "unsure, gave_up) VALUES (:p, :e, :r, :stage, :label, :line, :judged_at, :written, :ahead, :lagging, :unsure, "
+        ":gave_up) ON CONFLICT (portal, entity, record_id) DO UPDATE SET stage = excluded.stage, label = excluded.label, "
+        "line = excluded.line, judged_at = excluded.judged_at, written = excluded.written, ahead = excluded.ahead, "
+        "lagging = excluded.lagging, unsure = excluded.unsure, gave_up = excluded.gave_up",
+        p=portal, e=entity, r=record_id, **values,
+    )  # fmt: skip
+
+
+def forget(tx: Tx, portal: str, entity: str, record_id: str, now: int) -> None:
+    """The record is gone from the CRM; its cases stay, and none of them is open any more."""
+    tx.run(
+        "DELETE FROM stage_lock_record WHERE portal = :p AND entity = :e AND record_id = :r",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    settle(tx, portal, entity, record_id, now)
+
+
+def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
+    """Records to be looked at once more, none of whose stage writes is on its way."""
+    rows = tx.all(
+        "SELECT entity, record_id FROM stage_lock_record AS r WHERE portal = :p AND unsure = 1 AND NOT EXISTS (SELECT 1 "
+        "FROM outgoing AS o WHERE o.portal = :p AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id "
+        "AND o.verb = 'update' AND o.state IN ('waiting', 'sending')) ORDER BY entity, record_id",
+        p=portal,
+    )
+    return [(row["entity"], row["record_id"]) for row in rows]
+
+
+# --- our own writes ---------------------------------------------------------------------------------------------------
+
+
+def own_writes(tx: Tx, portal: str, entity: str, record_id: str, *, after: int, since: int) -> list[Own]:
+    """The stages we ourselves wrote to the record: those not accounted for, in the order they take effect."""
+    rows = tx.all(
+        "SELECT number, payload, state, attempts, created_at, done_at FROM outgoing WHERE portal = :p AND lane = :l "
+        "AND verb = 'update' AND number > :after AND (state IN ('waiting', 'sending') OR "
+        "(state IN ('done', 'failed') AND attempts > 0 AND done_at >= :since)) ORDER BY number",
+        p=portal, l=f"out:{portal}:{entity}:{record_id}", after=after, since=since,
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        if stage := json.loads(row["payload"]).get("stage"):
+            pending, sent = row["state"] in ("waiting", "sending"), row["attempts"] > 0
+            found.append(Own(row["number"], stage, pending, sent, row["created_at"], row["done_at"] or 0))
+    return found
+
+
+@dataclass(frozen=True)
+class Made:
+    """Whether we made the record ourselves; `unclear` while a create of ours has no answer yet."""
+
+    ours: bool
+    unclear: bool
+
+
+def made_by_us(tx: Tx, portal: str, entity: str, record_id: str) -> Made:
+    lane = f"out:{portal}:{entity}:new:%"
+    ours = tx.value(
+        "SELECT 1 FROM outgoing WHERE portal = :p AND verb = 'create' AND result = :r AND lane LIKE :l LIMIT 1",
+        p=portal, r=record_id, l=lane,
+    )  # fmt: skip
+    unclear = tx.value(
+        "SELECT 1 FROM outgoing WHERE portal = :p AND verb = 'create' AND state = 'sending' AND lane LIKE :l LIMIT 1",
+        p=portal, l=lane,
+    )  # fmt: skip
+    return Made(bool(ours), bool(unclear) and not ours)
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+def new_case(tx: Tx, case: Case) -> int:
+    """Keep a case under the portal's next number."""
+    number = next_number(tx, f"stage_lock:{case.portal}")
+    values = {**asdict(case), "number": number, "why": packed(case.why)}
+    names = list(values)
+    tx.run(f"INSERT INTO stage_lock_case ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})", **values)
+    return number
+
+
+def once_more(tx: Tx, portal: str, number: int, now: int, *, outcome: Outcome, open_again: bool) -> None:
+    """The same move once more: the case counts on."""
+    tx.run(
+        "UPDATE stage_lock_case SET times = times + 1, last_at = :now, outcome = :o, "
+        "settled_at = CASE WHEN :again = 1 THEN NULL ELSE settled_at END WHERE portal = :p AND number = :n",
+        now=now, o=outcome, again=int(open_again), p=portal, n=number,
+    )  # fmt: skip
+
+
+def newest(tx: Tx, portal: str, entity: str, record_id: str) -> Case | None:
+    row = tx.one(
+        "SELECT * FROM stage_lock_case WHERE portal = :p AND entity = :e AND record_id = :r AND outcome IN "
+        "('put_back', 'gave_up') ORDER BY number DESC LIMIT 1",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    return case_of(row) if row else None
+
+
+def mark_given_up(tx: Tx, portal: str, number: int) -> None:
+    tx.run(
+        "UPDATE stage_lock_case SET outcome = 'gave_up', settled_at = NULL WHERE portal = :p AND number = :n",
+        p=portal, n=number,
+    )  # fmt: skip
+
+
+def settle(tx: Tx, portal: str, entity: str, record_id: str, now: int) -> int:
+    """The record stands where it may: none of its cases is open any more."""
+    return tx.run(
+        "UPDATE stage_lock_case SET settled_at = :now WHERE portal = :p AND entity = :e AND record_id = :r "
+        "AND settled_at IS NULL",
+        now=now, p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+
+
+def one_case(tx: Tx, portal: str, number: int) -> Case | None:
+    row = tx.one("SELECT * FROM stage_lock_case WHERE portal = :p AND number = :n", p=portal, n=number)
+    return case_of(row) if row else None
+
+
+def cases(tx: Tx, portal: str, *, person: str = "", only_open: bool = False, limit: int = 200, skip: int = 0) -> list[Case]:
+    """Newest first."""
+    rows = tx.all(
+        "SELECT * FROM stage_lock_case WHERE portal = :p AND (:person = '' OR person = :person) "
+        f"{'AND settled_at IS NULL ' if only_open else ''}ORDER BY number DESC LIMIT :n OFFSET :skip",
+        p=portal, person=person, n=limit, skip=skip,
+    )  # fmt: skip
+    return [case_of(row) for row in rows]
+
+
+def movers(tx: Tx, portal: str) -> list[tuple[str, str]]:
+    """(id, name) of everybody who has a case."""
+    rows = tx.all("SELECT person, MAX(person_name) AS name FROM stage_lock_case WHERE portal = :p GROUP BY person", p=portal)
+    return sorted(((row["person"], row["name"]) for row in rows), key=lambda pair: pair[1].casefold())
+
+
+def packed(why: Objection) -> str:
+    return json.dumps({"code": why.code, "values": {k: str(v) for k, v in why.values.items()}}, ensure_ascii=False)
+
+
+def case_of(row: Row) -> Case:
+    values: dict[str, Any] = {name: row[name] for name in Case.__dataclass_fields__}
+    why = json.loads(row["why"])
+    return Case(**{**values, "why": Objection(why["code"], why["values"]), "outcome": cast("Outcome", row["outcome"])})
+
+
+# --- reversals --------------------------------------------------------------------------------------------------------
+
+
+def put_back(tx: Tx, portal: str, entity: str, record_id: str, now: int) -> None:
+    tx.run("DELETE FROM stage_lock_reversal WHERE portal = :p AND at < :old", p=portal, old=now - REVERSALS_KEPT_MICROS)
+    tx.run("INSERT INTO stage_lock_reversal VALUES (:p, :e, :r, :now)", p=portal, e=entity, r=record_id, now=now)
+
+
+def reversals(tx: Tx, portal: str, entity: str, record_id: str, since: int) -> int:
+    return int(
+        tx.value(
+            "SELECT COUNT(*) FROM stage_lock_reversal WHERE portal = :p AND entity = :e AND record_id = :r AND at > :since",
+            p=portal, e=entity, r=record_id, since=since,
+        )
+    )  # fmt: skip
+
+
+# --- one-time permissions ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grant:
+    number: int
+    entity: str
+    record_id: str
+    stage: str
+    person: str
+    note: str
+    granted_at: int
+
+
+def new_grant(tx: Tx, portal: str, entity: str, record_id: str, stage: str, *, person: str, note: str, now: int) -> None:
+    number = next_number(tx, f"stage_lock_grant:{portal}")
+    tx.run(
+        "INSERT INTO stage_lock_grant VALUES (:p, :n, :e, :r, :s, :who, :note, :now, NULL)",
+        p=portal, n=number, e=entity, r=record_id, s=stage, who=person, note=note, now=now,
+    )  # fmt: skip
+
+
+def grants(tx: Tx, portal: str, *, entity: str = "", record_id: str = "") -> list[Grant]:
+    """Permissions not yet used."""
+    rows = tx.all(
+        "SELECT * FROM stage_lock_grant WHERE portal = :p AND used_at IS NULL AND (:r = '' OR (entity = :e AND "
+        "record_id = :r)) ORDER BY number",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    return [Grant(**{name: row[name] for name in Grant.__dataclass_fields__}) for row in rows]
+
+
+def use_grants(tx: Tx, portal: str, entity: str, record_id: str, stages: Collection[str], now: int) -> None:
+    for stage in stages:
+        tx.run(
+            "UPDATE stage_lock_grant SET used_at = :now WHERE portal = :p AND entity = :e AND record_id = :r "
+            "AND stage = :s AND used_at IS NULL",
+            now=now, p=portal, e=entity, r=record_id, s=stage,
+        )  # fmt: skip
+
+
+def version(tx: Tx) -> str:
+    """Changes whenever a case or a permission does."""
+    row = tx.one("SELECT COUNT(*) AS n, SUM(times) AS t, COUNT(settled_at) AS s FROM stage_lock_case")
+    used = tx.one("SELECT COUNT(*) AS n, COUNT(used_at) AS u FROM stage_lock_grant")
+    assert row is not None and used is not None
+    return f"{row['n']}-{row['t']}-{row['s']}-{used['n']}-{used['u']}"

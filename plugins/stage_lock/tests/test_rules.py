@@ -1,0 +1,106 @@
+"""The judgement alone: values in, decision out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kernel.mapping import EntityMap, StageMap
+from plugins.stage_lock.model import Objection
+from plugins.stage_lock.rules import NO_START, NOT_IN_POOL, UNKNOWN_STAGE, Facts, Own, Pool, Step, act, judge, timeline
+
+POOL = Pool({"a": frozenset("b"), "b": frozenset("c"), "c": frozenset(), "x": frozenset("a")})
+SECOND = 1_000_000
+
+
+def facts(*stages: Any, here: str | None = "a", **more: Any) -> Facts:
+    steps = [one if isinstance(one, Step) else Step(one, str(one).upper(), line=str(n)) for n, one in enumerate(stages, 1)]
+    return Facts(**{"pool": POOL, "fresh": False, "here": here, "steps": steps, **more})
+
+
+def test_steps_are_judged_in_order_each_from_the_last_allowed() -> None:
+    verdict = judge(facts("b", "c"))
+    assert verdict.here == "c" and verdict.findings == ()
+    verdict = judge(facts("c", "b"))
+    assert verdict.here == "b" and [(one.start, one.step.stage, one.why.code) for one in verdict.findings] == [
+        ("a", "c", NOT_IN_POOL)
+    ]
+    assert judge(facts(None)).findings[0].why.code == UNKNOWN_STAGE and judge(facts(None)).here == "a"
+    assert judge(facts("c", here=None)).here == "c" and judge(facts("a")).findings == ()
+
+
+@pytest.mark.parametrize(("believed", "here"), [(1, "a"), (2, "c"), (99, "c")])
+def test_one_step_may_stand_for_several(believed: int, here: str) -> None:
+    assert judge(facts(Step("c", believed=believed))).here == here
+
+
+def test_a_permission_is_used_up_and_kept_where_it_was_not_needed() -> None:
+    verdict = judge(facts("c", "a", "c", grants=frozenset("c")))
+    assert [one.kind for one in verdict.findings] == ["granted", "refused"] and verdict.used_grants == {"c"}
+    assert judge(facts("b", grants=frozenset("b"))).used_grants == frozenset()
+
+
+def test_an_objection_concerns_its_person_alone() -> None:
+    objections = {"1": Objection("x")}
+    assert judge(facts(Step("b", by="1"), objections=objections)).here == "a"
+    assert judge(facts(Step("b", by="2"), objections=objections)).here == "b"
+    assert judge(facts(Step("b", by="1"), objections=objections, may_override=frozenset("1"))).here == "b"
+    assert judge(facts(Step("c", by="1"), objections=objections, grants=frozenset("c"))).here == "a"
+
+
+def test_where_a_record_may_begin() -> None:
+    pool = Pool({"a": frozenset("b"), "b": frozenset(), "p": frozenset()}, ("a", "p"), {"b": "s", "a": "s", "p": "t"})
+    verdict = judge(facts(Step("b", created=True), pool=pool, fresh=True))
+    assert verdict.here == "a" and verdict.findings[0].why.code == NO_START and verdict.findings[0].start == ""
+    assert judge(facts(Step("b", created=True), pool=pool, fresh=True, made_by_us=True)).here == "b"
+    assert judge(facts(Step("b", created=True, by="1"), pool=pool, fresh=True, may_override=frozenset("1"))).here == "b"
+    assert judge(facts(Step("b"), pool=pool, fresh=True)).here == "b", (
+        "one move is believed where no line tells of the start"
+    )
+    assert judge(facts(Step(None, created=True), pool=pool, fresh=True)).here is None
+    assert judge(facts(Step("b", created=True), fresh=True)).here == "b", "no stage says start: anywhere"
+
+
+def test_a_late_line_that_was_judged_already_is_passed_over_once() -> None:
+    assert judge(facts("c", "b", ahead="C")).findings == ()
+    assert len(judge(facts("c", "a", "c", ahead="C")).findings) == 1
+    assert len(judge(facts(Step("c", "C"), ahead="C")).findings) == 1, "the record itself is no late line"
+
+
+def test_our_write_made_the_line_nearest_to_its_answer() -> None:
+    steps = [Step("c", line=str(n), at=n * 10 * SECOND) for n in (1, 2, 3)]
+    own = Own(7, "c", False, made_at=19 * SECOND, done_at=21 * SECOND)
+    assert [one for _, one in timeline(steps, [own])] == [None, own, None]
+    far = Own(7, "c", False, made_at=900 * SECOND, done_at=901 * SECOND)
+    assert [one for _, one in timeline(steps, [far])] == [far, None, None], "clocks may differ by any amount"
+    assert [one for _, one in timeline(steps, [Own(7, "c", True, sent=False)])] == [None, None, None]
+
+
+def test_our_write_that_found_it_there_already_makes_it_ours() -> None:
+    silent = Own(7, "c", False, made_at=5 * SECOND, done_at=30 * SECOND)
+    taken = Own(6, "c", False, made_at=5 * SECOND, done_at=10 * SECOND)
+    verdict = judge(facts(Step("c", line="1", at=10 * SECOND), own=[taken, silent]))
+    assert verdict.here == "c" and verdict.own_used == 7 and verdict.findings == ()
+    assert judge(facts("b", own=[Own(7, "c", False, done_at=1)])).here == "b", "it has still to come"
+    assert judge(facts(stood="c", own=[Own(7, "c", False, done_at=1)])).here == "c", "somebody else had brought it there"
+
+
+@pytest.mark.parametrize(
+    ("here", "present", "how", "wanted"),
+    [
+        ("a", "a", {}, "none"), (None, "c", {}, "none"), ("a", "c", {}, "put_back"), ("a", None, {}, "put_back"),
+        ("a", "c", {"pending": True}, "wait"), ("a", "c", {"gave_up": True}, "none"),
+        ("a", "c", {"reversals": 6}, "give_up"), ("a", "c", {"reversals": 5}, "put_back"),
+    ],
+)  # fmt: skip
+def test_what_is_done(here: str | None, present: str | None, how: dict[str, Any], wanted: str) -> None:
+    assert act(here, present, **{"pending": False, "gave_up": False, "reversals": 0, "limit": 6, **how}) == wanted
+
+
+def test_the_pool_of_a_mapping_file() -> None:
+    plan = EntityMap(
+        entity="deal", stage={"a": StageMap(label="A", next=["b"], start=True), "b": StageMap(label="B", next=["b"])}
+    )
+    pool = Pool.of(plan)
+    assert pool.reaches("a", "b") and not pool.reaches("b", "a", 9) and pool.starts == ("a",)

@@ -1,0 +1,20 @@
+"""Who has not started his working day moves nothing and gets nothing (row BR-02)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from kernel.extension import Plugin, RunsEvery
+from plugins.workday.days import objection, poll, unfit
+from plugins.workday.pages import pages
+from plugins.workday.settings import WorkdaySettings
+
+plugin = Plugin(
+    name="workday",
+    title="Рабочий день",
+    settings=WorkdaySettings,
+    needs=("stage_lock",),
+    every=(RunsEvery("workday.poll", timedelta(minutes=1), poll, "reads whose working day is open"),),
+    offers={"stage_lock.objection": objection, "assignment.unfit": unfit},
+    pages=pages,
+    migrations=Path(__file__).parent / "migrations",
+)

@@ -1,0 +1,175 @@
+"""The stage lock and the working day as a broker runs them: emulated Bitrix24, service and worker as processes, people at
+the portal's own doors."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from app.cli.demo.office_broker import BrokerOffice
+from app.cli.demo.processes import Processes, free_port
+from app.cli.demo.stages import Bitrix24
+from kernel.storage import Database
+
+ROOT = Path(__file__).parents[2]
+NEW, CONTACT, NEED, OFFER = "Новое обращение", "Контакт установлен", "Потребность выявлена", "Предложение отправлено"
+PUT_BACK_SECONDS_MAX = 5.0
+
+
+@dataclass
+class Broker:
+    office: BrokerOffice
+    database: Database
+    address: str
+
+    def until(self, what: Callable[[], bool], within: float = 30) -> float:
+        """Waits until that is so; returns how long it took."""
+        began = time.monotonic()
+        while not what():
+            assert time.monotonic() - began < within, "it never came to that"
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def quiet(self) -> None:
+        calm, until = 0, time.monotonic() + 60
+        while calm < 2:
+            assert time.monotonic() < until, "still something waiting"
+            self.office.doors("wait-idle", {"timeout": 30})
+            with self.database.read() as tx:
+                busy = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
+                busy += tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
+            calm = 0 if busy else calm + 1
+            time.sleep(0.1)
+
+    def cases(self, deal: int) -> list[tuple[str, str, str]]:
+        with self.database.read() as tx:
+            rows = tx.all("SELECT * FROM stage_lock_case WHERE record_id = :r ORDER BY number", r=str(deal))
+        return [(row["from_stage"], row["to_stage"], row["outcome"]) for row in rows]
+
+    def deal(self, who: str, title: str) -> int:
+        deal = self.office.new_deal(who, title)
+        self.quiet()
+        return deal
+
+    def browser(self, who: str, page: str) -> tuple[requests.Session, requests.Response]:
+        """That person opens the page from the portal's menu."""
+        handler = f"{self.address}/frame/bitrix24/main{page}"
+        asked = self.office.doors("open", {"placement": "LEFT_MENU", "user": who, "handler": handler})
+        session = requests.Session()
+        session.trust_env = False
+        return session, session.post(asked["url"], data=asked["fields"], timeout=30)
+
+
+def the_set(folder: Path) -> Path:
+    """The broker's set with nothing but the two plugins that are meant here."""
+    made = folder / "broker"
+    shutil.copytree(ROOT / "mappings/broker-bitrix24", made)
+    text = (made / "portal.toml").read_text(encoding="utf-8")
+    parts = re.split(r"(?m)^(?=\[)", text)
+    kept = [
+        one for one in parts if not one.startswith("[plugin.") or one.startswith(("[plugin.stage_lock", "[plugin.workday"))
+    ]
+    (made / "portal.toml").write_text("".join(kept), encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    home = tmp_path_factory.mktemp("broker")
+    address, stage = f"http://127.0.0.1:{free_port()}", Bitrix24(speedup=50)
+    processes = Processes(
+        home,
+        {
+            "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": f"sqlite:///{home / 'annex.db'}", "ANNEX_SET": str(the_set(home)),
+            "ANNEX_PUBLIC_URL": address, "ANNEX_LOG": "info",
+        },
+    )  # fmt: skip
+    try:
+        stage.start(processes, address, 0, "broker")
+        host, _, port = address.removeprefix("http://").partition(":")
+        processes.start("service", "app", "serve", "--host", host, "--port", port, "--with-worker")
+        processes.wait_ready(address)
+        stage.set_up(processes, address)
+        office, database = BrokerOffice(stage.address), Database(f"sqlite:///{home / 'annex.db'}")
+        for who in [*office.managers, office.head]:
+            office.day(who, "OPENED")
+        yield Broker(office, database, address)
+        database.close()
+        office.doors.session.close()
+    finally:
+        processes.stop_all()
+
+
+@pytest.mark.row("BR-03")
+def test_a_jump_is_put_back_within_five_seconds_and_the_mover_is_told(broker: Broker) -> None:
+    office, who = broker.office, broker.office.managers[0]
+    deal = broker.deal(who, "Прыжок")
+    office.move(who, deal, OFFER)
+    took = broker.until(lambda: office.stage_of(deal) == NEW)
+    assert took < PUT_BACK_SECONDS_MAX
+    broker.quiet()
+    assert broker.cases(deal) == [("new", "offer", "put_back")]
+    assert any(f"«{OFFER}»" in str(note) and f"«{CONTACT}»" in str(note) for note in office.told(who))
+
+
+@pytest.mark.row("BR-03")
+def test_two_allowed_moves_at_once_stand_and_no_way_leads_back(broker: Broker) -> None:
+    office, who = broker.office, broker.office.managers[0]
+    deal = broker.deal(who, "Вперёд и назад")
+    office.move(who, deal, CONTACT)
+    office.move(who, deal, NEED)
+    broker.quiet()
+    assert office.stage_of(deal) == NEED and broker.cases(deal) == []
+    office.move(who, deal, NEW)
+    broker.until(lambda: office.stage_of(deal) == NEED)
+    broker.quiet()
+    assert broker.cases(deal) == [("need", "new", "put_back")]
+
+
+@pytest.mark.row("BR-03")
+def test_the_head_may_override_and_sees_the_cases_on_the_page(broker: Broker) -> None:
+    office = broker.office
+    deal = broker.deal(office.managers[0], "Решение руководителя")
+    office.move(office.head, deal, OFFER)
+    broker.quiet()
+    assert office.stage_of(deal) == OFFER and broker.cases(deal) == [("new", "offer", "override")]
+    session, _ = broker.browser(office.head, "/workday/")
+    page = session.get(f"{broker.address}/stage_lock/", timeout=30)
+    session.close()
+    assert page.status_code == 200 and "Решение руководителя" in page.text and "право обхода" in page.text
+    session, _ = broker.browser(office.managers[0], "/workday/")
+    assert session.get(f"{broker.address}/stage_lock/", timeout=30).status_code == 403
+    session.close()
+
+
+@pytest.mark.row("BR-02", "BR-03")
+def test_who_has_not_started_his_day_moves_nothing_until_he_starts_it_on_our_page(broker: Broker) -> None:
+    office, late = broker.office, broker.office.managers[-1]
+    office.day(late, "CLOSED")
+    deal = broker.deal(late, "Рано")
+    time.sleep(10.1)  # what is known of a working day may be ten seconds old
+    office.move(late, deal, CONTACT)
+    took = broker.until(lambda: office.stage_of(deal) == NEW)
+    assert took < PUT_BACK_SECONDS_MAX
+    broker.quiet()
+    assert any("рабочий день не начат" in str(note) for note in office.told(late))
+    session, page = broker.browser(late, "/workday/")
+    token = re.search(r'name="csrf" value="(\w+)"', page.text)
+    assert token and "data-start" in page.text
+    started: Any = session.post(f"{broker.address}/workday/start", data={"csrf": token[1]}, timeout=30)
+    session.close()
+    assert 'data-status="open"' in started.text
+    assert office.ask(late, "timeman.status", {})["STATUS"] == "OPENED"
+    # The page and the worker may be two processes, each with a memory of its own.
+    time.sleep(10.1)
+    office.move(late, deal, CONTACT)
+    broker.quiet()
+    assert office.stage_of(deal) == CONTACT
