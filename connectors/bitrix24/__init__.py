@@ -4,7 +4,7 @@ from connectors.bitrix24.crm import crm
 from connectors.bitrix24.doctor import doctor
 from connectors.bitrix24.identity import identity
 from connectors.bitrix24.intake import intake
-from connectors.bitrix24.settings import SETTINGS
+from connectors.bitrix24.settings import SETTINGS, framed_by, sweeping
 from connectors.bitrix24.setup import setup
 from kernel.extension import Connector
 
@@ -14,7 +14,9 @@ connector = Connector(
     settings=SETTINGS,
     intake=intake,
     identity=identity,
+    framed_by=framed_by,
     setup=setup,
     crm=crm,
+    sweeping=sweeping,
     doctor=doctor,
 )

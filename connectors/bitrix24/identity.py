@@ -82,6 +82,8 @@ def _context(form: Mapping[str, str], connecting: Connecting) -> Iterator[tuple[
     options, place = _options(form.get("PLACEMENT_OPTIONS", "")), form.get("PLACEMENT", "")
     if place:
         yield "placement", place[:100]
+    if isinstance(options.get("page"), str):  # what our own BX24.openApplication asked for
+        yield "page", options["page"][:200]
     if found := PLACE.match(place):
         number = int(found[2]) if found[2] else ENTITY_TYPES[found[1].lower()]  # type: ignore[index]
         yield from _named(connecting, number, options.get("ID"))

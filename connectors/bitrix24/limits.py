@@ -41,3 +41,6 @@ LOST_PAUSE_SECONDS = 1.0
 OPERATING_SECONDS_HIGH = 400.0
 # OURS: after the server has refused to renew the token it is asked again only after so long.
 REFUSED_PAUSE_SECONDS = 600
+# Ours: what the sweep may use up of the bucket's leak, and how often it looks at most.
+SWEEP_SHARE_MAX = 0.045
+SWEEP_SECONDS_MIN = 3.0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.bitrix24 import limits
 from kernel.errors import Misconfigured
-from kernel.extension import SettingLine
+from kernel.extension import SettingLine, Sweeping
 from kernel.http import Pace
 from kernel.telemetry import tell_secret
 from kernel.values import zone_named
@@ -62,6 +62,23 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
         raise Misconfigured("BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET belong together: set both or neither")
     zone = zone_named(word.get("BITRIX24_TIME_ZONE", "") or set_zone)
     return Settings(_portal(word), webhook, client_id, secret, _oauth(word), _pace(word), zone)
+
+
+def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The portal shows our pages in frames of its own; under its old name and, within the vendor's zone, under a new one."""
+    parts = urlsplit(settings.get("BITRIX24_URL", "").strip())
+    zone = _VENDOR_HOST.match(parts.hostname or "")
+    own = (f"{parts.scheme}://{parts.netloc}",) if parts.scheme and parts.netloc else ()
+    return (*own, f"https://*.{zone[1]}") if zone else own
+
+
+def sweeping(settings: Mapping[str, str]) -> Sweeping:
+    """A sweep of all kinds of records and their rows costs one batch."""
+    word = {name: value.strip() for name, value in settings.items()}
+    pace = _pace(word) if word.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
+    cost = 1 / (limits.SWEEP_SHARE_MAX * pace.per_second) if pace else 0.0
+    every = max(cost, limits.SWEEP_SECONDS_MIN)
+    return Sweeping(every, every)
 
 
 def hook_token(settings: Mapping[str, str]) -> str:

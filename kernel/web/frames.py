@@ -18,7 +18,7 @@ from kernel.extension.model import NotProven, Opening, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words
-from kernel.web.identity import Role, signed_in
+from kernel.web.identity import Role, is_local_path, signed_in
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -75,7 +75,11 @@ def _person(portal: Portal, person_id: str) -> Person:
 
 
 def _target(page: str, visitor: Visitor) -> str:
-    """The page's path; `{deal}` in it becomes the number of the record on which it was opened."""
+    """The page's path; `{deal}` in it becomes the number of the record on which it was opened. The application's own main
+    page leads to whatever path of ours was asked for."""
+    asked = visitor.context.get("page", "")
+    if not page and is_local_path(asked):
+        return asked
 
     def filled(gap: re.Match[str]) -> str:
         value = visitor.context.get(gap[1], "")

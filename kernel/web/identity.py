@@ -44,6 +44,11 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*\Z")
 
 
+def is_local_path(text: str) -> bool:
+    """A path of ours, and no way round to another host."""
+    return bool(_LOCAL_PATH.match(text))
+
+
 @dataclass(frozen=True)
 class User:
     """Who is here. `open` says that he came in only because ANNEX_OPEN_PAGES lets this machine in."""

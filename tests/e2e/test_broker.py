@@ -94,17 +94,25 @@ def test_moves_in_a_hurry_bulk_and_our_own_writes_make_no_case(broker: Desk) -> 
 def test_the_head_may_and_a_robot_may_not(broker: Desk) -> None:
     office = broker.office
     who = office.managers[0]
-    mine, robots = (office.new_deal(who, name) for name in ("Решает руководитель", "Двигает робот"))
+    mine, once, always = (office.new_deal(who, name) for name in ("Решает руководитель", "Робот раз", "Робот всегда"))
     broker.quiet()
     office.move(office.head, mine, OFFER)
     office.doors("robot", {"stage": office.stage[CONTACT], "action": "set_stage", "to": office.stage[OFFER]})
-    office.move(who, robots, CONTACT)
+    office.move(who, always, CONTACT)
     broker.quiet()
     assert office.stage_of(mine) == OFFER and cases(broker, mine) == ["override"]
-    until(lambda: office.stage_of(robots) == CONTACT)
+    # Each time we put it back the robot moves it again: after six times it is left, kept open, and the head is told.
+    until(lambda: "gave_up" in cases(broker, always))
     broker.quiet()
-    assert "override" not in cases(broker, robots)
+    assert office.stage_of(always) == OFFER
+    assert broker.count("SELECT COUNT(*) FROM stage_lock_reversal WHERE record_id = :r", r=str(always)) == 6
     office.doors("robot", {"clear": True})
+    office.doors("robot", {"stage": office.stage[CONTACT], "action": "set_stage", "to": office.stage[OFFER], "delay": 200})
+    office.move(who, once, CONTACT)
+    time.sleep(2)
+    office.doors("robot", {"clear": True})
+    broker.quiet()
+    assert office.stage_of(once) == CONTACT and "override" not in cases(broker, once)
 
 
 @pytest.mark.row("BR-02", "BR-03")
@@ -120,7 +128,7 @@ def test_who_has_not_begun_the_day_moves_nothing_and_gets_nothing(broker: Desk) 
         office.move(who, deal, CONTACT)
     broker.quiet()
     assert {office.stage_of(deal) for deal in deals.values()} == {NEW}
-    assert "день" in str(office.told(late)[0]).lower()
+    assert "день" in str(office.told(late)).lower(), office.told(late)
     leads = [office.new_lead(100 + n) for n in range(12)]
     until(lambda: all(_given(broker, lead) for lead in leads))
     broker.quiet()
@@ -195,7 +203,7 @@ def test_lost_doubled_and_late_events_and_a_silent_portal_heal(broker: Desk) -> 
     office.doors("faults", CALM)
     broker.healed()
     for deal in deals:
-        assert (office.stage_of(deal), len(cases(broker, deal))) == meant[deal]
+        assert (office.stage_of(deal), len(cases(broker, deal))) == meant[deal], (deal, cases(broker, deal))
     assert len(settled) == len(deals) + len(leads)
     assert p95(list(settled.values())) < 60, sorted(settled.values())
     twice = "SELECT COUNT(*) FROM (SELECT key FROM outgoing WHERE key <> '' GROUP BY key HAVING COUNT(*) > 1) AS twice"
@@ -255,9 +263,7 @@ def test_a_revoked_token_stops_nothing_for_good(broker: Desk) -> None:
     office.move(who, deal, OFFER)
     until(lambda: broker.waiting() > 0)
     code, report = broker.annex("doctor")
-    assert code == 1 and any("прилож" in line.lower() or "токен" in line.lower() for line in report["wrong"]), report[
-        "wrong"
-    ]
+    assert code == 1 and any("install the application" in line for line in report["wrong"]), report["wrong"]
     office.doors("app/install", {"handler": f"{broker.address}/hooks/bitrix24/main", "kind": "script", "user": "1"})
     until(lambda: office.stage_of(deal) == NEW, within=90)
     assert broker.processes.annex("apply", "--yes").returncode in (0, 2)  # a new installation has no bindings yet

@@ -27,7 +27,11 @@ def identify(opening: Opening) -> Visitor:
         raise NotProven("the proof is wrong")
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
-    context = {"deal": opening.form.get("deal", ""), "admin": "yes" if opening.form["who"] == "1" else ""}
+    context = {
+        "deal": opening.form.get("deal", ""),
+        "page": opening.form.get("page", ""),
+        "admin": "yes" if opening.form["who"] == "1" else "",
+    }
     return Visitor(opening.form["who"], context)
 
 
@@ -84,6 +88,8 @@ def test_only_known_portals_and_paths_of_ours(world: World) -> None:
         where = post(f"/frame/toy/main/{page}", data=proof).headers.get("Location", "/")
         assert where.startswith(("/", "http://localhost/")) and not where.startswith(("//", "/\\")), where
     assert post("/frame/toy/main/notes/{deal}", data={**proof, "deal": "../../x"}).status_code == 404
+    for asked, target in (("/notes/show", "/notes/show"), ("//evil.example", "/"), ("https://evil.example", "/"), ("", "/")):
+        assert post("/frame/toy/main/", data={**proof, "page": asked}).headers["Location"] == target
     assert post("/frame/toy/main/notes/{deal}", data={**proof, "deal": ""}).status_code == 404
 
 

@@ -1,0 +1,100 @@
+"""The stage lock and the assignment in Planfix: the same plugins, another mapping set."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.bootstrap import set_folder
+from app.cli.demo.stages import Planfix
+from tests.e2e.conftest import SPEEDUP, Desk, opened
+
+NEW, PAID, PARTNER = "Нове звернення", "Підтвердження оплати клієнта", "Підтвердження оплати партнера"
+PORTAL = """
+connector = "planfix"
+language  = "uk"
+time_zone = "Europe/Kyiv"
+[plugin.stage_lock]
+override = ["Олег Власник"]
+[plugin.assignment.queue.desk]
+entity = "deal"
+people = ["Ігор Бондар", "Марія Коваль"]
+"""
+ASSIGNED = """
+[field.assigned]
+label = "Менеджер"
+type  = "user"
+write = true
+[field.source]
+label = "Телефон клієнта"
+"""
+
+
+@pytest.fixture(scope="module")
+def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    home: Path = tmp_path_factory.mktemp("lock")
+    own = home / "own-set"
+    own.mkdir()
+    source = set_folder("exchange-desk-planfix")
+    deal = (source / "deal.toml").read_text(encoding="utf-8")
+    manager = '[field.manager]\nlabel = "Менеджер"\ntype  = "user"\nwrite = true\n'
+    assert manager in deal
+    deal = deal.replace('[field.client_phone]\nlabel = "Телефон клієнта"\n', "")
+    (own / "deal.toml").write_text(deal.replace(manager, "").replace("[table.operation]", ASSIGNED + "[table.operation]", 1))
+    (own / "contact.toml").write_text((source / "contact.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    (own / "portal.toml").write_text(PORTAL, encoding="utf-8")
+    yield from opened(request, home, "sqlite", Planfix(SPEEDUP), str(own), "exchange")
+
+
+def cases(desk: Desk, deal: int) -> list[Any]:
+    with desk.database.read() as tx:
+        rows = tx.all("SELECT outcome, why FROM stage_lock_case WHERE record_id = :r ORDER BY number", r=str(deal))
+        return [row["outcome"] for row in rows]
+
+
+@pytest.mark.row("PL-05", "BR-03")
+def test_a_jump_is_put_back_two_steps_in_a_hurry_are_not(office: Desk) -> None:
+    jump, hurry, boss = (office.office.new_deal("user:3", name, {}) for name in ("Стрибок", "Поспіх", "Власник"))
+    office.quiet()
+    office.office.move("user:3", jump, PARTNER)
+    office.office.move("user:3", hurry, PAID)
+    office.office.move("user:3", hurry, PARTNER)
+    office.office.move("user:1", boss, PARTNER)
+    office.healed()
+    stages = {int(one["id"]): one["status"]["name"] for one in office.office.deals()}
+    assert (stages[jump], stages[hurry], stages[boss]) == (NEW, PARTNER, PARTNER)
+    assert (cases(office, jump), cases(office, hurry), cases(office, boss)) == (["put_back"], [], ["override"])
+    assert office.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{jump}") == 1
+
+
+@pytest.mark.row("PL-05", "BR-04")
+def test_requests_go_round(office: Desk) -> None:
+    deals = [office.office.new_deal("user:1", f"Заявка {n}", {}) for n in range(6)]
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        office.quiet()
+        found = {int(one["id"]): office.office.field_of(one, "Менеджер") for one in office.office.deals()}
+        if all(found[deal] for deal in deals):
+            break
+        time.sleep(0.5)
+    shares = Counter(found[deal]["name"] for deal in deals)
+    assert shares == {"Ігор Бондар": 3, "Марія Коваль": 3}
+
+
+@pytest.mark.row("PL-15")
+def test_what_planfix_did_not_tell_is_found(office: Desk) -> None:
+    deal = office.office.new_deal("user:3", "Загублене", {})
+    office.healed()
+    office.office.control("faults", {"drop_rate": 1.0})
+    office.office.move("user:3", deal, PARTNER)
+    began = time.monotonic()
+    while cases(office, deal) != ["put_back"]:
+        assert time.monotonic() - began < 60
+        time.sleep(0.2)
+    office.office.control("faults", {"drop_rate": 0.0})
+    office.quiet()
