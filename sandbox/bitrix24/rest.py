@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.bitrix24 import batch, calls
 from sandbox.bitrix24.limits import Bucket, Operating
@@ -132,7 +133,7 @@ class Rest:
         if faults.on("down"):
             return as_html("<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>", 503)
         moved = self._portal.config.get("moved_to")
-        if moved:
+        if moved and request.environ.get("HTTP_HOST") != urlsplit(moved).netloc:  # under its new name it answers
             query = request.environ["QUERY_STRING"]
             where = f"{moved}{request.path}{'?' + query if query else ''}"
             return Answer(302, b"<html><body>Moved</body></html>", "text/html", {"Location": where})

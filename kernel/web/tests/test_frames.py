@@ -27,11 +27,8 @@ def identify(opening: Opening) -> Visitor:
         raise NotProven("the proof is wrong")
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
-    context = {
-        "deal": opening.form.get("deal", ""),
-        "page": opening.form.get("page", ""),
-        "admin": "yes" if opening.form["who"] == "1" else "",
-    }
+    context = {name: opening.form.get(name, "") for name in ("deal", "page")}
+    context["admin"] = "yes" if opening.form["who"] == "1" else ""
     return Visitor(opening.form["who"], context)
 
 
