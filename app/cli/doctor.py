@@ -32,15 +32,16 @@ def wrong(annex: Annex) -> list[str]:
     if isinstance(running.portal.crm, UnsetCRM):
         found.append(running.portal.crm.reason)
         return list(dict.fromkeys(found))
+    reach: list[str] = []
     try:
         reach = [mask(line) for line in running.connector.doctor(running.connecting)] if running.connector.doctor else []
         found += reach
-        if not reach:
-            found += [
-                f"{lack.where}: {lack.kind} «{lack.name}» is missing: {lack.remedy}" for lack in running.portal.crm.lacks()
-            ]
+        found += [
+            f"{lack.where}: {lack.kind} «{lack.name}» is missing: {lack.remedy}" for lack in running.portal.crm.lacks()
+        ]
     except AnnexError as exc:
-        found.append(f"{running.connector.title}: {mask(str(exc))}")
+        if not reach:  # else it is said already why the portal does not answer
+            found.append(f"{running.connector.title}: {mask(str(exc))}")
     return found
 
 
