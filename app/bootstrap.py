@@ -237,7 +237,7 @@ def _portal(
         return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
 
     own = {line.name: settings[line.name] for line in connector.settings}
-    vault = Vault(name, database, clock, secret_of(settings))
+    vault = Vault(name, database, clock, secret_of(settings), settings["ANNEX_SECRET_OLD"].encode())
     public_url = settings["ANNEX_PUBLIC_URL"].rstrip("/")
     connecting = Connecting(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
     if crm is None:

@@ -30,7 +30,11 @@ GENERAL = (
     Known("ANNEX_SET", "mapping set: a name in mappings/ or a folder", "exchange-desk-planfix"),
     Known("ANNEX_SETTINGS", "file with these settings, NAME=value a line"),
     Known("ANNEX_PUBLIC_URL", "our address as staff and the CRM reach it", "http://127.0.0.1:8080"),
-    Known("ANNEX_SECRET", "signs sign-in links; default: made once and kept in ANNEX_HOME/secret.key", secret=True),
+    Known(
+        "ANNEX_SECRET", "guards forms and encrypts the CRM's tokens; default: made once and kept in ANNEX_HOME/secret.key",
+        secret=True,
+    ),
+    Known("ANNEX_SECRET_OLD", "the one before, while tokens written under it are still in use", secret=True),
     Known("ANNEX_OPEN_PAGES", "yes: pages need no sign-in from this machine itself; for trying out only", "no"),
     Known("ANNEX_CURRENCIES", "further currencies and their scales, like TON=9,XAU=4"),
     Known("ANNEX_LOG", "log level: debug, info, warning", "info"),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from kernel.clock import Clock
 from kernel.errors import Misconfigured, Throttled
@@ -28,9 +28,10 @@ POLL_SECONDS = 0.1
 class Vault:
     """What one portal's connector must remember and nobody may read: small mappings by name."""
 
-    def __init__(self, portal: str, database: Database, clock: Clock, secret: bytes) -> None:
+    def __init__(self, portal: str, database: Database, clock: Clock, secret: bytes, old_secret: bytes = b"") -> None:
+        """`old_secret`: what it was written under before; the next `put` writes under the present one."""
         self._portal, self._database, self._clock = portal, database, clock
-        self._cipher = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + secret).digest()))
+        self._cipher = MultiFernet([_key(one) for one in (secret, old_secret) if one])
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Raises Misconfigured if it was written under another ANNEX_SECRET."""
@@ -42,8 +43,8 @@ class Vault:
             found: dict[str, Any] = json.loads(self._cipher.decrypt(body.encode()))
         except InvalidToken as exc:
             raise Misconfigured(
-                f"the tokens of {self._portal} were written under another ANNEX_SECRET: put it back, or install the "
-                "application in the CRM once more"
+                f"the tokens of {self._portal} were written under another ANNEX_SECRET: name that one in "
+                "ANNEX_SECRET_OLD, or install the application in the CRM once more"
             ) from exc
         tell_secret(*(str(value) for key, value in found.items() if "token" in key and value))
         return found
@@ -92,3 +93,7 @@ class Vault:
                 )
                 == 1
             )  # fmt: skip
+
+
+def _key(secret: bytes) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + secret).digest()))

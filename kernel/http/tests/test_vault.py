@@ -34,6 +34,15 @@ def test_what_lies_in_the_database_tells_nothing(database: Database) -> None:
     assert vault.get("app") is None
 
 
+@pytest.mark.row("PL-10")
+def test_the_secret_is_changed_without_losing_the_tokens(database: Database) -> None:
+    Vault("b/main", database, FakeClock(), b"old").put("app", {"access_token": TOKEN})
+    changing = Vault("b/main", database, FakeClock(), b"new", b"old")
+    assert changing.get("app") == {"access_token": TOKEN}
+    changing.put("app", {"access_token": TOKEN})
+    assert Vault("b/main", database, FakeClock(), b"new").get("app") == {"access_token": TOKEN}
+
+
 def test_one_turn_at_a_time_among_processes(database_url: str) -> None:
     inside, most = 0, 0
 
