@@ -17,7 +17,7 @@ from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.crm import CRM
 from kernel.crm.unset import UnsetCRM
-from kernel.errors import Misconfigured
+from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connecting, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.look import look
@@ -31,6 +31,7 @@ from kernel.ledger import Books
 from kernel.mapping import MappingSet, load_set
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room, Tx, migrate
+from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
 from kernel.web import WEB_SETTINGS, secret_of
 
@@ -102,8 +103,14 @@ class Annex:
             *(Room(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
         ]
 
-    def migrate(self, *, jobs: bool = False) -> list[str]:
-        """Bring the database to the newest schema; with `jobs` the queue's own tables, too."""
+    def migrate(self, *, jobs: bool = False, closed_too: bool = False) -> list[str]:
+        """Bring the database to the newest schema; with `jobs` the queue's own tables, too.
+
+        Raises Closed if the desk has moved away from this database; who only wants to look there says `closed_too`.
+        """
+        with self.database.read() as tx:
+            if not closed_too and (why := why_closed(tx)):
+                raise Closed(f"this database takes no change: {why}")
         done = migrate(self.database, self.rooms, self.clock)
         if jobs:
             prepare_tables(self.database)

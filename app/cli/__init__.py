@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from app.bootstrap import Annex, build
-from app.cli import apply, backup, demo, doctor, jobs, link, new, plan, sandbox, serve, verify
+from app.cli import apply, backup, demo, doctor, jobs, link, migrate, new, plan, sandbox, serve, verify
 from app.discovery import find_plugins
 from kernel.errors import AnnexError, BadInput
 from kernel.extension import Command
@@ -26,6 +26,7 @@ BUILT_IN = (
     link.LINK,
     backup.BACKUP,
     backup.RESTORE,
+    migrate.MIGRATE,
 )
 ALONE: Mapping[str, tuple[str, Callable[[list[str]], int]]] = {
     "demo": ("plays two trading days on an emulated Planfix", demo.main),

@@ -17,7 +17,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(annex: Annex, args: argparse.Namespace) -> int:
-    annex.migrate()
+    annex.migrate(closed_too=True)
     if args.file.exists():
         raise BadInput(f"{args.file} exists: name a new file")
     rows = dump(annex.database, annex.rooms, args.file)

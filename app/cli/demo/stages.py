@@ -11,7 +11,7 @@ from app.cli.demo.processes import Processes, free_port
 from kernel.errors import Unreachable
 
 SPEEDUP = 150  #: the portal's seconds pass so many times faster: 150 requests a second are its «1 a second»
-HOOK_SECRET = "demo-hook-secret"  # noqa: S105 - of the emulated portal on this machine
+HOOK_SECRET = "demo-hook-secret-of-this-machine"  # noqa: S105 - of the emulated portal on this machine
 TOKEN = "demo-robot-token"  # noqa: S105
 
 
