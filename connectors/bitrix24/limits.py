@@ -11,7 +11,7 @@ from collections.abc import Mapping
 # LIMITS: a leaky bucket per portal and source address: (capacity in requests, drained per second). A box has none.
 BUCKETS: Mapping[str, tuple[int, float]] = {"standard": (50, 2.0), "enterprise": (250, 5.0)}
 # OURS: the network bunches requests up; so many places in the bucket stay free for that.
-BUCKET_MARGIN_REQUESTS = 3
+BUCKET_MARGIN_REQUESTS = 2
 # OURS: how long to be quiet after a refusal that names no time. OVERLOAD_LIMIT is a block by hand.
 QUIET_SECONDS: Mapping[str, float] = {"QUERY_LIMIT_EXCEEDED": 2.0, "OVERLOAD_LIMIT": 60.0}
 # LIMITS: the operating time is kept in ten buckets of one minute; the oldest falls out at `operating_reset_at`.
