@@ -4,6 +4,7 @@ AnnexError
 ├── BadInput            what came in cannot be used; the text says which field and why
 │   └── Refused         it could be read, but the rules say no
 ├── Misconfigured       a setting or a mapping file is wrong; the person who runs Annex can mend it
+│   └── Closed          this database takes no change: it has moved, or a copy into it is not complete
 ├── Fault               something outside failed
 │   ├── Unreachable     no answer, or an answer that says nothing about our request
 │   ├── Throttled       the other side asks us to slow down; says for how long
@@ -51,6 +52,10 @@ class Refused(BadInput):
 
 class Misconfigured(AnnexError):
     """A setting or a mapping file is wrong."""
+
+
+class Closed(Misconfigured):
+    """This database takes no change."""
 
 
 class Fault(AnnexError):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from kernel.errors import Misconfigured
 from kernel.telemetry import tell_secret
@@ -62,7 +63,7 @@ class Settings(Mapping[str, str]):
         self._environment = dict(os.environ if environment is None else environment)
         self._file = self._read_file()
         self._values = {name: self._find(known) for name, known in self._known.items()}
-        tell_secret(*(value.text for value in self._values.values() if value.known.secret))
+        tell_secret(*(value.text for value in self._values.values() if value.known.secret), *_password(self.database_url))
 
     def _read_file(self) -> dict[str, str]:
         name = self._environment.get("ANNEX_SETTINGS", "")
@@ -122,6 +123,13 @@ class Settings(Mapping[str, str]):
                 raise Misconfigured(f"ANNEX_CURRENCIES: «{part}» is not CODE=scale with a scale from 0 to 12")
             found[code.strip().upper()] = int(scale)
         return found
+
+
+def _password(url: str) -> tuple[str, ...]:
+    """The password in a database's address, as it stands there and as the database knows it."""
+    account, mark, _ = url.partition("://")[2].rpartition("@")
+    password = account.partition(":")[2]
+    return (password, unquote(password)) if mark and password else ()
 
 
 def mask_url(text: str) -> str:

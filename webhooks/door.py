@@ -17,10 +17,11 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from kernel.crm import Event
-from kernel.errors import BadInput, Fault
+from kernel.errors import BadInput, Closed, Fault
 from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
+from kernel.storage.group import GroupCommit
 from kernel.telemetry import MASK, bind_trace, log, mask, metrics
 
 _PROOF = r"(?:access_token|refresh_token|application_token|event_token|AUTH_ID|REFRESH_ID|sig|key|secret|password)"
@@ -43,6 +44,7 @@ class Doorway:
 def blueprint(doorways: Mapping[tuple[str, str], Doorway]) -> Blueprint:
     """Doorways by (connector name, the portal's word in the address)."""
     door = Blueprint("door", __name__)
+    groups = {name: GroupCommit(doorway.portal.database) for name, doorway in doorways.items()}
 
     @door.post("/hooks/<connector>/<portal>")
     @door.post("/hooks/<connector>/<portal>/<event>")
@@ -52,14 +54,19 @@ def blueprint(doorways: Mapping[tuple[str, str], Doorway]) -> Blueprint:
         if doorway is None or doorway.connector.intake is None:
             metrics.delivery("unknown", "not_found")
             return _answer(404, error="no such door")
-        response = _receive(doorway, event)
+        try:
+            response = _receive(doorway, event, groups[connector, portal])
+        except Closed as exc:  # whoever sends may try again: by then the desk's new home answers
+            metrics.delivery(connector, "closed")
+            log.warning("delivery.closed", connector=connector, reason=str(exc))
+            response = _answer(503, error="not here any more")
         metrics.intake(connector, time.perf_counter() - started)
         return response
 
     return door
 
 
-def _receive(doorway: Doorway, event: str) -> Response:
+def _receive(doorway: Doorway, event: str, group: GroupCommit) -> Response:
     name, intake = doorway.connector.name, doorway.connector.intake
     assert intake is not None
     try:
@@ -81,7 +88,7 @@ def _receive(doorway: Doorway, event: str) -> Response:
         metrics.delivery(name, "bad")
         log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))
         return _answer(400, error=mask(str(exc)), field=exc.field)
-    trace, extra = _store(doorway, events, body)
+    trace, extra = _store(doorway, events, body, group)
     metrics.delivery(name, "stored")
     return _answer(200, ok=True, trace=trace, **extra)
 
@@ -97,7 +104,7 @@ def _body() -> bytes:
     return body
 
 
-def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str, dict[str, Any]]:
+def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: GroupCommit) -> tuple[str, dict[str, Any]]:
     portal, trace = doorway.portal, ""
     extra: dict[str, Any] = {}
     answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
@@ -109,10 +116,12 @@ def _store(doorway: Doorway, events: Sequence[Event], body: bytes) -> tuple[str,
             extra.update(answers[event.name](portal, event))
     if to_store:
         text = body.decode("utf-8", "replace")
-        with portal.database.write() as tx:
-            trace = inbox.store_all(
-                tx, portal.name, to_store, _without_proof(text), clock=portal.clock, ids=portal.ids, queue=portal.queue
+        kept = _without_proof(text)
+        trace = group.run(
+            lambda tx: inbox.store_all(
+                tx, portal.name, to_store, kept, clock=portal.clock, ids=portal.ids, queue=portal.queue
             )
+        )
         with bind_trace(trace):
             log.info(
                 "delivery", connector=doorway.connector.name, portal=portal.name,

@@ -18,7 +18,7 @@ from kernel.extension.model import Plugin, Sweeping
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
 from kernel.storage import Row, Tx
-from kernel.telemetry import log, metrics
+from kernel.telemetry import log, mask, metrics
 from kernel.values import from_micros, to_micros
 
 OVERLAP = timedelta(minutes=2)
@@ -180,6 +180,6 @@ def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, rea
             "down_since = CASE WHEN excluded.ok = 1 THEN NULL ELSE COALESCE(crm_swept.down_since, excluded.at) END, "
             "mended_ever = crm_swept.mended_ever + excluded.mended, "
             "busy_at = CASE WHEN excluded.mended > 0 OR excluded.ok = 0 THEN excluded.at ELSE crm_swept.busy_at END",
-            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=mended, why=reason[:300],
+            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=mended, why=mask(reason)[:300],
             down=at if reason else None, busy=at if mended or reason else None,
         )  # fmt: skip

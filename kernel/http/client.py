@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 import requests
@@ -22,6 +22,7 @@ from kernel.http.gate import Gate, OpenGate
 from kernel.telemetry import log, metrics
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
+EXPONENT_MAX = 1000  #: what is larger would be written out digit by digit somewhere
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,17 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON with exact decimals (never binary floats). Raises ValueError."""
-        return json.loads(self.body, parse_float=Decimal)
+        return json.loads(self.body, parse_float=_exact)
+
+
+def _exact(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as exc:
+        raise ValueError("a number out of all bounds") from exc
+    if abs(number.adjusted()) > EXPONENT_MAX:
+        raise ValueError("a number out of all bounds")
+    return number
 
 
 class Transport(Protocol):

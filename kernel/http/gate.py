@@ -19,6 +19,7 @@ from typing import Protocol
 from kernel.clock import Clock
 from kernel.errors import Throttled
 from kernel.storage import Database
+from kernel.telemetry import mask
 from kernel.values import from_micros, to_micros
 
 CLOCK_SLACK_MICROS = 1_000_000  #: machines' clocks differ a little
@@ -172,7 +173,7 @@ class SharedGate:
             tx.run(
                 "UPDATE http_gate SET failures = :f, last_failure = :why, "
                 "quiet_until = CASE WHEN quiet_until > :until THEN quiet_until ELSE :until END WHERE name = :n",
-                n=self._name, f=failures, why=reason[:300], until=until,
+                n=self._name, f=failures, why=mask(reason)[:300], until=until,
             )  # fmt: skip
 
     def quiet(self, seconds: float) -> None:

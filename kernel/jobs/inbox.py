@@ -9,6 +9,7 @@ from kernel.clock import Clock, Ids
 from kernel.crm import Event
 from kernel.jobs.queue import Job, Queue, next_number
 from kernel.storage import Tx
+from kernel.telemetry import mask
 from kernel.values import to_micros
 
 BODY_KEPT_CHARACTERS = 20_000
@@ -119,7 +120,7 @@ def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> Non
     tx.run_many(
         "UPDATE inbox SET state = :s, reason = :why, done_at = :at WHERE id = :id",
         [
-            {"s": state, "why": reason[:500], "at": None if state == "new" else to_micros(clock.now()), "id": one}
+            {"s": state, "why": mask(reason)[:500], "at": None if state == "new" else to_micros(clock.now()), "id": one}
             for one in ids
         ],
     )

@@ -10,6 +10,7 @@ from typing import Any
 from kernel.clock import Clock, Ids
 from kernel.jobs.queue import Job, Queue, next_number
 from kernel.storage import Tx
+from kernel.telemetry import mask
 from kernel.values import to_micros
 
 
@@ -142,7 +143,7 @@ def mark(tx: Tx, call_id: str, state: str, clock: Clock, *, reason: str = "", re
     tx.run(
         "UPDATE outgoing SET state = :s, reason = :why, result = CASE WHEN :r = '' THEN result ELSE :r END, "
         "done_at = :at WHERE id = :id",
-        s=state, why=reason[:500], r=result, at=to_micros(clock.now()) if ended else None, id=call_id,
+        s=state, why=mask(reason)[:500], r=result, at=to_micros(clock.now()) if ended else None, id=call_id,
     )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def not_sent(tx: Tx, call_id: str, reason: str) -> None:
     """The request certainly was not carried out: the try does not count."""
     tx.run(
         "UPDATE outgoing SET state = 'waiting', attempts = attempts - 1, reason = :why WHERE id = :id",
-        id=call_id, why=reason[:500],
+        id=call_id, why=mask(reason)[:500],
     )  # fmt: skip
 
 

@@ -14,9 +14,10 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from kernel.errors import Misconfigured
+from kernel.errors import Closed, Misconfigured
 
 BUSY_TIMEOUT_MS = 30_000
+CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
 Row = Mapping[str, Any]  #: a row by column names
 
 
@@ -86,10 +87,11 @@ class Database:
             self.engine = sa.create_engine(parsed, pool_size=pool_size, max_overflow=16, pool_pre_ping=True)
         else:
             raise Misconfigured(f"ANNEX_DATABASE_URL: «{self.dialect}» is not supported; use sqlite or postgresql+psycopg")
+        event.listen(self.engine, "handle_error", _tell_if_closed, retval=True)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """A unit of work that may change things: all of it or nothing."""
+        """A unit of work that may change things: all of it or nothing. Raises Closed if the database has moved."""
         with self.engine.connect() as connection:
             with connection.begin():
                 tx = Tx(connection)
@@ -117,6 +119,12 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _tell_if_closed(context: sa.ExceptionContext) -> Closed | None:
+    """Whoever writes, however: what the triggers of a closed database say becomes `Closed`."""
+    _, mark, why = str(context.original_exception).partition(CLOSED)
+    return Closed(why.partition("\n")[0]) if mark else None
 
 
 def _sqlite(url: sa.URL, pool_size: int) -> sa.Engine:

@@ -44,7 +44,7 @@ def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
     try:
         handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the books hold
         with database.read() as tx, os.fdopen(handle, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
-            file.write(_line({"annex": FORMAT, "migrations": _migrations(tx)}))
+            file.write(_line({"annex": FORMAT, "migrations": migrations(tx)}))
             for name in names:
                 for row in tx.stream(f"SELECT * FROM {name}"):
                     file.write(_line({"t": name, "r": dict(row)}))
@@ -60,15 +60,12 @@ def load(database: Database, rooms: Iterable[Room], source: Path) -> int:
     """Fill an empty, migrated database from a copy; all of it or nothing. Raises BadInput saying what is wrong."""
     names = tables(rooms)
     with database.write() as tx:
-        for name in names:
-            if name != "ledger_head" and tx.value(f"SELECT COUNT(*) FROM {name}"):
-                raise BadInput(f"the database is not empty ({name} has rows): restore into a new one")
-        tx.run("DELETE FROM ledger_head")
+        demand_empty(tx, names, "restore into a new one")
         lines = _lines(source)
         head = next(lines, {})
         if head.get("annex") != FORMAT:
             raise BadInput(f"{source.name} is not a copy made by `annex backup`")
-        if head["migrations"] != _migrations(tx):
+        if head["migrations"] != migrations(tx):
             raise BadInput(f"{source.name} was made by another version of Annex: restore it with that one, then upgrade")
         count, told = 0, None
         for name, group in groupby(lines, key=lambda line: line.get("t")):
@@ -77,17 +74,32 @@ def load(database: Database, rooms: Iterable[Room], source: Path) -> int:
                 break
             if name not in names:
                 raise BadInput(f"{source.name} holds a table «{name}» that is not known")
-            for batch in _batches(line["r"] for line in group):
-                columns = ", ".join(batch[0])
-                marks = ", ".join(f":{column}" for column in batch[0])
-                tx.run_many(f"INSERT INTO {name} ({columns}) VALUES ({marks})", batch)
-                count += len(batch)
+            count += fill(tx, name, (line["r"] for line in group))
         if told != count:
             raise BadInput(f"{source.name} is cut short: {count} rows, its end says {told}")
     return count
 
 
-def _migrations(tx: Tx) -> list[list[Any]]:
+def demand_empty(tx: Tx, names: Iterable[str], instead: str) -> None:
+    """Make a freshly migrated database ready for a copy. Raises BadInput if anything stands in it."""
+    for name in names:
+        if name != "ledger_head" and tx.value(f"SELECT 1 FROM {name} LIMIT 1"):
+            raise BadInput(f"the database is not empty ({name} has rows): {instead}")
+    tx.run("DELETE FROM ledger_head")
+
+
+def fill(tx: Tx, name: str, rows: Iterable[dict[str, Any]]) -> int:
+    """Put rows into a table; returns how many."""
+    count = 0
+    for batch in _batches(rows):
+        columns = ", ".join(batch[0])
+        marks = ", ".join(f":{column}" for column in batch[0])
+        tx.run_many(f"INSERT INTO {name} ({columns}) VALUES ({marks})", batch)
+        count += len(batch)
+    return count
+
+
+def migrations(tx: Tx) -> list[list[Any]]:
     return [[row["room"], row["number"]] for row in tx.all(f"SELECT room, number FROM {MIGRATIONS} ORDER BY room, number")]
 
 

@@ -16,6 +16,8 @@ SECRETS_MAX = 1000  #: access tokens come and go: the oldest have expired long a
 _PRIVATE_KEY = re.compile(r"token|secret|password|authorization|cookie|\bsig\b|\bkey\b", re.IGNORECASE)
 MASK = "•••"
 SHORTEST_SECRET = 6  #: shorter ones would mask ordinary words
+# Controls but tab and line end (which JSON escapes), other line ends, marks that turn the direction, halves of characters.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def tell_secret(*values: str) -> None:
@@ -37,8 +39,8 @@ def mask(text: str) -> str:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        # A line of a log is one line: what a stranger sent must not be able to forge a second one.
-        return mask(value)
+        # A log is read on a terminal: what a stranger sent must neither give orders there nor look like another line.
+        return _UNFIT.sub("\ufffd", mask(value))
     if isinstance(value, dict):
         return {key: MASK if _PRIVATE_KEY.search(str(key)) else _masked(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

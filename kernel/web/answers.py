@@ -6,7 +6,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from kernel.errors import AnnexError, BadInput, Fault, NotFound, Refused
-from kernel.telemetry import log
+from kernel.telemetry import log, mask
 from kernel.web.words import language, t
 
 TOLD = (400, 401, 403, 404, 405, 413)
@@ -20,7 +20,8 @@ def wants_json() -> bool:
 
 
 def answer(status: int, text: str = "", *, code: str = "") -> Response:
-    """An error page with its title, and perhaps what is wrong in words."""
+    """An error page with its title, and perhaps what is wrong in words: no secret in them, whoever said them."""
+    text = mask(text)
     title = t(f"web_error_{status}") if status in (*TOLD, 409, 500, 502) else t("web_error_other")
     if wants_json():
         body = {"error": code or str(status), "text": text or title}

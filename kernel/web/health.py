@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify
 
+from kernel.errors import Closed
 from kernel.telemetry import log, metrics
 from kernel.values import to_micros
 
@@ -44,6 +45,8 @@ def faults(site: Site) -> Iterator[str]:
                 at=to_micros(site.clock.now()),
             )
         yield from _migrations(site)
+    except Closed as exc:
+        yield f"the database is closed: {exc}"
     except Exception as exc:  # whatever the database says, the answer is: not ready
         log.warning("ready.database", error=str(exc))
         yield "the database cannot be written"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,20 +24,33 @@ from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Planfix
 from conftest import rooms
 from kernel.errors import Closed
+from kernel.jobs.engine import prepare_tables
 from kernel.storage import Database
 from kernel.storage.closed import close, reopen, why_closed
 from kernel.storage.dump import tables
-from kernel.storage.move import every_table
+from kernel.storage.move import copy, every_table
 from tests.e2e.conftest import SECRET, SPEEDUP, TOKEN
 from tests.e2e.test_backup import ROWS, machine, run
 from tests.e2e.test_desk import PAID, example_one
 
+LOCKS = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'ledger_journal'::regclass AND mode = 'RowExclusiveLock'"
 WAYS = ["sqlite to postgresql", "postgresql to sqlite"]
 
 
 @pytest.fixture
 def urls(tmp_path: Path, fresh_postgres: Callable[..., str]) -> dict[str, str]:
     return {"sqlite": f"sqlite:///{tmp_path / 'a.db'}", "postgresql": fresh_postgres(empty=True)}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The old and the new database of commands that run inside this process."""
+    old, new = (f"sqlite:///{tmp_path / name}.db" for name in "ab")
+    monkeypatch.setenv("ANNEX_HOME", str(tmp_path))
+    monkeypatch.setenv("ANNEX_DATABASE_URL", old)
+    # The log would keep writing to what is standard error during this test only.
+    monkeypatch.setattr("app.cli.set_up_logs", lambda _level: None)
+    return old, new
 
 
 def count(url: str, sql: str) -> int:
@@ -144,9 +158,12 @@ def test_a_desk_moves_while_it_is_told_of_deals(live: tuple[Live, Any], urls: di
     poster = Poster(desk.address)
     talking = threading.Thread(target=poster.run)
     talking.start()
-    told = run(desk.processes, "migrate", "--to", new)
-    talking.join(timeout=60)
-    assert not talking.is_alive()
+    try:
+        told = run(desk.processes, "migrate", "--to", new)
+        talking.join(timeout=20)
+    finally:
+        poster.stop.set()
+        talking.join(timeout=60)
     assert poster.refused == [503], "from the move on the old door says no"
     assert poster.answered and stored(new) == set(poster.answered), "whatever was answered is there, and nothing else"
     assert told.count(head(told)) == 2 and "ANNEX_DATABASE_URL" in told and TOKEN not in told
@@ -167,7 +184,8 @@ def test_a_desk_moves_while_it_is_told_of_deals(live: tuple[Live, Any], urls: di
     while count(new, waiting) or not str(office.read_field(task, "Прибуток") or ""):
         assert time.monotonic() < until, "what waited before the move was not worked off after it"
         time.sleep(0.1)
-    assert count(new, f"SELECT COUNT(*) FROM ledger_journal WHERE subject = '{task}'") > 0
+    report = json.loads(run(desk.processes, "report", "operations", "--client", "Ганна Т.", "--json"))
+    assert [(row["deal"], row["profit"]["amount"]) for row in report["rows"]] == [(str(task), "1500.00")]
     run(desk.processes, "verify")
 
 
@@ -200,6 +218,9 @@ def test_killed_in_the_middle_the_desk_goes_on_where_it_was(tmp_path: Path, fres
     here = machine(tmp_path / "here", old)
     (tmp_path / "history.csv").write_text(ROWS, encoding="utf-8")
     run(here, "import", "operations", str(tmp_path / "history.csv"))
+    target = Database(new)
+    prepare_tables(target)  # it waits for open transactions, and the next one is open
+    target.close()
     engine = sa.create_engine(new)
     with engine.connect() as blocker:
         blocker.exec_driver_sql("LOCK TABLE ledger_journal IN SHARE MODE")  # the copy comes so far and waits
@@ -209,7 +230,7 @@ def test_killed_in_the_middle_the_desk_goes_on_where_it_was(tmp_path: Path, fres
             start_new_session=True,
         )
         until = time.monotonic() + 60
-        while not blocker.exec_driver_sql("SELECT COUNT(*) FROM pg_locks WHERE NOT granted").scalar():
+        while not blocker.exec_driver_sql(f"{LOCKS} AND NOT granted").scalar():
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.05)
         probe = sa.create_engine(old, connect_args={"timeout": 0.1})
@@ -220,7 +241,7 @@ def test_killed_in_the_middle_the_desk_goes_on_where_it_was(tmp_path: Path, fres
         process.wait()
         blocker.rollback()
         until = time.monotonic() + 30
-        while blocker.exec_driver_sql("SELECT COUNT(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'").scalar():
+        while blocker.exec_driver_sql(LOCKS).scalar():
             assert time.monotonic() < until  # the server notices that its client is gone
             time.sleep(0.05)
     engine.dispose()
@@ -234,11 +255,9 @@ def test_killed_in_the_middle_the_desk_goes_on_where_it_was(tmp_path: Path, fres
 @pytest.mark.row("PL-07")
 @pytest.mark.parametrize("where", ["_check", "close", "_open"])
 def test_stopped_after_the_copy_nobody_works_on_half_a_move(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+    here: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
-    old, new = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
-    monkeypatch.setenv("ANNEX_HOME", str(tmp_path))
-    monkeypatch.setenv("ANNEX_DATABASE_URL", old)
+    old, new = here
     real = getattr(migrate, where)
 
     def dies(*arguments: Any) -> Any:
@@ -266,18 +285,15 @@ def test_stopped_after_the_copy_nobody_works_on_half_a_move(
 
 @pytest.mark.row("PL-07")
 def test_a_copy_that_differs_is_not_moved_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old, new = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
-    run(machine(tmp_path, old), "verify")
-    monkeypatch.setenv("ANNEX_HOME", str(tmp_path))
-    monkeypatch.setenv("ANNEX_DATABASE_URL", old)
-    real = migrate.copy
+    old, new = here
+    real = copy
 
-    def forgetful(here: Any, there: Any, *rest: Any) -> int:
-        here.run("INSERT INTO lane VALUES ('x', 1)")
-        copied = real(here, there, *rest)
-        there.run("DELETE FROM lane")
+    def forgetful(left: Any, right: Any, *rest: Any) -> int:
+        left.run("INSERT INTO lane VALUES ('x', 1)")
+        copied = real(left, right, *rest)
+        right.run("DELETE FROM lane")
         return copied
 
     monkeypatch.setattr(migrate, "copy", forgetful)
