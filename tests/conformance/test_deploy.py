@@ -217,3 +217,7 @@ def test_every_selector_finds_its_pods() -> None:
             assert any(wanted.items() <= found.items() for found in labels), one["metadata"]
     kinds = {one["kind"] for one in OBJECTS}
     assert kinds >= {"PodDisruptionBudget", "NetworkPolicy", "Ingress", "ServiceAccount"}
+
+
+def test_the_proxy_of_the_example_asks_for_https_from_then_on():
+    assert 'Strict-Transport-Security "max-age=31536000"' in (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
