@@ -61,10 +61,10 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
 
 def sweeping(settings: Mapping[str, str]) -> Sweeping:
     """A sweep costs one list, contacts a second every third time. A day's quota is used less when nothing happens."""
-    read_pace = Pace(_number(settings, "PLANFIX_REQUESTS_PER_SECOND", limits.REQUESTS_PER_SECOND) or 1.0)
+    rate = _number(settings, "PLANFIX_REQUESTS_PER_SECOND", limits.REQUESTS_PER_SECOND) or 1.0
     per_day = _number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY)
     cost = 1 + 1 / limits.SWEEPS_PER_CONTACTS
-    every = max(cost / (limits.SWEEP_SHARE_MAX * read_pace.per_second), limits.SWEEP_SECONDS_MIN)
+    every = max(cost / (limits.SWEEP_SHARE_MAX * rate), limits.SWEEP_SECONDS_MIN)
     calm = max(every, cost / (limits.SWEEP_SHARE_MAX * per_day / 86_400) if per_day else every)
     return Sweeping(every, calm, {"contact": limits.SWEEPS_PER_CONTACTS})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.planfix import field_types as types
@@ -72,7 +72,7 @@ def overdue(finder: Finder, layout: Layout, people: Iterable[str], clock: Clock,
     for raw in finder.narrowed(plan, [before]):
         record = records.record(plan, raw, zone, "", {})
         due = record.values.get(DUE)
-        if _ended(plan, record) or not hasattr(due, "year") or due >= today:  # type: ignore[operator]
+        if _ended(plan, record) or not isinstance(due, date) or due >= today:
             continue
         for one in _people(plan, record) & set(counts):
             counts[one] += 1

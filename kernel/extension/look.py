@@ -40,12 +40,8 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
     began = to_micros(portal.clock.now())
     try:
-        if fresh := portal.take_fresh(entity, record_id, max(one.received_at for one in waiting)):
-            began, record = fresh
-        else:
-            tables = sorted({table for _, watch in watches for table in watch.tables})
-            record = portal.crm.get(entity, record_id, tables=tables)
-        record = _storable(record)
+        tables = sorted({table for _, watch in watches for table in watch.tables})
+        record = _storable(portal.crm.get(entity, record_id, tables=tables))
         author = portal.name_of(author_of(events))
         prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
     except NotFound:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from kernel.clock import Clock, Ids
-from kernel.crm import CRM, Person, Record, Value, Values
+from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
@@ -24,7 +24,6 @@ from kernel.values import Currencies, to_micros, zone_named
 S = TypeVar("S", bound=BaseModel)
 PEOPLE_SECONDS = 300.0
 LOOK_AGAIN_SECONDS = 3600
-FRESH_RECORDS_MAX = 5000
 
 
 @dataclass
@@ -48,18 +47,6 @@ class Portal:
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
     _people: tuple[float, list[Person]] | None = None
-
-    _fresh: dict[tuple[str, str], tuple[int, Record]] = field(default_factory=dict)
-
-    def keep_fresh(self, record: Record, began: int) -> None:
-        """A record that was read on the way, with all its tables; the reading began at that moment (microseconds)."""
-        if len(self._fresh) < FRESH_RECORDS_MAX:
-            self._fresh[record.entity, record.id] = (began, record)
-
-    def take_fresh(self, entity: str, record_id: str, newer_than: int) -> tuple[int, Record] | None:
-        """What was read on the way, once, if that reading began after the given moment; and when it began."""
-        found = self._fresh.pop((entity, record_id), None)
-        return found if found and found[0] > newer_than else None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -49,7 +49,6 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
             return 0
         turn = (last["turn"] if last else -1) + 1
         since = _since(tx, portal, _entities(portal, plugins, sweeping, turn), now)
-    began = to_micros(now)
     try:
         changed = portal.crm.changed(since)
         looks = _missed(portal, changed)
@@ -57,9 +56,6 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
         _note(portal, now, turn, 0, 0, str(exc))
         log.warning("sweep.failed", reason=str(exc))
         return 0
-    for change in changed:
-        if change.record is not None and not change.rows_apart and (change.entity, change.id) in looks:
-            portal.keep_fresh(change.record, began)
     with portal.unit() as unit:
         for entity, record_id in looks:
             inbox.ask(
