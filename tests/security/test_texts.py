@@ -26,10 +26,11 @@ from tests.security.whole import Page, Whole, signature
 CONTROLS = "\x00\x07\x1b[31m\x9b31m\u202e\u2066\ufeff"
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '" autofocus onfocus="alert(1)', "' onmouseover='alert(1)",
-    "</title></textarea></script><svg/onload=alert(1)>", "javascript:alert(1)", "{{ 7*7 }}{% raw %}", "{text} {0.__class__}",
+    "</title></textarea></script><svg/onload=alert(1)>", "javascript:alert(1)", "{{ 7919*7907 }}{% raw %}", "{text} {0.__class__}",
     "%(x)s %n", "<!--", "]]>", "&lt;script&gt;", "[url=javascript:alert(1)]x[/url]", "=cmd|' /C calc'!A0",
 ]  # fmt: skip
 NAME = " ".join(HOSTILE) + CONTROLS
+WORKED_OUT = str(7919 * 7907)  #: long enough that no clock on a page says it
 OF_A_KIND_MAX = 6  #: addresses that differ in their question only
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -38,7 +39,7 @@ def checked(answer: Any, *, shows: bool = True) -> None:
     assert answer.status_code == 200, answer.status_code
     page = Page(answer.text)
     assert page.wrong == [] and not UNSEEN.search(answer.text)
-    assert "49" not in re.findall(r"\b49\b", page.text.replace(NAME, "")), "a template was worked out"
+    assert WORKED_OUT not in page.text, "a template was worked out"
     if shows:
         assert "<script>alert(1)</script>" in page.text, "the text itself is there, as text"
 
