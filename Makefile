@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev check format test demo bench browser clean help
+.PHONY: setup setup-dev check format test demo bench mutants crash browser clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,13 +40,19 @@ browser: ## Debian's Chromium, through the system's package manager where that m
 	@sh tests/browser/install_chromium.sh
 
 test: $(VENV)/.dev browser ## all tests, on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## two trading days on an emulated Planfix; ARGS="--once" leaves at the end
 	@$(BIN)/annex demo $(ARGS)
 
 bench: $(VENV)/.dev ## measures, as ratios inside one run
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutants: $(VENV)/.dev ## plants faults in a copy and counts which the tests notice; ARGS="--only ID" for some
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+crash: $(VENV)/.dev ## a hundred bursts of each kind with kill -9 of any process; ARGS="--runs N --seed N --database sqlite"
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 clean: ## take away what was made here
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,6 +23,32 @@ from kernel.storage import Database, Room, migrate
 
 ROOT = Path(__file__).parent
 LOCAL = ("127.0.0.1", "::1", "localhost", "")
+#: Files that take longest, the longest first. They are begun first, or at the end one process would work alone.
+LONG = (
+    "tests/simulation/test_bitrix24.py",
+    "tests/simulation/test_planfix.py",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_broker.py",
+    "tests/e2e/test_desk.py",
+    "tests/crash/test_crash.py",
+    "tests/crash/test_fleet.py",
+    "tests/e2e/test_setup_bitrix24.py",
+    "tests/e2e/test_migrate.py",
+    "tests/browser/test_board.py",
+    "plugins/exchange/tests/test_history.py",
+    "tests/conformance/test_outside_packages.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files, then what else needs the whole product, then the many short ones, which fill every gap."""
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+
+
+def _turn(file: str) -> int:
+    if file in LONG:
+        return LONG.index(file)
+    return len(LONG) + (not file.startswith("tests/"))
 
 
 @pytest.fixture(autouse=True, scope="session")

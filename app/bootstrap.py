@@ -27,17 +27,18 @@ from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
-from kernel.ledger import Books
+from kernel.ledger import Books, checkpoints
 from kernel.mapping import MappingSet, load_set
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, secret_of
+from kernel.web import WEB_SETTINGS, end_of_the_gone, secret_of
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
+SESSIONS_EVERY_MINUTES = 10
 KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
 
 
@@ -64,6 +65,9 @@ class LateQueue:
 
     def enqueue(self, tx: Tx, job: Job) -> None:
         self.real.enqueue(tx, job)
+
+    def enqueue_many(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        self.real.enqueue_many(tx, jobs)
 
     @property
     def real(self) -> DbosQueue:
@@ -108,13 +112,18 @@ class Annex:
 
         Raises Closed if the desk has moved away from this database; who only wants to look there says `closed_too`.
         """
-        with self.database.read() as tx:
-            if not closed_too and (why := why_closed(tx)):
-                raise Closed(f"this database takes no change: {why}")
+        if not closed_too:
+            self.demand_open()
         done = migrate(self.database, self.rooms, self.clock)
         if jobs:
             prepare_tables(self.database)
         return done
+
+    def demand_open(self) -> None:
+        """Raises Closed if the desk has moved away from this database."""
+        with self.database.read() as tx:
+            if why := why_closed(tx):
+                raise Closed(f"this database takes no change: {why}")
 
     def handlers(self) -> dict[str, Handler]:
         """What the jobs do, by name."""
@@ -158,6 +167,10 @@ class Annex:
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
+    def keep_checkpoints(self) -> None:
+        """So that the board of a past moment opens at once, however long the history is."""
+        checkpoints.keep(self.database, self.clock)
+
     @property
     def sweeping(self) -> Sweeping:
         return self.running.connector.sweeping(self.running.connecting.settings)
@@ -169,6 +182,8 @@ class Annex:
         portal = self.running.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
+            Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_of_the_gone, portal)),
+            Work("annex:checkpoints", timedelta(hours=6), self.keep_checkpoints),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
@@ -190,6 +205,7 @@ def build(
     queue: Queue | None = None,
     transport: Transport | None = None,
     crm: CRM | None = None,
+    database: Database | None = None,
 ) -> Annex:
     """Put everything together from the settings. Connects to nothing yet."""
     plugins, connectors = find_plugins(), find_connectors()
@@ -202,7 +218,7 @@ def build(
     if clock is None:
         clock = OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock()
     ids = TimeIds(clock) if ids is None else ids
-    database = Database(settings.database_url)
+    database = Database(settings.database_url) if database is None else database
     queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
     mapping = load_set(set_folder(settings["ANNEX_SET"]))
     running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)

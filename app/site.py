@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from app.bootstrap import Annex
-from kernel.web import Frame, Links, Live, Site, create_app, secret_of
-from webhooks.door import Doorway, blueprint
+from kernel.web import Frame, Links, Live, Site, create_app, idle_seconds, secret_of
+from webhooks.door import Door, Doorway
 
 
 def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
@@ -16,11 +16,11 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     """
     running, settings = annex.running, annex.settings
     portal = running.portal
-    portal.links = Links(annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url)
-    word = annex.mapping.portal.portal
-    door = blueprint(
-        {(running.connector.name, word): Doorway(portal, running.connector, running.connecting, running.plugins)}
+    portal.links = Links(
+        annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
     )
+    word = annex.mapping.portal.portal
+    doorways = {(running.connector.name, word): Doorway(portal, running.connector, running.connecting, running.plugins)}
     frames, identify = {}, running.connector.identity
     if identify is not None:
         frames[running.connector.name, word] = Frame(portal, lambda opening: identify(opening, running.connecting))
@@ -39,4 +39,6 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
         frames=frames,
         framed_by=running.connector.framed_by(running.connecting.settings),
     )
-    return create_app(site, [door])
+    made = create_app(site)
+    made.wsgi_app = Door(doorways, made.wsgi_app)  # type: ignore[method-assign]
+    return made

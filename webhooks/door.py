@@ -9,24 +9,39 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from kernel.crm import Event
 from kernel.errors import BadInput, Closed, Fault
 from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
+from kernel.storage import Tx
 from kernel.storage.group import GroupCommit
-from kernel.telemetry import MASK, bind_trace, log, mask, metrics
+from kernel.telemetry import MASK, log, mask, metrics
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ADDRESS = "/hooks/"
+HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+Answer = tuple[int, dict[str, Any]]  #: status and what to say
 _PROOF = r"(?:access_token|refresh_token|application_token|event_token|AUTH_ID|REFRESH_ID|sig|key|secret|password)"
 _PROOF_IN_FORM = re.compile(rf"((?:^|[&\[]|%5B){_PROOF}(?:\]|%5D)?=)[^&]*", re.IGNORECASE)
 _PROOF_IN_JSON = re.compile(rf'("{_PROOF}"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+Group = GroupCommit[inbox.Told, str]  #: gives the trace of each
 BODY_BYTES_MAX = 256 * 1024
 BODY_BYTES_DRAINED_MAX = 4 * 1024 * 1024
 
@@ -41,70 +56,110 @@ class Doorway:
     plugins: Sequence[Plugin]
 
 
-def blueprint(doorways: Mapping[tuple[str, str], Doorway]) -> Blueprint:
-    """Doorways by (connector name, the portal's word in the address)."""
-    door = Blueprint("door", __name__)
-    groups = {name: GroupCommit(doorway.portal.database) for name, doorway in doorways.items()}
+class Door:
+    """WSGI: answers what comes to /hooks/ and hands all else to the application behind it.
 
-    @door.post("/hooks/<connector>/<portal>")
-    @door.post("/hooks/<connector>/<portal>/<event>")
-    def delivered(connector: str, portal: str, event: str = "") -> Response:
+    It stands before the web framework: what that does for pages (routing, sessions, languages, cookies) takes longer than
+    storing a delivery, and a delivery needs none of it.
+    """
+
+    def __init__(self, doorways: Mapping[tuple[str, str], Doorway], behind: WSGIApplication) -> None:
+        """Doorways by (connector name, the portal's word in the address)."""
+        self._doorways, self._behind = doorways, behind
+        self._groups = {name: _group(doorway.portal) for name, doorway in doorways.items()}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(ADDRESS):
+            return self._behind(environ, start_response)
+        status, told = self._delivered(environ, path)
+        body = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+        more = [("Allow", "POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
+        start_response(f"{status} {HTTPStatus(status).phrase}", [*HEADERS, ("Content-Length", str(len(body))), *more])
+        return [body]
+
+    def _delivered(self, environ: WSGIEnvironment, path: str) -> Answer:
         started = time.perf_counter()
-        doorway = doorways.get((connector, portal))
-        if doorway is None or doorway.connector.intake is None:
+        connector, portal, event, *rest = [*path.removeprefix(ADDRESS).split("/"), "", ""]
+        doorway = self._doorways.get((connector, portal))
+        if doorway is None or doorway.connector.intake is None or any(rest) or path.endswith("/"):
             metrics.delivery("unknown", "not_found")
-            return _answer(404, error="no such door")
+            return 404, {"error": "no such door"}
+        if environ["REQUEST_METHOD"] != "POST":
+            return 405, {"error": "a delivery is a POST"}
         try:
-            response = _receive(doorway, event, groups[connector, portal])
+            answer = _receive(doorway, event, environ, self._groups[connector, portal])
         except Closed as exc:  # whoever sends may try again: by then the desk's new home answers
             metrics.delivery(connector, "closed")
             log.warning("delivery.closed", connector=connector, reason=str(exc))
-            response = _answer(503, error="not here any more")
+            answer = 503, {"error": "not here any more"}
+        except Exception:
+            metrics.delivery(connector, "broken")
+            log.exception("delivery.broken", connector=connector)
+            answer = 500, {"error": "not stored"}
         metrics.intake(connector, time.perf_counter() - started)
-        return response
-
-    return door
+        return answer
 
 
-def _receive(doorway: Doorway, event: str, group: GroupCommit) -> Response:
+def _group(portal: Portal) -> Group:
+    """Deliveries that come in together share a commit."""
+
+    def together(tx: Tx, told: Sequence[inbox.Told]) -> list[str]:
+        return inbox.store_many(tx, portal.name, told, clock=portal.clock, ids=portal.ids, queue=portal.queue)
+
+    return GroupCommit(portal.database, together)
+
+
+def _receive(doorway: Doorway, event: str, environ: WSGIEnvironment, group: Group) -> Answer:
     name, intake = doorway.connector.name, doorway.connector.intake
     assert intake is not None
     try:
-        body = _body()
-        events = intake(
-            Delivery({key.lower(): value for key, value in request.headers.items()}, body, event), doorway.connecting
-        )
+        body = _body(environ)
+        events = intake(Delivery(_headers(environ), body, event), doorway.connecting)
     except NotProven as exc:
         metrics.delivery(name, "not_proven")
-        return _answer(exc.status, error="not proven")
+        return exc.status, {"error": "not proven"}
     except RequestEntityTooLarge:
         metrics.delivery(name, "too_large")
-        return _answer(413, error=f"the body is larger than {BODY_BYTES_MAX} bytes", field="body")
+        return 413, {"error": f"the body is larger than {BODY_BYTES_MAX} bytes", "field": "body"}
+    except HTTPException as exc:  # who sent it went away half-way
+        metrics.delivery(name, "bad")
+        return exc.code or 400, {"error": "not a whole request", "field": "body"}
     except Fault as exc:  # an installation whose proof could not be checked just now
         metrics.delivery(name, "not_checked")
         log.warning("delivery.not_checked", connector=name, reason=str(exc))
-        return _answer(503, error=mask(str(exc)))
+        return 503, {"error": mask(str(exc))}
     except BadInput as exc:
         metrics.delivery(name, "bad")
         log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))
-        return _answer(400, error=mask(str(exc)), field=exc.field)
+        return 400, {"error": mask(str(exc)), "field": exc.field}
     trace, extra = _store(doorway, events, body, group)
     metrics.delivery(name, "stored")
-    return _answer(200, ok=True, trace=trace, **extra)
+    return 200, {"ok": True, "trace": trace, **extra}
 
 
-def _body() -> bytes:
-    body = request.stream.read(BODY_BYTES_MAX + 1)
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """By their names in small letters."""
+    found = {key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key.startswith("HTTP_")}
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if value := environ.get(key):
+            found[key.replace("_", "-").lower()] = value
+    return found
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    stream = get_input_stream(environ)
+    body = stream.read(BODY_BYTES_MAX + 1)
     if len(body) > BODY_BYTES_MAX:
         # Who still sends when we close never reads our answer: let him finish, within reason.
         left = BODY_BYTES_DRAINED_MAX
-        while left > 0 and (piece := request.stream.read(min(left, 64 * 1024))):
+        while left > 0 and (piece := stream.read(min(left, 64 * 1024))):
             left -= len(piece)
         raise RequestEntityTooLarge
     return body
 
 
-def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: GroupCommit) -> tuple[str, dict[str, Any]]:
+def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: Group) -> tuple[str, dict[str, Any]]:
     portal, trace = doorway.portal, ""
     extra: dict[str, Any] = {}
     answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
@@ -117,23 +172,14 @@ def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: GroupC
     if to_store:
         text = body.decode("utf-8", "replace")
         kept = _without_proof(text)
-        trace = group.run(
-            lambda tx: inbox.store_all(
-                tx, portal.name, to_store, kept, clock=portal.clock, ids=portal.ids, queue=portal.queue
-            )
-        )
-        with bind_trace(trace):
-            log.info(
-                "delivery", connector=doorway.connector.name, portal=portal.name,
-                events=[f"{event.name} {event.entity}:{event.record_id}" for event in to_store],
-            )  # fmt: skip
+        trace = group.run(inbox.Told(to_store, kept))
+        log.info(
+            "delivery", trace=trace, connector=doorway.connector.name, portal=portal.name,
+            events=[f"{event.name} {event.entity}:{event.record_id}" for event in to_store],
+        )  # fmt: skip
     return trace, extra
 
 
 def _without_proof(text: str) -> str:
     """What is kept for looking up later holds no secret: neither one we know, nor what stands under a secret's name."""
     return _PROOF_IN_FORM.sub(r"\1" + MASK, _PROOF_IN_JSON.sub(r'\1"' + MASK + '"', mask(text)))
-
-
-def _answer(status: int, **body: Any) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")

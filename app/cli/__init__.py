@@ -28,8 +28,17 @@ BUILT_IN = (
     backup.RESTORE,
     migrate.MIGRATE,
 )
+
+
+def _simulate(argv: list[str]) -> int:
+    from app.cli.simulate import main  # brings both emulated portals along, which no other command needs
+
+    return main(argv)
+
+
 ALONE: Mapping[str, tuple[str, Callable[[list[str]], int]]] = {
     "demo": ("plays two trading days on an emulated Planfix", demo.main),
+    "simulate": ("seeded stories of a whole desk on an emulated portal; everything must agree at the end", _simulate),
     "sandbox": ("one emulated outside system", sandbox.main),
     "new": ("a new plugin or connector from a template", new.main),
 }

@@ -26,10 +26,11 @@ def _backup(annex: Annex, args: argparse.Namespace) -> int:
 
 
 def _restore(annex: Annex, args: argparse.Namespace) -> int:
-    annex.migrate(jobs=True)
     if not args.file.is_file():
         raise BadInput(f"{args.file} is not a file")
-    rows = load(annex.database, annex.rooms, args.file)
+    annex.demand_open()
+    rows = load(annex.database, annex.rooms, args.file, annex.clock)
+    annex.migrate(jobs=True)
     # The queue's own tables are not in the copy: what was waiting gets its jobs again.
     annex.revive(older_than=timedelta(0))
     print(f"{rows} rows, {_head(annex)}; now `annex verify`")

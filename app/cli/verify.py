@@ -32,6 +32,7 @@ def faults(annex: Annex, unit: Unit) -> Iterator[str]:
 def _verify(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(closed_too=True)
     with annex.running.portal.look() as unit:
+        unit.tx.unhurried()
         found = list(islice(faults(annex, unit), FAULTS_SHOWN))
         seq, digest = annex.running.portal.books.head(unit.tx)
     if args.json:

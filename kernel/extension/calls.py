@@ -7,12 +7,14 @@ carried out, and creates look for our key before they repeat.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kernel.crm.codec import unpack_values
 from kernel.errors import AnnexError, Fault, Throttled, Unreachable, Unverified
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
+from kernel.http.gate import Overtaken, fenced
 from kernel.jobs import Again, outgoing
 from kernel.jobs.outgoing import Call
 from kernel.telemetry import log
@@ -30,12 +32,18 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         call = outgoing.load(tx, args["id"])
         if call is None or call.state not in ("waiting", "sending"):
             return
-        if call.state == "waiting" and call.attempts == 0 and outgoing.superseded(tx, call):
+        fresh = outgoing.not_overtaken(tx, call)
+        if fresh is None or (call.state == "waiting" and call.attempts == 0 and outgoing.superseded(tx, call)):
             outgoing.mark(tx, call.id, "superseded", portal.clock)
             return
-        outgoing.starting(tx, call.id)
+        call = fresh
+        call = replace(call, attempts=outgoing.starting(tx, call.id) - 1)
     try:
-        result = _send(portal, call, maybe_done=call.attempts > 0)
+        with fenced(lambda tx: outgoing.still_ours(tx, call.id, call.attempts + 1)):
+            result = _send(portal, call, maybe_done=call.attempts > 0)
+    except Overtaken:
+        log.warning("call.overtaken", verb=call.verb, lane=call.lane)
+        return
     except Fault as exc:
         _put_off(portal, call, exc)
         return
@@ -43,6 +51,9 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         _fail(portal, call, exc)
         return
     with portal.unit(trace=call.trace) as unit:
+        if not outgoing.still_ours(unit.tx, call.id, call.attempts + 1):
+            log.warning("call.overtaken", verb=call.verb, lane=call.lane)
+            return
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
         if call.payload.get("look"):
             unit.look_again(call.payload["entity"], call.payload["id"])
@@ -59,6 +70,8 @@ def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
         _fail(portal, call, exc)
         return
     with portal.database.write() as tx:
+        if not outgoing.still_ours(tx, call.id, tries):
+            return
         if isinstance(exc, Throttled) and not exc.maybe_done:
             outgoing.not_sent(tx, call.id, str(exc))
         else:
@@ -71,6 +84,8 @@ def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
 
 def _fail(portal: Portal, call: Call, exc: AnnexError) -> None:
     with portal.database.write() as tx:
+        if not outgoing.still_ours(tx, call.id, call.attempts + 1):
+            return
         outgoing.mark(tx, call.id, "failed", portal.clock, reason=str(exc))
     log.error("call.failed", verb=call.verb, lane=call.lane, reason=str(exc))
 

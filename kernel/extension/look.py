@@ -59,6 +59,10 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         _give_up(portal, ids, exc)
         return
     with portal.unit(author=author, trace=args["trace"]) as unit:
+        if not inbox.still_new(unit.tx, portal.name, entity, record_id, ids):
+            # We stood still since the reading, and somebody in our place has read the record anew: ours is old.
+            log.warning("look.overtaken", entity=entity, record=record_id)
+            raise Again(PAUSE_SECONDS_MIN)
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in sorted(watches, key=lambda pair: not pair[1].fills):

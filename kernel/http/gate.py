@@ -12,16 +12,22 @@ empty: a request may leave while less than a full bucket is ahead of it, and the
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from kernel.clock import Clock
 from kernel.errors import Throttled
-from kernel.storage import Database
+from kernel.storage import Database, Tx
 from kernel.telemetry import mask
 from kernel.values import from_micros, to_micros
 
+CLAIMED_ANEW_MAX = 5
+SPARE_SECONDS_MAX = 5.0  #: how long, at most, a token is good for where the database is slow
+SPARE_MICROS_MAX = 5_000_000
 CLOCK_SLACK_MICROS = 1_000_000  #: machines' clocks differ a little
 BREAKER_AFTER_FAILURES = 5
 BREAKER_OPEN_SECONDS = 15.0
@@ -36,6 +42,27 @@ class Pace:
     per_day: int = 0  #: 0: no daily quota
     arrival_seconds_max: float = 0.1
     burst: int = 0  #: a leaky bucket of that size, which `per_second` drains; 0: an even pace without any burst
+
+
+_fence: ContextVar[Callable[[Tx], bool] | None] = ContextVar("fence", default=None)
+
+
+class Overtaken(Exception):
+    """Somebody else has taken over what this request was for: it must not leave."""
+
+
+@contextmanager
+def fenced(still_ours: Callable[[Tx], bool]) -> Iterator[None]:
+    """Requests in here leave only if that says so at the last moment, in the unit of work that lets them go.
+
+    A process may stand still at any point: frozen, cut off from the database, moved by its host. Others may have taken its
+    work over by the time it goes on, and it cannot know. Raises Overtaken instead of sending.
+    """
+    token = _fence.set(still_ours)
+    try:
+        yield
+    finally:
+        _fence.reset(token)
 
 
 class Gate(Protocol):
@@ -78,19 +105,33 @@ class SharedGate:
         self._flying = 0  #: requests of this process that left and are not answered; changed under `_count`
         self._count = threading.Lock()
         self._mine = threading.local()  #: until when this thread's request keeps the next one back
+        self._spare = 0.0  #: seconds that a token is good for beyond the usual; under `_turn`
         self._failing = True  #: until a good answer says otherwise: another process may have left the breaker open
 
     def take(self) -> None:
         with self._turn:
-            self._freed.clear()
-            while wait := self._claim():
-                if self._flying:
-                    self._freed.wait(wait)  # the answer on its way may make the wait shorter
-                    self._freed.clear()
-                else:
-                    self._clock.sleep(wait)
+            for _ in range(CLAIMED_ANEW_MAX):
+                self._freed.clear()
+                while wait := self._claim():
+                    if self._flying:
+                        self._freed.wait(wait)  # the answer on its way may make the wait shorter
+                        self._freed.clear()
+                    else:
+                        self._clock.sleep(wait)
+                # Who stood still since then has let the moment pass: it is somebody else's by now.
+                if self._pace.burst or self._in_time(self._clock.monotonic() - self._mine.claimed_at):
+                    break
+            else:
+                raise Throttled(f"{self._name}: this process stands still again and again", wait_seconds=1.0)
             with self._count:
                 self._flying += 1
+
+    def _in_time(self, took: float) -> bool:
+        """Whether the token is still good after so many seconds. Where the database is slow all the time, the next ones
+        are taken for longer, so that requests leave more seldom, but leave."""
+        slow, spare = took > self._pace.arrival_seconds_max, self._spare
+        self._spare = min(2 * took, SPARE_SECONDS_MAX) if slow else spare / 2
+        return took <= self._pace.arrival_seconds_max + spare
 
     def done(self) -> None:
         """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
@@ -99,14 +140,16 @@ class SharedGate:
                 self._flying -= 1
             return
         following = to_micros(self._clock.now()) + int(1_000_000 / self._pace.per_second)
-        with self._database.write() as tx:
-            tx.run(
-                "UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at = :mine AND next_at > :n",
-                n=following, name=self._name, mine=getattr(self._mine, "next_at", 0),
-            )  # fmt: skip
-        with self._count:
-            self._flying -= 1
-        self._freed.set()
+        try:
+            with self._database.write() as tx:
+                tx.run(
+                    "UPDATE http_gate SET next_at = :n WHERE name = :name AND next_at = :mine AND next_at > :n",
+                    n=following, name=self._name, mine=getattr(self._mine, "next_at", 0),
+                )  # fmt: skip
+        finally:
+            with self._count:
+                self._flying -= 1
+            self._freed.set()
 
     def _claim(self) -> float:
         """0 if the token is ours and the request may leave now, else the seconds to wait before asking again.
@@ -114,7 +157,7 @@ class SharedGate:
         A token is only given out at the moment it is good for: a waiter that wakes late cannot leave together with the
         next one.
         """
-        step = int((1 / self._pace.per_second + self._pace.arrival_seconds_max) * 1_000_000)
+        step = int((1 / self._pace.per_second + self._pace.arrival_seconds_max + self._spare) * 1_000_000)
         with self._database.write() as tx:
             row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
             now = to_micros(self._clock.now())  # only now: waiting for the row took its time
@@ -135,13 +178,16 @@ class SharedGate:
                 )
             # A token is never given out ahead of its time: one that seems so means that the clock was set back.
             ahead = self._ahead()
-            set_back = row["next_at"] > now + max(step, ahead + step) + CLOCK_SLACK_MICROS
+            set_back = row["next_at"] > now + ahead + step + SPARE_MICROS_MAX + CLOCK_SLACK_MICROS
             empty_at = now if set_back else row["next_at"]
             slot = max(empty_at - ahead, row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:
                 return float((slot - now) / 1e6)
+            if (still_ours := _fence.get()) is not None and not still_ours(tx):
+                raise Overtaken
+            self._mine.claimed_at = self._clock.monotonic()
             following = to_micros(self._clock.now()) + step
             if self._pace.burst:
                 following = max(empty_at, now) + int(1_000_000 / self._pace.per_second)

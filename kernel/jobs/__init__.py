@@ -1,5 +1,5 @@
 """Inbox, outgoing calls, regular work: a thin layer over the queue."""
 
-from kernel.jobs.queue import Again, Handler, Job, Queue, next_number
+from kernel.jobs.queue import Again, Handler, Job, Queue, enqueue_all, next_number, next_numbers
 
-__all__ = ["Again", "Handler", "Job", "Queue", "next_number"]
+__all__ = ["Again", "Handler", "Job", "Queue", "enqueue_all", "next_number", "next_numbers"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kernel.clock import Clock, Ids
 from kernel.crm import Event
-from kernel.jobs.queue import Job, Queue, next_number
+from kernel.jobs.queue import Job, Queue, enqueue_all, next_number, next_numbers
 from kernel.storage import Tx
 from kernel.telemetry import mask
 from kernel.values import to_micros
@@ -25,34 +25,70 @@ class Stored:
     fresh: bool
 
 
+@dataclass(frozen=True)
+class Told:
+    """A proven delivery: what it tells of, and its text for looking up later, without secrets."""
+
+    events: Sequence[Event]
+    body: str
+
+
 def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Ids, queue: Queue) -> Stored:
-    """Keep a proven delivery and enqueue the look. A repeat of a known delivery changes nothing."""
-    if event.delivery:
-        known = tx.value("SELECT id FROM inbox WHERE portal = :p AND delivery = :d", p=portal, d=event.delivery)
-        if known:
-            return Stored(known, fresh=False)
-    new_id = ids.new()
-    added = tx.run(
-        "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
-        "VALUES (:id, :p, :event, :entity, :record, :author, :delivery, :body, :at, 'new', '') ON CONFLICT DO NOTHING",
-        id=new_id, p=portal, event=event.name, entity=event.entity, record=event.record_id, author=event.author[:200],
-        delivery=event.delivery, body=body[:BODY_KEPT_CHARACTERS].replace("\x00", "\ufffd"),
-        at=to_micros(clock.now()),
-    )  # fmt: skip
-    if not added:  # the same delivery came in by another process a moment ago
-        return Stored(new_id, fresh=False)
-    look(tx, portal, event.entity, event.record_id, trace=new_id, queue=queue)
-    return Stored(new_id, fresh=True)
+    """Keep a proven delivery of one event and enqueue the look. A repeat of a known delivery changes nothing."""
+    return _store(tx, portal, [(event, body)], clock, ids, queue)[0]
 
 
 def store_all(tx: Tx, portal: str, events: Sequence[Event], body: str, *, clock: Clock, ids: Ids, queue: Queue) -> str:
     """Keep every event of one delivery; returns the trace of the first."""
-    traces = []
-    for number, event in enumerate(events):
-        # One delivery may tell of several records: each is known by the delivery and its place in it.
-        one = replace(event, delivery=f"{event.delivery}#{number}") if number and event.delivery else event
-        traces.append(store(tx, portal, one, body, clock=clock, ids=ids, queue=queue).id)
-    return traces[0]
+    return store_many(tx, portal, [Told(events, body)], clock=clock, ids=ids, queue=queue)[0]
+
+
+def store_many(tx: Tx, portal: str, told: Sequence[Told], *, clock: Clock, ids: Ids, queue: Queue) -> list[str]:
+    """Keep every event of each delivery, with a handful of statements for all; the trace of each delivery's first."""
+    items, firsts = list[tuple[Event, str]](), list[int]()
+    for one in told:
+        firsts.append(len(items))
+        for number, event in enumerate(one.events):
+            # One delivery may tell of several records: each is known by the delivery and its place in it.
+            known = f"{event.delivery}#{number}" if number and event.delivery else event.delivery
+            items.append((replace(event, delivery=known), one.body))
+    stored = _store(tx, portal, items, clock, ids, queue)
+    return [stored[first].id for first in firsts]
+
+
+def _store(tx: Tx, portal: str, items: Sequence[tuple[Event, str]], clock: Clock, ids: Ids, queue: Queue) -> list[Stored]:
+    at = to_micros(clock.now())
+    rows = [
+        (
+            ids.new(), portal, event.name, event.entity, event.record_id, event.author[:200], event.delivery,
+            body[:BODY_KEPT_CHARACTERS].replace("\x00", "\ufffd"), at, "new", "",
+        )
+        for event, body in items
+    ]  # fmt: skip
+    # In the order of the deliveries' names: two doors that take in the same ones at once do not wait for each other.
+    fresh = {
+        found
+        for (found,) in tx.insert_returning(
+            "inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason)",
+            sorted(rows, key=lambda row: (row[6], row[0])), "ON CONFLICT DO NOTHING RETURNING id",
+        )
+    }  # fmt: skip
+    looks = [(event, row[0]) for (event, _), row in zip(items, rows, strict=True) if row[0] in fresh]
+    lanes = [_lane(portal, event.entity, event.record_id) for event, _ in looks]
+    jobs = [
+        _look(portal, event.entity, event.record_id, trace, number, "")
+        for (event, trace), number in zip(looks, next_numbers(tx, lanes), strict=True)
+    ]
+    enqueue_all(queue, tx, jobs)
+    known = {row[6]: _known(tx, portal, row[6]) for row in rows if row[0] not in fresh}
+    return [Stored(row[0], True) if row[0] in fresh else Stored(known[row[6]] or row[0], False) for row in rows]
+
+
+def _known(tx: Tx, portal: str, delivery: str) -> str:
+    """Under which id that delivery came in first."""
+    # `<> ''` is what lets SQLite use the index, which holds no empty ones; without it, it reads the whole table.
+    found = tx.value("SELECT id FROM inbox WHERE portal = :p AND delivery = :d AND delivery <> ''", p=portal, d=delivery)
+    return str(found or "")
 
 
 def ask(
@@ -80,9 +116,17 @@ def ask(
 
 def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, mark: str = "") -> None:
     """Enqueue a look at the record; looks at one record never overlap. `mark` tells jobs of one trace apart."""
-    lane = f"look:{portal}:{entity}:{record_id}"
+    number = next_number(tx, _lane(portal, entity, record_id))
+    queue.enqueue(tx, _look(portal, entity, record_id, trace, number, mark))
+
+
+def _look(portal: str, entity: str, record_id: str, trace: str, number: int, mark: str) -> Job:
     args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace}
-    queue.enqueue(tx, Job("look", f"look:{trace}{mark}", lane, next_number(tx, lane), args))
+    return Job("look", f"look:{trace}{mark}", _lane(portal, entity, record_id), number, args)
+
+
+def _lane(portal: str, entity: str, record_id: str) -> str:
+    return f"look:{portal}:{entity}:{record_id}"
 
 
 def overdue(tx: Tx, before: int) -> list[tuple[str, str, str, str]]:
@@ -113,6 +157,17 @@ def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[Waitin
         Waiting(row["id"], Event(row["event"], entity, record_id, row["author"], row["delivery"]), row["received_at"])
         for row in rows
     ]
+
+
+def still_new(tx: Tx, portal: str, entity: str, record_id: str, ids: list[str]) -> bool:
+    """Whether no other look has covered any of them; holds them until the end, so that the answer stays true."""
+    held = " FOR UPDATE" if tx.dialect == "postgresql" else ""
+    rows = tx.all(
+        "SELECT id FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r AND state = 'new' "
+        f"ORDER BY received_at, id{held}",
+        p=portal, e=entity, r=record_id,
+    )  # fmt: skip
+    return {row["id"] for row in rows} >= set(ids)
 
 
 def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel.clock import Clock, Ids
@@ -95,14 +95,15 @@ def load(tx: Tx, call_id: str) -> Call | None:
 
 
 def by_key(tx: Tx, portal: str, key: str) -> Call | None:
-    row = tx.one("SELECT * FROM outgoing WHERE portal = :p AND key = :k", p=portal, k=key)
+    row = tx.one("SELECT * FROM outgoing WHERE portal = :p AND key = :k AND key <> ''", p=portal, k=key)
     return _call(row) if row else None
 
 
 def earlier_rows(tx: Tx, call: Call) -> tuple[str, bool]:
     """Of the child row this call is about: the CRM's key of it if an earlier call made it, and whether one tried."""
     rows = tx.all(
-        "SELECT result, attempts FROM outgoing WHERE portal = :p AND target = :t AND number < :n ORDER BY number",
+        "SELECT result, attempts FROM outgoing WHERE portal = :p AND target = :t AND target <> '' AND number < :n "
+        "ORDER BY number",
         p=call.portal, t=call.target, n=call.number,
     )  # fmt: skip
     return next((row["result"] for row in rows if row["result"]), ""), any(row["attempts"] for row in rows)
@@ -132,7 +133,8 @@ def said_before(tx: Tx, portal: str, lane: str, payload: Mapping[str, Any], sinc
 def newest_values(tx: Tx, portal: str, target: str) -> Mapping[str, Any] | None:
     """What the newest call about that child row sets."""
     payload = tx.value(
-        "SELECT payload FROM outgoing WHERE portal = :p AND target = :t AND state <> 'dropped' ORDER BY number DESC LIMIT 1",
+        "SELECT payload FROM outgoing WHERE portal = :p AND target = :t AND target <> '' AND state <> 'dropped' "
+        "ORDER BY number DESC LIMIT 1",
         p=portal, t=target,
     )  # fmt: skip
     return json.loads(payload)["values"] if payload else None
@@ -147,9 +149,22 @@ def mark(tx: Tx, call_id: str, state: str, clock: Clock, *, reason: str = "", re
     )  # fmt: skip
 
 
-def starting(tx: Tx, call_id: str) -> None:
-    """Before the request leaves: should we die now, the next try knows that it may have been carried out."""
-    tx.run("UPDATE outgoing SET state = 'sending', attempts = attempts + 1 WHERE id = :id", id=call_id)
+def starting(tx: Tx, call_id: str) -> int:
+    """Before the request leaves: should we die now, the next try knows that it may have been carried out.
+
+    Returns the number of this try, by which we know later on whether the call is still ours.
+    """
+    return int(
+        tx.value(
+            "UPDATE outgoing SET state = 'sending', attempts = attempts + 1 WHERE id = :id RETURNING attempts", id=call_id
+        )
+    )
+
+
+def still_ours(tx: Tx, call_id: str, attempt: int) -> bool:
+    """Whether nobody has begun another try since: a worker may stand still for so long that its place was taken."""
+    row = tx.lock("SELECT state, attempts FROM outgoing WHERE id = :id", id=call_id)
+    return row is not None and (row["state"], row["attempts"]) == ("sending", attempt)
 
 
 def not_sent(tx: Tx, call_id: str, reason: str) -> None:
@@ -176,6 +191,31 @@ def superseded(tx: Tx, call: Call) -> bool:
         if mine <= set(later["values"]) | ({"#stage"} if later.get("stage") else set()):
             return True
     return False
+
+
+def not_overtaken(tx: Tx, call: Call) -> Call | None:
+    """The call without what a later one about the same has said and done already; None if nothing of it is left.
+
+    Only a call that a person has tried again, or that lost its job, comes so late: what it says is old by then.
+    """
+    if call.verb not in ("update", "update_row", "put_row"):
+        return call
+    about = call.payload.get("row_key"), call.target
+    said: set[str] = set()
+    for row in tx.all(
+        "SELECT payload, target FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = :v "
+        "AND state = 'done'",
+        p=call.portal, l=call.lane, n=call.number, v=call.verb,
+    ):  # fmt: skip
+        later = json.loads(row["payload"])
+        if (later.get("row_key"), row["target"]) == about:
+            said |= set(later["values"]) | ({"#stage"} if later.get("stage") else set())
+    if not said:
+        return call
+    payload = {**call.payload, "values": {k: v for k, v in call.payload["values"].items() if k not in said}}
+    if "#stage" in said:
+        payload["stage"] = None
+    return replace(call, payload=payload) if payload["values"] or payload.get("stage") else None
 
 
 def _call(row: Mapping[str, Any]) -> Call:

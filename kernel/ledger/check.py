@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from kernel.ledger.checkpoints import NEVER, Where
 from kernel.ledger.model import entry_hash
 from kernel.storage import Row, Tx
 
 
 def faults(tx: Tx) -> Iterator[str]:
     """Hash chain, legs as the journal says, zero in every currency, balances as the legs say, published heads."""
-    balances: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    yield from _journal_and_legs(tx, balances)
-    yield from _zero_sums(balances)
-    yield from _balances(tx, balances)
+    points = Points([row["until"] for row in tx.all("SELECT until FROM ledger_checkpoint ORDER BY until")])
+    yield from _journal_and_legs(tx, points)
+    yield from _zero_sums(points.all)
+    yield from _balances(tx, points.all)
+    yield from _checkpoints(tx, points)
     yield from _published(tx)
 
 
-def _journal_and_legs(tx: Tx, balances: dict[tuple[str, str, str, str], int]) -> Iterator[str]:
+class Points:
+    """Balances as the journal says: all of it, and what lies between one checkpoint and the next."""
+
+    def __init__(self, moments: list[int]) -> None:
+        self.moments = moments
+        self.all: dict[Where, int] = defaultdict(int)
+        self.between: list[dict[Where, int]] = [defaultdict(int) for _ in moments]
+
+    def add(self, at: int, where: Where, amount: int) -> None:
+        self.all[where] += amount
+        first = bisect_right(self.moments, at)  # the first checkpoint that holds it
+        if first < len(self.moments):
+            self.between[first][where] += amount
+
+
+def _journal_and_legs(tx: Tx, points: Points) -> Iterator[str]:
     prev, expected = "", 1
     legs = groupby(tx.all("SELECT * FROM ledger_leg ORDER BY seq, n"), key=lambda leg: leg["seq"])
     pending = next(legs, None)
@@ -46,7 +64,7 @@ def _journal_and_legs(tx: Tx, balances: dict[tuple[str, str, str, str], int]) ->
         if pending is not None and pending[0] == seq:
             found = list(pending[1])
             pending = next(legs, None)
-        yield from _legs_of(row, found, balances)
+        yield from _legs_of(row, found, points)
     while pending is not None:
         yield f"ledger_leg {pending[0]}: legs were added to a posting that does not exist"
         pending = next(legs, None)
@@ -60,7 +78,7 @@ def _journal_and_legs(tx: Tx, balances: dict[tuple[str, str, str, str], int]) ->
         yield f"ledger_head: the hash was changed: journal row {head['seq']} has another"
 
 
-def _legs_of(row: Mapping[str, Any], found: list[Row], balances: dict[tuple[str, str, str, str], int]) -> Iterator[str]:
+def _legs_of(row: Mapping[str, Any], found: list[Row], points: Points) -> Iterator[str]:
     try:
         body = json.loads(row["body"])
     except ValueError:
@@ -68,7 +86,7 @@ def _legs_of(row: Mapping[str, Any], found: list[Row], balances: dict[tuple[str,
     wanted = body.get("legs", []) if isinstance(body, dict) else []
     for n, leg in enumerate(wanted):
         account, party, currency, place, amount, _flow = leg
-        balances[account, party, currency, place] += amount
+        points.add(row["at"], (account, party, currency, place), amount)
         here = found[n] if n < len(found) else None
         if here is None or here["n"] != n:
             yield f"ledger_leg {row['seq']}/{n}: the row was removed"
@@ -81,7 +99,7 @@ def _legs_of(row: Mapping[str, Any], found: list[Row], balances: dict[tuple[str,
         yield f"ledger_leg {row['seq']}/{found[len(wanted)]['n']}: the row was added"
 
 
-def _zero_sums(balances: Mapping[tuple[str, str, str, str], int]) -> Iterator[str]:
+def _zero_sums(balances: Mapping[Where, int]) -> Iterator[str]:
     sums: dict[str, int] = defaultdict(int)
     for (_, _, currency, _), amount in balances.items():
         sums[currency] += amount
@@ -90,7 +108,7 @@ def _zero_sums(balances: Mapping[tuple[str, str, str, str], int]) -> Iterator[st
             yield f"the postings in {currency} add up to {rest} minor units instead of zero"
 
 
-def _balances(tx: Tx, wanted: Mapping[tuple[str, str, str, str], int]) -> Iterator[str]:
+def _balances(tx: Tx, wanted: Mapping[Where, int]) -> Iterator[str]:
     seen = set()
     for row in tx.all("SELECT * FROM ledger_balance ORDER BY account, party, currency, place"):
         key = (row["account"], row["party"], row["currency"], row["place"])
@@ -102,6 +120,29 @@ def _balances(tx: Tx, wanted: Mapping[tuple[str, str, str, str], int]) -> Iterat
     for key in sorted(wanted):
         if key not in seen:
             yield f"ledger_balance {key}: the row was removed"
+
+
+def _checkpoints(tx: Tx, points: Points) -> Iterator[str]:
+    covered = tx.value("SELECT covered FROM ledger_head WHERE id = 1")
+    if covered != (points.moments[-1] if points.moments else NEVER):
+        yield f"ledger_head: the newest checkpoint was changed: the head says {covered}"
+    wanted: dict[Where, int] = defaultdict(int)
+    for until, more in zip(points.moments, points.between, strict=True):
+        for where, amount in more.items():
+            wanted[where] += amount
+        found = {
+            (row["account"], row["party"], row["currency"], row["place"]): int(row["amount"])
+            for row in tx.all("SELECT * FROM ledger_checkpoint_balance WHERE until = :u", u=until)
+        }
+        for where in sorted(found.keys() | wanted.keys()):
+            if found.get(where) != wanted.get(where):
+                yield (
+                    f"ledger_checkpoint_balance {until} {where}: the journal says {wanted.get(where)}, "
+                    f"the table {found.get(where)}"
+                )
+                break
+    if tx.value("SELECT 1 FROM ledger_checkpoint_balance WHERE until NOT IN (SELECT until FROM ledger_checkpoint) LIMIT 1"):
+        yield "ledger_checkpoint_balance: rows were added, or a row of ledger_checkpoint was removed"
 
 
 def _published(tx: Tx) -> Iterator[str]:

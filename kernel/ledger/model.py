@@ -120,15 +120,25 @@ class Entry:
         return Posting(self.slot, self.at, self.legs(), self.op)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def canonical(body: Mapping[str, Any]) -> str:
     """The one text of a body that is stored and hashed."""
-    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(body)
+
+
+HASHED = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body")
 
 
 def entry_hash(prev: str, row: Mapping[str, Any]) -> str:
     """SHA-256 over the previous hash and every column of the row."""
-    columns = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body")
-    text = "\x1f".join([prev, *("" if row[name] is None else str(row[name]) for name in columns)])
+    return hash_of(prev, [row[name] for name in HASHED])
+
+
+def hash_of(prev: str, values: Iterable[Any]) -> str:
+    """The same, where the columns' values are at hand in the order of HASHED."""
+    text = "\x1f".join([prev, *("" if value is None else str(value) for value in values)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

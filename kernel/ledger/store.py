@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel.clock import Clock
-from kernel.ledger.model import Draft, Entry, Posting, canonical, changes, entry_hash, standing
+from kernel.ledger.checkpoints import Where, add_late, balances_at
+from kernel.ledger.model import Draft, Entry, Posting, canonical, changes, hash_of, standing
 from kernel.storage import Row, Tx
 from kernel.values import to_micros
 
@@ -56,7 +57,7 @@ class Books:
         return self._append(tx, self._hold_head(tx), drafts) if drafts else []
 
     def _hold_head(self, tx: Tx) -> Mapping[str, Any]:
-        head = tx.lock("SELECT seq, hash FROM ledger_head WHERE id = 1")
+        head = tx.lock("SELECT seq, hash, covered FROM ledger_head WHERE id = 1")
         assert head is not None, "the books were not migrated"
         return head
 
@@ -64,50 +65,41 @@ class Books:
         if not drafts:
             return []
         seq, prev, recorded = int(head["seq"]), str(head["hash"]), to_micros(self._clock.now())
-        rows, legs, entries = [], [], []
-        deltas: dict[tuple[str, str, str, str], int] = defaultdict(int)
+        rows: list[tuple[Any, ...]] = []
+        legs: list[tuple[Any, ...]] = []
+        entries = []
+        deltas: dict[Where, int] = defaultdict(int)
+        late: dict[tuple[int, Where], int] = defaultdict(int)
         for draft in drafts:
             seq += 1
-            row = {
-                "seq": seq, "kind": draft.kind, "subject": draft.subject, "key": draft.key, "at": draft.at,
-                "recorded_at": recorded, "author": draft.author, "trace": draft.trace, "reverses": draft.reverses,
-                "body": canonical(draft.body), "prev": prev,
-            }  # fmt: skip
-            prev = row["hash"] = entry_hash(prev, row)
-            rows.append(row)
-            for n, leg in enumerate(draft.legs):
-                legs.append(
-                    {
-                        "seq": seq, "n": n, "account": leg.account, "party": leg.party, "currency": leg.currency,
-                        "place": leg.place, "amount": leg.amount, "flow": leg.flow, "at": draft.at,
-                        "subject": draft.subject, "op": draft.op,
-                    }
-                )  # fmt: skip
-                deltas[leg.account, leg.party, leg.currency, leg.place] += leg.amount
-            entries.append(
-                Entry(
-                    seq, draft.kind, draft.subject, draft.key, draft.at, recorded, draft.author, draft.trace,
-                    draft.reverses, draft.body,
-                )
+            columns = (
+                seq, draft.kind, draft.subject, draft.key, draft.at, recorded, draft.author, draft.trace, draft.reverses,
             )  # fmt: skip
-        # Legs go first: the database lets the journal's row in only if its legs add up to zero.
-        tx.run_many(
-            "INSERT INTO ledger_leg (seq, n, account, party, currency, place, amount, flow, at, subject, op) VALUES "
-            "(:seq, :n, :account, :party, :currency, :place, :amount, :flow, :at, :subject, :op)",
-            legs,
-        )
-        tx.run_many(
-            "INSERT INTO ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, "
-            "hash) VALUES (:seq, :kind, :subject, :key, :at, :recorded_at, :author, :trace, :reverses, :body, :prev, :hash)",
-            rows,
-        )
-        # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
-        tx.run_many(
-            "INSERT INTO ledger_balance VALUES (:a, :p, :c, :l, :m) ON CONFLICT (account, party, currency, place) "
-            "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
-            [{"a": a, "p": p, "c": c, "l": place, "m": m} for (a, p, c, place), m in sorted(deltas.items())],
-        )
-        tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=seq, h=prev)
+            body = canonical(draft.body)
+            before, prev = prev, hash_of(prev, (*columns, body))
+            rows.append((*columns, body, before, prev))
+            for n, leg in enumerate(draft.legs):
+                where = (leg.account, leg.party, leg.currency, leg.place)
+                legs.append((seq, n, *where, leg.amount, leg.flow, draft.at, draft.subject, draft.op))
+                deltas[where] += leg.amount
+                if draft.at < head["covered"]:
+                    late[draft.at, where] += leg.amount
+            entries.append(Entry(*columns, draft.body))
+        with tx.at_once():
+            # Legs go first: the database lets the journal's row in only if its legs add up to zero.
+            tx.insert("ledger_leg (seq, n, account, party, currency, place, amount, flow, at, subject, op)", legs)
+            tx.insert(
+                "ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, hash)", rows
+            )
+            # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
+            tx.insert(
+                "ledger_balance (account, party, currency, place, amount)",
+                [(*where, amount) for where, amount in sorted(deltas.items())],
+                "ON CONFLICT (account, party, currency, place) "
+                "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
+            )
+            add_late(tx, late)
+            tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=seq, h=prev)
         return entries
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -130,6 +122,10 @@ class Books:
         names = {f"c{i}": code for i, code in enumerate(currencies)}
         marks = ", ".join(f":{mark}" for mark in names)
         return tx.all(f"SELECT * FROM ledger_balance WHERE currency IN ({marks})", **names)
+
+    def balances_at(self, tx: Tx, moment: int) -> list[Row]:
+        """All balances as of a past moment (microseconds), as we know it today."""
+        return balances_at(tx, moment)
 
     def standing(self, tx: Tx, subject: str) -> dict[str, Entry]:
         return self._standing_of(tx, [subject]).get(subject, {})

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from kernel.errors import BadInput
-from kernel.storage.database import CLOSED, Tx
+from kernel.storage.tx import CLOSED, Tx
 
 MARK = "annex_closed"  #: a table of one row that says why; where it stands, the triggers stand
 SQLITE_VERBS = ("INSERT", "UPDATE", "DELETE")

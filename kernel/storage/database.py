@@ -6,69 +6,25 @@ PostgreSQL: repeatable read is not needed; whoever changes a shared row locks it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from kernel.errors import Closed, Misconfigured
+from kernel.storage.tx import Tx, told_closed
 
 BUSY_TIMEOUT_MS = 30_000
-CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
-Row = Mapping[str, Any]  #: a row by column names
-
-
-class Tx:
-    """One unit of work. SQL stands in plain sight, with named parameters; rows come as mappings."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self.connection = connection
-        self._after: list[Callable[[], None]] = []
-        self._streams: list[sa.CursorResult[Any]] = []
-
-    @property
-    def dialect(self) -> str:
-        return self.connection.dialect.name
-
-    def run(self, sql: str, **values: Any) -> int:
-        """Execute a statement; the number of rows it touched."""
-        return self.connection.execute(sa.text(sql), values).rowcount
-
-    def run_many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Execute a statement for each row."""
-        batch = list(rows)
-        if batch:
-            self.connection.execute(sa.text(sql), batch)
-
-    def all(self, sql: str, **values: Any) -> list[Row]:
-        return cast("list[Row]", list(self.connection.execute(sa.text(sql), values).mappings()))
-
-    def stream(self, sql: str, **values: Any) -> Iterator[Row]:
-        """Rows one by one, for tables that may be larger than memory."""
-        result = self.connection.execute(sa.text(sql), values, execution_options={"stream_results": True, "yield_per": 2000})
-        self._streams.append(result)  # a reader that stops half-way leaves it open: `close` ends it
-        yield from cast("Iterator[Row]", result.mappings())
-
-    def close(self) -> None:
-        """End what is still being read; the unit of work is over."""
-        for result in self._streams:
-            result.close()
-
-    def one(self, sql: str, **values: Any) -> Row | None:
-        return cast("Row | None", self.connection.execute(sa.text(sql), values).mappings().first())
-
-    def value(self, sql: str, **values: Any) -> Any:
-        return self.connection.execute(sa.text(sql), values).scalar()
-
-    def lock(self, sql: str, **values: Any) -> Row | None:
-        """Read one row and hold it until the end. SQLite's writer holds the whole file anyway."""
-        return self.one(sql + (" FOR UPDATE" if self.dialect == "postgresql" else ""), **values)
-
-    def after_commit(self, action: Callable[[], None]) -> None:
-        self._after.append(action)
+#: A process that was cut off or stands still inside a unit of work holds its rows, the head of the books too, no longer.
+ABANDONED_SECONDS = 20
+#: How a process learns that the server has gone without a word: after 30 seconds, not after hours.
+NOTICE_SILENCE = {
+    "connect_timeout": "10", "keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}  # fmt: skip
 
 
 class Database:
@@ -84,7 +40,7 @@ class Database:
         if self.dialect == "sqlite":
             self.engine = _sqlite(parsed, pool_size)
         elif self.dialect == "postgresql":
-            self.engine = sa.create_engine(parsed, pool_size=pool_size, max_overflow=16, pool_pre_ping=True)
+            self.engine = _postgresql(parsed, pool_size)
         else:
             raise Misconfigured(f"ANNEX_DATABASE_URL: «{self.dialect}» is not supported; use sqlite or postgresql+psycopg")
         event.listen(self.engine, "handle_error", _tell_if_closed, retval=True)
@@ -99,8 +55,7 @@ class Database:
                     yield tx
                 finally:
                     tx.close()
-            for action in tx._after:
-                action()
+            tx.committed()
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -123,8 +78,21 @@ class Database:
 
 def _tell_if_closed(context: sa.ExceptionContext) -> Closed | None:
     """Whoever writes, however: what the triggers of a closed database say becomes `Closed`."""
-    _, mark, why = str(context.original_exception).partition(CLOSED)
-    return Closed(why.partition("\n")[0]) if mark else None
+    return told_closed(context.original_exception)
+
+
+def _postgresql(url: sa.URL, pool_size: int) -> sa.Engine:
+    """A connection that leads nowhere any more is noticed at both ends, and holds nothing for long."""
+    told = {name: value for name, value in NOTICE_SILENCE.items() if name not in url.query}
+    engine = sa.create_engine(url.update_query_dict(told), pool_size=pool_size, max_overflow=16, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_SECONDS}s'")
+        connection.commit()  # else the pool's rollback takes it back
+
+    return engine
 
 
 def _sqlite(url: sa.URL, pool_size: int) -> sa.Engine:

@@ -15,9 +15,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from kernel.clock import Clock
 from kernel.errors import BadInput
-from kernel.storage.database import Database, Tx
-from kernel.storage.migrate import Room
+from kernel.storage.database import Database
+from kernel.storage.migrate import Room, Step, migrate_in
+from kernel.storage.tx import Tx
 
 FORMAT = 1
 ROWS_AT_ONCE = 2000
@@ -44,6 +48,7 @@ def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
     try:
         handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the books hold
         with database.read() as tx, os.fdopen(handle, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
+            tx.unhurried()
             file.write(_line({"annex": FORMAT, "migrations": migrations(tx)}))
             for name in names:
                 for row in tx.stream(f"SELECT * FROM {name}"):
@@ -56,17 +61,27 @@ def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
     return count
 
 
-def load(database: Database, rooms: Iterable[Room], source: Path) -> int:
-    """Fill an empty, migrated database from a copy; all of it or nothing. Raises BadInput saying what is wrong."""
-    names = tables(rooms)
+def load(database: Database, rooms: Iterable[Room], source: Path, clock: Clock) -> int:
+    """Fill a new, empty database from a copy; all of it or nothing. Raises BadInput saying what is wrong.
+
+    A copy made by an older release is filled into the schema of that release, and then brought to today's as any upgrade is.
+    """
+    rooms = list(rooms)
+    lines = _lines(source)
+    head = next(lines, {})
+    if head.get("annex") != FORMAT:
+        raise BadInput(f"{source.name} is not a copy made by `annex backup`")
+    schema = [(str(room), int(number)) for room, number in head.get("migrations", ())]
+    _demand_known(schema, rooms, source)
     with database.write() as tx:
+        tx.unhurried()
+        migrate_in(tx, rooms, clock, only=schema)
+        names = _present(tx, rooms)
         demand_empty(tx, names, "restore into a new one")
-        lines = _lines(source)
-        head = next(lines, {})
-        if head.get("annex") != FORMAT:
-            raise BadInput(f"{source.name} is not a copy made by `annex backup`")
-        if head["migrations"] != migrations(tx):
-            raise BadInput(f"{source.name} was made by another version of Annex: restore it with that one, then upgrade")
+        if {(room, number) for room, number in migrations(tx)} != set(schema):
+            raise BadInput(
+                f"{source.name} is older than the database, which has been set up already: restore into a new one"
+            )
         count, told = 0, None
         for name, group in groupby(lines, key=lambda line: line.get("t")):
             if name is None:
@@ -77,7 +92,24 @@ def load(database: Database, rooms: Iterable[Room], source: Path) -> int:
             count += fill(tx, name, (line["r"] for line in group))
         if told != count:
             raise BadInput(f"{source.name} is cut short: {count} rows, its end says {told}")
+        migrate_in(tx, rooms, clock)
     return count
+
+
+def _demand_known(schema: Iterable[Step], rooms: Iterable[Room], source: Path) -> None:
+    """Raises BadInput if the copy has a schema that we do not know how to make."""
+    known = {room.name: set(room.files()) for room in rooms}
+    for room, number in schema:
+        if room not in known:
+            raise BadInput(f"{source.name} holds tables of «{room}», which is not installed here")
+        if number not in known[room]:
+            raise BadInput(f"{source.name} was made by a newer version of Annex ({room} {number}): upgrade Annex first")
+
+
+def _present(tx: Tx, rooms: Iterable[Room]) -> list[str]:
+    """The rooms' tables that stand in this schema, in the order in which a copy has to fill them."""
+    there = set(sa.inspect(tx.connection).get_table_names())
+    return [name for name in tables(rooms) if name in there]
 
 
 def demand_empty(tx: Tx, names: Iterable[str], instead: str) -> None:

@@ -7,14 +7,17 @@ with a line that is just `;` or ends in `;` outside a `$$ … $$` body or a trig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.clock import Clock
 from kernel.errors import Misconfigured
 from kernel.storage.database import Database
+from kernel.storage.tx import Tx
 from kernel.values import to_micros
+
+Step = tuple[str, int]  #: a migration by its room and number
 
 
 @dataclass(frozen=True)
@@ -24,35 +27,50 @@ class Room:
     name: str
     folder: Path
 
+    def files(self) -> dict[int, Path]:
+        """Its migrations by number, in their order."""
+        return {int(path.name[:4]): path for path in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+
 
 def migrate(database: Database, rooms: Iterable[Room], clock: Clock) -> list[str]:
-    """Bring the database to the newest schema; returns what was applied. Safe to run twice and side by side."""
-    done: list[str] = []
+    """Bring the database to the newest schema; returns what was applied. Safe to run twice and side by side.
+
+    All of it is one unit of work: whoever dies in the middle leaves the schema that was there before.
+    """
     with database.write() as tx:
-        if tx.dialect == "postgresql":
-            tx.run("SELECT pg_advisory_xact_lock(727274)")  # two processes starting at once: one waits here
-        tx.run("CREATE TABLE IF NOT EXISTS annex_migration (room TEXT, number INTEGER, name TEXT, applied_at BIGINT, "
-               "PRIMARY KEY (room, number))")  # fmt: skip
-        for room in rooms:
-            applied = {row["number"] for row in tx.all("SELECT number FROM annex_migration WHERE room = :r", r=room.name)}
-            files = sorted(room.folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
-            numbers = {int(path.name[:4]) for path in files}
-            if applied - numbers:
-                raise Misconfigured(
-                    f"the database was made by a newer version ({room.name} {max(applied)}): upgrade Annex, do not go back"
-                )
-            for path in files:
-                if int(path.name[:4]) not in applied:
-                    for statement in statements(path.read_text(encoding="utf-8"), tx.dialect):
-                        # psycopg reads % as the start of a parameter, even in a statement that has none.
-                        plain = statement.replace("%", "%%") if tx.dialect == "postgresql" else statement
-                        tx.connection.exec_driver_sql(plain)
-                    tx.run(
-                        "INSERT INTO annex_migration VALUES (:r, :n, :name, :at)",
-                        r=room.name, n=int(path.name[:4]), name=path.stem, at=to_micros(clock.now()),
-                    )  # fmt: skip
-                    done.append(f"{room.name}/{path.stem}")
+        return migrate_in(tx, rooms, clock)
+
+
+def migrate_in(tx: Tx, rooms: Iterable[Room], clock: Clock, *, only: Collection[Step] | None = None) -> list[str]:
+    """The same inside a unit of work. With `only`, no further than these: the schema of an older release."""
+    done: list[str] = []
+    if tx.dialect == "postgresql":
+        tx.run("SELECT pg_advisory_xact_lock(727274)")  # two processes starting at once: one waits here
+    tx.run("CREATE TABLE IF NOT EXISTS annex_migration (room TEXT, number INTEGER, name TEXT, applied_at BIGINT, "
+           "PRIMARY KEY (room, number))")  # fmt: skip
+    for room in rooms:
+        applied = {row["number"] for row in tx.all("SELECT number FROM annex_migration WHERE room = :r", r=room.name)}
+        files = room.files()
+        if newer := applied - set(files):
+            raise Misconfigured(
+                f"the database was made by a newer version ({room.name} {max(newer)}): upgrade Annex, do not go back"
+            )
+        for number, path in files.items():
+            if number not in applied and (only is None or (room.name, number) in only):
+                _apply(tx, room, number, path, clock)
+                done.append(f"{room.name}/{path.stem}")
     return done
+
+
+def _apply(tx: Tx, room: Room, number: int, path: Path, clock: Clock) -> None:
+    for statement in statements(path.read_text(encoding="utf-8"), tx.dialect):
+        # psycopg reads % as the start of a parameter, even in a statement that has none.
+        plain = statement.replace("%", "%%") if tx.dialect == "postgresql" else statement
+        tx.connection.exec_driver_sql(plain)
+    tx.run(
+        "INSERT INTO annex_migration VALUES (:r, :n, :name, :at)",
+        r=room.name, n=number, name=path.stem, at=to_micros(clock.now()),
+    )  # fmt: skip
 
 
 def statements(sql: str, dialect: str) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 import sqlalchemy as sa
 
 from kernel.errors import BadInput, Unreachable
-from kernel.storage.database import Tx
 from kernel.storage.dump import LEFT_OUT, demand_empty, fill, migrations, tables
 from kernel.storage.migrate import Room
+from kernel.storage.tx import Tx
 
 # Shorter than PostgreSQL's own wait before it looks for deadlocks (1 s): if two wait for each other, we step back and
 # not a delivery that is being stored.
@@ -36,6 +36,7 @@ def hold(tx: Tx, names: Iterable[str]) -> None:
     if tx.dialect != "postgresql":
         return
     tx.run(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+    tx.unhurried()  # it is silent while the other side is copied and verified
     wanted = f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"
     for _ in range(LOCK_TRIES):
         try:

@@ -16,12 +16,34 @@ from kernel.testing.trouble import Crash
 RUNS_MAX = 100_000
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     job: Job
     arrived: int
     not_before: datetime | None = None
     crashes: int = 0
+    claim: Claim | None = None  #: by whom it is being run
+
+
+@dataclass(eq=False)
+class Claim:
+    """A worker's hold on a job."""
+
+    queue: MemoryQueue
+    _one: _Waiting
+
+    def run(self, handlers: Mapping[str, Handler]) -> Job:
+        try:
+            self.queue._run(self._one, handlers, self)
+        finally:
+            self.give_back()
+        return self._one.job
+
+    def give_back(self) -> None:
+        """Whoever holds it counts as dead, rightly or not: another may claim the job now, and both may be at it. What the
+        first one comes to is no longer asked for."""
+        if self._one.claim is self:
+            self._one.claim = None
 
 
 @dataclass
@@ -84,22 +106,44 @@ class MemoryQueue:
         self._run(one, handlers)
         return one.job
 
-    def _run(self, one: _Waiting, handlers: Mapping[str, Handler]) -> None:
+    def claim(self) -> Claim | None:
+        """Take the next job that may run now, so that several can be at work at once, each in a thread of its own. Until
+        it has run, its lane waits; if it dies by Crash the job is there again."""
+        one = self._next(self.clock.now())
+        if one is None:
+            return None
+        one.claim = Claim(self, one)
+        return one.claim
+
+    def next_at(self) -> datetime | None:
+        """When the next waiting job may run; None if none waits."""
+        moments = [one.not_before or self.clock.now() for one in self._heads()]
+        return min(moments, default=None)
+
+    def _run(self, one: _Waiting, handlers: Mapping[str, Handler], claim: Claim | None = None) -> None:
         self.runs.append(one.job)
         try:
             handlers[one.job.name](one.job.args)
         except Again as again:
-            one.not_before = self.clock.now() + timedelta(seconds=again.seconds)
+            if one.claim is claim:
+                one.not_before = self.clock.now() + timedelta(seconds=again.seconds)
             return
         except Exception as exc:
             self.broken.append((one.job, exc))
-        lane = self._lanes[one.job.lane]
-        lane.remove(one)
-        if not lane:
-            del self._lanes[one.job.lane]
+        lane = self._lanes.get(one.job.lane, [])
+        if one.claim is claim and one in lane:
+            lane.remove(one)
+            if not lane:
+                del self._lanes[one.job.lane]
+
+    def _heads(self) -> list[_Waiting]:
+        """Of each lane the job whose turn it is, unless it is at work already."""
+        heads = [min(lane, key=lambda one: (one.job.number, one.arrived)) for lane in self._lanes.values() if lane]
+        busy = {one.job.lane for lane in self._lanes.values() for one in lane if one.claim}
+        return [one for one in heads if one.job.lane not in busy]
 
     def _next(self, stop_at: datetime | None) -> _Waiting | None:
-        heads = [min(lane, key=lambda one: (one.job.number, one.arrived)) for lane in self._lanes.values() if lane]
+        heads = self._heads()
         if not heads:
             return None
         now = self.clock.now()

@@ -159,3 +159,24 @@ def test_times() -> None:
             parse_moment(crooked, KYIV)
     with pytest.raises(Misconfigured, match="Kyiv"):
         zone_named("Europe/Kiyv")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Kyiv", "America/New_York", "UTC"])
+@pytest.mark.parametrize(
+    "typed", ["05.11.2026 18:00:00", "05.11.2026 18:00", "2026-11-05T18:00", "2026-11-05 18:00:00", "20261105T1800"]
+)
+def test_a_time_without_an_offset_is_in_the_zone_asked_for(typed: str, zone: str) -> None:
+    assert parse_moment(typed, ZoneInfo(zone)) == datetime(2026, 11, 5, 18, 0, tzinfo=ZoneInfo(zone))
+    assert parse_moment("2026-11-05T18:00+05:00", ZoneInfo(zone)) == datetime(2026, 11, 5, 13, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Kyiv", "America/New_York", "UTC"])
+@pytest.mark.parametrize("day", [date(2026, 11, 5), date(2026, 5, 11), date(2026, 10, 25), date(2026, 3, 29)])
+def test_a_day_is_day_month_year_and_begins_at_its_own_midnight(day: date, zone: str) -> None:
+    for typed in (f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%d-%m-%Y}"):
+        assert parse_day(typed) == day
+    for typed in (f"{day:%d.%m.%Y}", f"{day:%Y-%m-%d}"):
+        assert parse_moment(typed, ZoneInfo(zone)) == day_start(day, ZoneInfo(zone))
+    local = from_micros(to_micros(day_start(day, ZoneInfo(zone))), ZoneInfo(zone))
+    assert (local.date(), local.hour, local.minute) == (day, 0, 0)
+    assert from_micros(to_micros(day_start(day, ZoneInfo(zone))) - 1, ZoneInfo(zone)).date() < day

@@ -13,7 +13,7 @@ from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.telemetry import bind_trace
-from kernel.web import answers, assets, frames, health, identity, jobs, live, portals, words
+from kernel.web import answers, assets, frames, health, identity, jobs, live, portals, sessions, words
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.pages import Pages
 from kernel.web.site import EXTENSION, Site
@@ -31,7 +31,7 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.extensions[EXTENSION] = site
     for own in (
         assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
-        jobs.blueprint(site), portals.blueprint(site), frames.blueprint(site),
+        jobs.blueprint(site), portals.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
@@ -129,6 +129,7 @@ def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
         if user.is_owner:
             found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
             found.append({"address": url_for("portals.show"), "title": words.t("web_nav_portals")})
+            found.append({"address": url_for("sessions.show"), "title": words.t("web_nav_sessions")})
         return found
 
     app.extensions["annex_nav"] = entries

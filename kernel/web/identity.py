@@ -18,10 +18,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from kernel.clock import Clock, Ids
-from kernel.errors import BadInput
+from kernel.errors import BadInput, Closed, Misconfigured
 from kernel.settings import Settings
 from kernel.storage import Database, Row, Tx
 from kernel.telemetry import log, tell_secret
@@ -38,6 +39,8 @@ R = TypeVar("R")
 COOKIE = "annex_session"
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
 SESSION_SECONDS = 12 * 3600
+IDLE_SECONDS = 2 * 3600
+USE_NOTED_SECONDS = 60  #: not every request writes
 LINK_SECONDS = 900
 USED_LINKS_KEPT_SECONDS = 86_400
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -58,6 +61,7 @@ class User:
     csrf: str
     open: bool = False
     person_id: str = ""  #: the CRM's id of him, where the CRM itself proved who he is
+    session: str = ""  #: the hash under which his session is kept
 
     @property
     def is_owner(self) -> bool:
@@ -94,12 +98,29 @@ def secret_of(settings: Settings) -> bytes:
     return text.encode()
 
 
+def idle_seconds(settings: Settings) -> int:
+    """ANNEX_IDLE_MINUTES in seconds; 0 means no limit. Raises Misconfigured."""
+    text = settings["ANNEX_IDLE_MINUTES"].strip()
+    if not text.isascii() or not text.isdecimal():
+        raise Misconfigured(f"ANNEX_IDLE_MINUTES: «{text}» is not a number of minutes")
+    return int(text) * 60
+
+
 class Links:
     """One-time addresses, and the sessions they open."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, secret: bytes, public_url: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        secret: bytes,
+        public_url: str,
+        *,
+        idle_seconds: int = IDLE_SECONDS,
+    ) -> None:
         self._database, self._clock, self._ids, self._secret = database, clock, ids, secret
-        self._public_url = public_url.rstrip("/")
+        self._public_url, self._idle_seconds = public_url.rstrip("/"), idle_seconds
 
     @property
     def https(self) -> bool:
@@ -160,22 +181,47 @@ class Links:
         return cookie
 
     def _open(self, tx: Tx, cookie: str, person: str, role: str, person_id: str) -> None:
-        tx.run("DELETE FROM web_session WHERE expires_at < :now", now=self._now())
+        tx.run("DELETE FROM web_session WHERE expires_at < :now OR used_at <= :idle", now=self._now(), idle=self._idle())
         tx.run(
-            "INSERT INTO web_session (hash, person, role, created_at, expires_at, person_id) "
-            "VALUES (:h, :p, :r, :now, :e, :i)",
+            "INSERT INTO web_session (hash, person, role, created_at, expires_at, person_id, used_at) "
+            "VALUES (:h, :p, :r, :now, :e, :i, :now)",
             h=hashed(cookie), p=person, r=role, now=self._now(), e=self._now(SESSION_SECONDS), i=person_id,
         )  # fmt: skip
 
+    def _idle(self) -> int:
+        """A session that was last used then or earlier has ended."""
+        return self._now(-self._idle_seconds) if self._idle_seconds else -1
+
     def session(self, cookie: str) -> User | None:
+        """Whose session it is, if it is one; asking counts as use."""
         if not cookie:
             return None
         with self._database.read() as tx:
             row = tx.one(
-                "SELECT person, role, person_id FROM web_session WHERE hash = :h AND expires_at > :now",
-                h=hashed(cookie), now=self._now(),
+                "SELECT person, role, person_id, used_at FROM web_session "
+                "WHERE hash = :h AND expires_at > :now AND used_at > :idle",
+                h=hashed(cookie), now=self._now(), idle=self._idle(),
             )  # fmt: skip
-        return User(row["person"], row["role"], self.csrf(cookie), person_id=row["person_id"]) if row else None
+        if row is None:
+            return None
+        if row["used_at"] < self._now(-USE_NOTED_SECONDS):
+            self._note_use(hashed(cookie))
+        return User(row["person"], row["role"], self.csrf(cookie), person_id=row["person_id"], session=hashed(cookie))
+
+    def _note_use(self, session: str) -> None:
+        try:
+            with self._database.write() as tx:
+                tx.run("UPDATE web_session SET used_at = :now WHERE hash = :h", now=self._now(), h=session)
+        except (Closed, sa.exc.DBAPIError) as exc:  # a page is shown all the same where nothing can be written
+            log.warning("session.use_unnoted", reason=type(exc).__name__)
+
+    def open_sessions(self, tx: Tx) -> list[Row]:
+        """All that have not ended, by name; the longest first."""
+        return tx.all(
+            "SELECT hash, person, person_id, role, created_at, used_at, expires_at FROM web_session "
+            "WHERE expires_at > :now AND used_at > :idle ORDER BY person, person_id, created_at, hash",
+            now=self._now(), idle=self._idle(),
+        )  # fmt: skip
 
     def leave(self, cookie: str) -> None:
         with self._database.write() as tx:

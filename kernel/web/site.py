@@ -24,6 +24,7 @@ WEB_SETTINGS = (
     Known(
         "ANNEX_FRAME_ANCESTORS", "who may show our pages in a frame (a CSP source list); empty: ourselves and the CRM", ""
     ),
+    Known("ANNEX_IDLE_MINUTES", "a session that nobody uses for so long ends; an open page is use; 0: no limit", "120"),
     Known("ANNEX_FRAMED", "yes: sign-in works inside a frame of another site, too (needs https)", "no"),
 )  # fmt: skip
 

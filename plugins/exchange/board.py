@@ -100,7 +100,7 @@ def board(unit: Unit, at: datetime | None = None) -> Board:
 
     claims: dict[tuple[str, str], int] = defaultdict(int)
     until = to_micros(moment) if at else None
-    for row in _balances(unit.tx, until):
+    for row in _balances(unit, until):
         here, amount = line(row["currency"], row["place"]), int(row["amount"])
         _add(here, row["account"], amount)
         if row["account"] == CLIENT:
@@ -159,14 +159,10 @@ def _totals(rows: Iterable[Line], claims: Mapping[tuple[str, str], int]) -> tupl
     return tuple(totals[code] for code in sorted(totals))
 
 
-def _balances(tx: Tx, until: int | None) -> list[Row]:
+def _balances(unit: Unit, until: int | None) -> list[Row]:
     if until is None:
-        return tx.all("SELECT account, party, currency, place, amount FROM ledger_balance")
-    return tx.all(
-        "SELECT account, party, currency, place, SUM(amount) AS amount FROM ledger_leg WHERE at <= :until "
-        "GROUP BY account, party, currency, place",
-        until=until,
-    )
+        return unit.tx.all("SELECT account, party, currency, place, amount FROM ledger_balance")
+    return unit.portal.books.balances_at(unit.tx, until)
 
 
 def _today(tx: Tx, start: int, end: int) -> list[Row]:

@@ -78,11 +78,13 @@ def import_file(
     lines = read_lines(portal, path, told)
     if dry_run:
         with portal.look() as unit:
+            unit.tx.unhurried()
             checked = compare(unit, lines, correct=correct)
             drafts = [draft for deal in checked.deals for draft in _preview(unit, checked, deal)]
             warnings = _warnings(unit, checked, drafts)
     else:
         with portal.unit(author=AUTHOR) as unit:
+            unit.tx.unhurried()
             # Nobody else books between our comparison and our booking: asking for a preview holds the books.
             portal.books.preview(unit.tx, PORTAL, ())
             checked = compare(unit, lines, correct=correct)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,6 +18,8 @@ from plugins.exchange.model import CANCELLED, Money
 from plugins.exchange.rates import shown_rate
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.store import load_deal
+
+SUBJECTS_PER_QUERY = 400
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _operation(row: Mapping[str, Any], currencies: Currencies, zone: ZoneInfo) -
 
 def _chains(unit: Unit, rows: Sequence[Mapping[str, Any]], merge_from: int) -> list[dict[str, Any]]:
     found = []
-    for subject in dict.fromkeys(row["subject"] for row in rows if "/" in row["pair"]):
+    for subject in _chained(unit.tx, list(dict.fromkeys(row["subject"] for row in rows if "/" in row["pair"])), merge_from):
         deal = load_deal(unit.tx, subject)
         if deal is None or len(deal.exchanges) < merge_from:
             continue
@@ -138,6 +140,21 @@ def _chains(unit: Unit, rows: Sequence[Mapping[str, Any]], merge_from: int) -> l
             }
         )
     return found
+
+
+def _chained(tx: Tx, subjects: Sequence[str], merge_from: int) -> list[str]:
+    """Those of the deals that have so many exchanges: most have one, and need not be read."""
+    found = set()
+    for marks, names in _in_parts(subjects):
+        found |= {
+            row["subject"]
+            for row in tx.all(
+                f"SELECT subject FROM exchange_operation WHERE subject IN ({marks}) AND pair LIKE '%/%' "
+                "GROUP BY subject HAVING COUNT(*) >= :least",
+                least=merge_from, **names,
+            )
+        }  # fmt: skip
+    return [subject for subject in subjects if subject in found]
 
 
 def _totals(tx: Tx, rows: Sequence[Mapping[str, Any]], currencies: Currencies) -> list[dict[str, str]]:
@@ -164,14 +181,19 @@ def _totals(tx: Tx, rows: Sequence[Mapping[str, Any]], currencies: Currencies) -
 
 
 def _moved(tx: Tx, subjects: Sequence[str]) -> Iterable[Mapping[str, Any]]:
-    for start in range(0, len(subjects), 400):
-        names = {f"s{i}": subject for i, subject in enumerate(subjects[start : start + 400])}
-        marks = ", ".join(f":{mark}" for mark in names)
+    for marks, names in _in_parts(subjects):
         yield from tx.all(
             "SELECT subject, op, currency, flow, SUM(amount) AS amount FROM ledger_leg WHERE account = 'place' "
             f"AND flow <> '' AND subject IN ({marks}) GROUP BY subject, op, currency, flow",
             **names,
         )
+
+
+def _in_parts(subjects: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Marks and values for IN (…), some hundred at a time."""
+    for start in range(0, len(subjects), SUBJECTS_PER_QUERY):
+        names = {f"s{i}": subject for i, subject in enumerate(subjects[start : start + SUBJECTS_PER_QUERY])}
+        yield ", ".join(f":{mark}" for mark in names), names
 
 
 # --- report 3 -------------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class Delivery:
         # A connection kept open could be closed by the handler just as the next event goes out: that event would be lost.
         self._session.headers.update(HEADERS)
         self.paused = False
+        self.post: Callable[[str, Mapping[str, Any]], tuple[int, str]] = self._over_the_network
         portal.clock.on_advance(self.poke)
         portal.on_later = self.later
         self._thread = threading.Thread(target=self._work, name="bitrix24-delivery", daemon=True)
@@ -123,7 +124,30 @@ class Delivery:
         self._note(post, answer.status_code, answer.text)
         return answer
 
+    def step(self) -> bool:
+        """Do what is due, in the caller's thread; false if nothing is. For a portal without threads."""
+        with self._wake:
+            if self.paused or not self._due():
+                return False
+            what = heapq.heappop(self._queue)[2]
+        self._do(what)
+        return True
+
+    def due(self) -> float | None:
+        """When the next thing is to be done, in sandbox seconds; None if nothing is."""
+        with self._wake:
+            return None if self.paused or not self._queue else self._queue[0][0]
+
     # -- the thread
+
+    def _over_the_network(self, url: str, form: Mapping[str, Any]) -> tuple[int, str]:
+        """Status and text of the answer; status 0 if there was none."""
+        timeout = self._portal.faults.number("handler_timeout_s")
+        try:
+            answer = self._session.post(url, data=flatten(form), timeout=timeout, allow_redirects=False)
+        except requests.RequestException as error:
+            return 0, type(error).__name__
+        return answer.status_code, answer.text
 
     def _put(self, what: Post | Callable[[], None], seconds: float) -> None:
         with self._wake:
@@ -180,13 +204,8 @@ class Delivery:
             self._portal.note(direction="out", kind="error", error=repr(error))
 
     def _send(self, post: Post) -> None:
-        began, status, text = time.monotonic(), 0, ""
-        timeout = self._portal.faults.number("handler_timeout_s")
-        try:
-            answer = self._session.post(post.url, data=flatten(post.form), timeout=timeout, allow_redirects=False)
-            status, text = answer.status_code, answer.text
-        except requests.RequestException as error:
-            text = type(error).__name__
+        began = time.monotonic()
+        status, text = self.post(post.url, post.form)
         self._note(post, status, text)
         if post.answered:
             with self._portal.lock:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sandbox.bitrix24 import app_doors, oauth, seed
 from sandbox.bitrix24.apps import App
@@ -51,15 +51,15 @@ def import_methods() -> list[Any]:
     return found
 
 
-class Sandbox:
-    """A running portal. `close` ends its threads and its socket."""
+class Still:
+    """A portal without threads and sockets: `serve` answers, `delivery.step` does what is due."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock: Clock) -> None:
         modules = import_methods()  # first: they may bring switches of their own
         faults = Faults(options.seed)
         for name, value in options.faults:
             faults.set(name, value)
-        self.portal = Portal(Clock(options.speedup), faults, post_to=options.post_to.rstrip("/"))
+        self.portal = Portal(clock, faults, post_to=options.post_to.rstrip("/"))
         seed.load(self.portal, options.portal, options.token)
         self.delivery = Delivery(self.portal)
         self.events = Events(self.portal, self.delivery)
@@ -73,16 +73,55 @@ class Sandbox:
             attach = getattr(module, "attach", None)
             if attach:
                 attach(self)
-        self._server = Server(options.host, options.port, self._application, options.tls)
+
+    def serve(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """The portal as a WSGI application."""
+        request = Request.of(environ)
+        answer = self._answer(request)
+        environ[CUT] = answer.cut
+        start(answer.line, answer.all_headers())
+        return [answer.body]
+
+    def records(self) -> dict[str, int]:
+        return {name: number for count in self.counts for name, number in count(self.portal).items()}
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            if request.path.startswith("/rest/"):
+                return self.rest.serve(request)
+            if request.path.startswith("/oauth/"):
+                return oauth.serve(self.portal, request)
+            if request.path.startswith("/sandbox/"):
+                return self._door(request)
+        except Exception as error:
+            # A mistake of the sandbox itself must be seen by the test that made it.
+            self.portal.note(direction="in", verb=request.verb, path=request.path, status=500, error=repr(error))
+            return as_json({"error": "SANDBOX_BROKEN", "error_description": repr(error)}, 500)
+        return as_html("<html><body><h1>404 Not Found</h1></body></html>", 404)
+
+    def _door(self, request: Request) -> Answer:
+        run = DOORS.get((request.verb, request.path.rstrip("/")))
+        if run is None:
+            return as_json({"error": f"no door {request.verb} {request.path}"}, 404)
+        try:
+            result = run(cast("Sandbox", self), request.query if request.verb == "GET" else request.json())
+        except Wrong as wrong:
+            return as_json({"error": str(wrong)}, 400)
+        return result if isinstance(result, Answer) else as_json(result)
+
+
+class Sandbox(Still):
+    """A running portal. `close` ends its threads and its socket."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, Clock(options.speedup))
+        self._server = Server(options.host, options.port, self.serve, options.tls)
         self.portal.address = f"{'https' if options.tls else 'http'}://{options.host}:{self._server.port}"
         self._thread = threading.Thread(target=self._server.run, name="bitrix24-http", daemon=True)
 
     @property
     def address(self) -> str:
         return self.portal.address
-
-    def records(self) -> dict[str, int]:
-        return {name: number for count in self.counts for name, number in count(self.portal).items()}
 
     def start(self) -> Sandbox:
         self.delivery.start()
@@ -116,36 +155,3 @@ class Sandbox:
             "app": app_doors.shown(portal, portal.app()),
             "portal": portal.name,
         }  # fmt: skip
-
-    # -- serving
-
-    def _application(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        request = Request.of(environ)
-        answer = self._answer(request)
-        environ[CUT] = answer.cut
-        start(answer.line, answer.all_headers())
-        return [answer.body]
-
-    def _answer(self, request: Request) -> Answer:
-        try:
-            if request.path.startswith("/rest/"):
-                return self.rest.serve(request)
-            if request.path.startswith("/oauth/"):
-                return oauth.serve(self.portal, request)
-            if request.path.startswith("/sandbox/"):
-                return self._door(request)
-        except Exception as error:
-            # A mistake of the sandbox itself must be seen by the test that made it.
-            self.portal.note(direction="in", verb=request.verb, path=request.path, status=500, error=repr(error))
-            return as_json({"error": "SANDBOX_BROKEN", "error_description": repr(error)}, 500)
-        return as_html("<html><body><h1>404 Not Found</h1></body></html>", 404)
-
-    def _door(self, request: Request) -> Answer:
-        run = DOORS.get((request.verb, request.path.rstrip("/")))
-        if run is None:
-            return as_json({"error": f"no door {request.verb} {request.path}"}, 404)
-        try:
-            result = run(self, request.query if request.verb == "GET" else request.json())
-        except Wrong as wrong:
-            return as_json({"error": str(wrong)}, 400)
-        return result if isinstance(result, Answer) else as_json(result)

@@ -59,6 +59,7 @@ class Delivery:
         self.paused = False
         self.stopped_until = 0.0
         self.press: Callable[..., dict[str, Any]] = lambda *args, **kwargs: {}
+        self.post: Callable[[dict[str, Any]], tuple[int, str]] = self._over_the_network
         portal.clock.on_advance(self.poke)
         self._thread = threading.Thread(target=self._work, name="planfix-delivery", daemon=True)
 
@@ -107,6 +108,14 @@ class Delivery:
         with self._wake:
             return self._wake.wait_for(lambda: not self._runs and self._in_flight is None, timeout_s)
 
+    def step(self) -> bool:
+        """Go on with the run that is due, in the caller's thread; false if none is. For a portal without threads."""
+        with self._wake:
+            run = self._next()
+        if run is not None:
+            self._carry_on(run)
+        return run is not None
+
     # -- the thread
 
     def _work(self) -> None:
@@ -121,12 +130,24 @@ class Delivery:
                 if run is None or self._closing:
                     return
                 self._in_flight = run
-            try:
-                self._go_on(run)
-            except Exception as error:  # a broken script must not stop the account
-                self._portal.note(direction="script", script=run.script.name, task=run.task, error=repr(error))
-                run.result.update(state="error", why=repr(error))
-                run.done.set()
+            self._carry_on(run)
+
+    def _carry_on(self, run: Run) -> None:
+        try:
+            self._go_on(run)
+        except Exception as error:  # a broken script must not stop the account
+            self._portal.note(direction="script", script=run.script.name, task=run.task, error=repr(error))
+            run.result.update(state="error", why=repr(error))
+            run.done.set()
+
+    def _over_the_network(self, call: dict[str, Any]) -> tuple[int, str]:
+        """Status and text of the answer; status 0 if there was none."""
+        timeout = self._portal.faults.number("script_timeout_s")
+        try:
+            answer = self._session.request(**call, timeout=timeout, allow_redirects=False)
+        except requests.RequestException as error:
+            return 0, type(error).__name__
+        return answer.status_code, answer.text
 
     def _next(self) -> Run | None:
         now = self._portal.clock.ticks()
@@ -144,14 +165,19 @@ class Delivery:
                 other.held_until = 0.0
         return run
 
-    def _pause_s(self) -> float | None:
+    def due(self) -> float | None:
+        """When the next run may go on, in sandbox seconds; None if none waits or all are held back."""
         if self.paused or not self._runs:
             return None
         waiting = [max(run.due, run.held_until) for run in self._runs]
         if self._portal.faults.on("retry_blocks") and any(run.attempt for run in self._runs):
             waiting = [run.due for run in self._runs if run.attempt]
-        wake = max(self.stopped_until, min(waiting))
-        return self._portal.clock.real_seconds(wake - self._portal.clock.ticks()) + 0.001
+        return max(self.stopped_until, min(waiting))
+
+    def _pause_s(self) -> float | None:
+        wake = self.due()
+        clock = self._portal.clock
+        return None if wake is None else clock.real_seconds(wake - clock.ticks()) + 0.001
 
     def _go_on(self, run: Run) -> None:
         """Do the steps from where the run stands; a failed request ends it for now."""
@@ -187,12 +213,7 @@ class Delivery:
             target = f"task:{run.task}"
             self._busy.scripts_at_work[target] = self._busy.scripts_at_work.get(target, 0) + 1
             lost = False
-        status, text = 0, ""
-        try:
-            answer = self._session.request(**call, timeout=portal.faults.number("script_timeout_s"), allow_redirects=False)
-            status, text = answer.status_code, answer.text
-        except requests.RequestException as error:
-            text = type(error).__name__
+        status, text = self.post(call)
         with portal.lock:
             self._busy.scripts_at_work[target] -= 1
             lost = status == 200 and portal.faults.take("lose_answer_next")

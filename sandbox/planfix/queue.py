@@ -82,11 +82,28 @@ class BusyQueue:
                 if self._closing:
                     return
                 target, apply = self._pop()
-            with self._portal.lock:
-                try:
-                    apply()
-                except Refusal as refusal:  # nobody is left to hear it: no way to ask about the queue
-                    self._portal.note(direction="queue", target=target, error=str(refusal))
-                finally:
-                    with self._wake:
-                        self._pending[target] -= 1
+            self._apply(target, apply)
+
+    def due(self) -> float | None:
+        """When the next change is to be applied, in sandbox seconds; None if none waits."""
+        with self._wake:
+            return self._heap[0][0] if self._heap else None
+
+    def step(self) -> bool:
+        """Apply the change that is due, in the caller's thread; false if none is. For a portal without threads."""
+        with self._wake:
+            if not self._heap or self._heap[0][0] > self._portal.clock.ticks():
+                return False
+            target, apply = self._pop()
+        self._apply(target, apply)
+        return True
+
+    def _apply(self, target: str, apply: Callable[[], object]) -> None:
+        with self._portal.lock:
+            try:
+                apply()
+            except Refusal as refusal:  # nobody is left to hear it: no way to ask about the queue
+                self._portal.note(direction="queue", target=target, error=str(refusal))
+            finally:
+                with self._wake:
+                    self._pending[target] -= 1

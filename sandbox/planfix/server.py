@@ -68,20 +68,32 @@ class SandboxApp(Flask):
 UNLOCKED = frozenset({"rest.file_from_url"})  # goes out itself, so it must not hold the lock
 
 
-class Sandbox:
-    """A running portal. `close` ends its threads and its socket."""
+class Still:
+    """A portal without threads and sockets: `app` answers, `busy.step` and `delivery.step` do what is due."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock: Clock) -> None:
         faults = Faults(options.seed)
         for name, value in options.faults:
             faults.set(name, value)
-        self.portal = Portal(Clock(options.speedup), faults, post_to=options.post_to.rstrip("/"))
+        self.portal = Portal(clock, faults, post_to=options.post_to.rstrip("/"))
         load(self.portal, options.portal, options.token, options.hook_secret)
         self.busy = BusyQueue(self.portal)
         self.delivery = Delivery(self.portal, self.busy)
         self.scripts = Scripts(self.portal, self.delivery)
         self.chats = chat.Chats(self.portal)
         self.app = build(self.portal, self.busy, self.delivery, self.scripts, self.chats)
+
+    def due_in(self) -> float | None:
+        """Sandbox seconds until there is something to do; None if there is nothing."""
+        moments = [moment for moment in (self.busy.due(), self.delivery.due()) if moment is not None]
+        return min(moments) - self.portal.clock.ticks() if moments else None
+
+
+class Sandbox(Still):
+    """A running portal. `close` ends its threads and its socket."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, Clock(options.speedup))
         self._server = Server(options.host, options.port, self.app, options.tls)
         self.portal.address = f"{'https' if options.tls else 'http'}://{options.host}:{self._server.port}"
         self._thread = threading.Thread(target=self._server.run, name="planfix-http", daemon=True)

@@ -27,6 +27,7 @@ import trustme
 from kernel.clock import SystemClock
 from kernel.storage import Database, Room, migrate
 from tests.bench.bitrix24_clients import CLIENTS, DEAL, KEY, parts
+from tests.bench.common import Bench, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 # Real time: a portal that runs faster than the machines it is asked from would show their slowness, not the libraries'.
@@ -208,7 +209,17 @@ def measured_one(task: Task, client: str, made: Portal, folder: Path) -> Row:
     return (task.title, client, *map(str, counts), f"{seconds:.0f}", theory, *map(str, ends))
 
 
-def measured() -> list[Row]:
+def measured(_bench: Bench) -> Table:
+    table = Table("Bitrix24 clients", HEAD, every_task())
+    table.notes += [
+        "Each client against an emulated portal of its own on the usual plan (50 requests at once, 2 a second), with",
+        f"{LATENCY_SECONDS} s to each answer, each library as it comes. Theory 0: the job fits into the bucket.",
+        "`in doubt`: the client says it does not know; `twice` and `missing` are counted in the portal afterwards.",
+    ]
+    return table
+
+
+def every_task() -> list[Row]:
     """Short tasks one after the other; those that mostly wait for the bucket for all clients at once."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as open_ones, ThreadPoolExecutor(len(CLIENTS)) as pool:
@@ -227,20 +238,5 @@ def _row(task: Task, made: dict[str, Portal], folder: Path, client: str) -> Row:
     return measured_one(task, client, made[client], folder)
 
 
-def shown(rows: list[Row]) -> list[str]:
-    return [
-        "## Bitrix24 clients",
-        "",
-        "Each client against an emulated portal of its own on the usual plan (50 requests at once, 2 a second), with",
-        f"{LATENCY_SECONDS} s to each answer, each library as it comes. Theory 0: the job fits into the bucket.",
-        "`in doubt`: the client says it does not know; `twice` and `missing` are counted in the portal afterwards.",
-        "",
-        f"| {' | '.join(HEAD)} |",
-        f"|{' --- |' * len(HEAD)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
-        "",
-    ]
-
-
 if __name__ == "__main__":
-    print("\n".join(shown(measured())))
+    every_task()

@@ -34,9 +34,14 @@ def tool(name: str) -> str:
 
 def run(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command with a clean environment; whoever calls looks at the exit code."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANNEX_", "PLANFIX_", "PYTEST_"))}
-    environment = {**kept, "PYTHONUTF8": "1", "COLUMNS": "200", **(more or {})}
+    environment = {**clean(), **(more or {})}
     return subprocess.run(arguments, cwd=cwd, env=environment, text=True, capture_output=True, timeout=120, check=False)
+
+
+def clean() -> dict[str, str]:
+    """The machine's environment without settings of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANNEX_", "PLANFIX_", "PYTEST_"))}
+    return {**kept, "PYTHONUTF8": "1", "COLUMNS": "200"}
 
 
 def annex(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import LONG
 from tests.conformance.checkout import ROOT, folders, sources
 
 # Everything between an amount as typed and an amount as shown.
@@ -122,3 +123,7 @@ def test_no_address_of_a_package_index_stands_anywhere():
     ]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             assert not re.search(r"--(extra-)?index-url|--trusted-host|/simple/?$", line), f"{where(path)}:{number}: {line}"
+
+
+def test_the_long_tests_that_are_begun_first_exist():
+    assert [file for file in LONG if not (ROOT / file).is_file()] == []

@@ -15,7 +15,8 @@ from app.site import make_site
 from kernel.settings import GENERAL
 from kernel.telemetry import metrics
 from kernel.web import WEB_SETTINGS
-from tests.conformance.checkout import ENVIRONMENT, ROOT, annex, said
+from tests.conformance.checkout import ENVIRONMENT, ROOT, clean, said
+from tests.e2e import warm
 
 REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\| `annex ([a-z-]+)` \| (.*) \|$", REFERENCE, re.MULTILINE)
@@ -47,7 +48,7 @@ def told(folder: str) -> str:
 
 
 def helped(*arguments: str) -> str:
-    done = annex(*arguments, "--help")
+    done = warm.annex(*arguments, "--help", environment=clean())
     assert done.returncode == 0, said(done)
     return done.stdout
 

@@ -20,6 +20,7 @@ from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import HOOK_SECRET, Bitrix24, Planfix, Stage
 from app.cli.demo.stages import TOKEN as ROBOT_TOKEN
 from kernel.storage import Database
+from tests.e2e.warm import WarmProcesses
 
 SPEEDUP = 200
 SECRET, TOKEN = HOOK_SECRET, ROBOT_TOKEN
@@ -89,7 +90,7 @@ def opened(request: pytest.FixtureRequest, home: Path, kind: str, stage: Stage, 
     make: Callable[..., str] = request.getfixturevalue("fresh_postgres") if kind == "postgresql" else str
     url = make(empty=True) if kind == "postgresql" else f"sqlite:///{home / 'annex.db'}"
     address = f"http://127.0.0.1:{free_port()}"
-    processes = Processes(
+    processes = WarmProcesses(
         home,
         {
             "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": address, "ANNEX_OPEN_PAGES": "yes",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.demo.processes import Processes
+from tests.e2e.warm import WarmProcesses
 
 ROWS = """deal,op,at,client,partner,kind,pair,amount,amount_in,client_rate,partner_rate,stage
 1,1,2026-11-01T10:00,Олена,П1,buy,USD/UAH,10000.00,USD,41.20,41.35,closed
@@ -21,7 +22,7 @@ ROWS = """deal,op,at,client,partner,kind,pair,amount,amount_in,client_rate,partn
 
 def machine(home: Path, url: str) -> Processes:
     home.mkdir(exist_ok=True)
-    return Processes(home, {"ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url})
+    return WarmProcesses(home, {"ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url})
 
 
 def run(machine: Processes, *arguments: str, code: int = 0) -> str:

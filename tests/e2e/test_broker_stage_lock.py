@@ -15,9 +15,10 @@ import pytest
 import requests
 
 from app.cli.demo.office_broker import BrokerOffice
-from app.cli.demo.processes import Processes, free_port
+from app.cli.demo.processes import free_port
 from app.cli.demo.stages import Bitrix24
 from kernel.storage import Database
+from tests.e2e.warm import WarmProcesses
 
 ROOT = Path(__file__).parents[2]
 NEW, CONTACT, NEED, OFFER = "Новое обращение", "Контакт установлен", "Потребность выявлена", "Предложение отправлено"
@@ -85,7 +86,7 @@ def the_set(folder: Path) -> Path:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     home = tmp_path_factory.mktemp("broker")
     address, stage = f"http://127.0.0.1:{free_port()}", Bitrix24(speedup=50)
-    processes = Processes(
+    processes = WarmProcesses(
         home,
         {
             "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": f"sqlite:///{home / 'annex.db'}", "ANNEX_SET": str(the_set(home)),

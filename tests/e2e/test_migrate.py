@@ -32,6 +32,7 @@ from kernel.storage.move import copy, every_table
 from tests.e2e.conftest import SECRET, SPEEDUP, TOKEN
 from tests.e2e.test_backup import ROWS, machine, run
 from tests.e2e.test_desk import PAID, example_one
+from tests.e2e.warm import WarmProcesses
 
 LOCKS = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'ledger_journal'::regclass AND mode = 'RowExclusiveLock'"
 WAYS = ["sqlite to postgresql", "postgresql to sqlite"]
@@ -119,7 +120,7 @@ class Live:
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[tuple[Live, Any]]:
     address = f"http://127.0.0.1:{free_port()}"
-    processes = Processes(
+    processes = WarmProcesses(
         tmp_path,
         {"ANNEX_HOME": str(tmp_path), "ANNEX_PUBLIC_URL": address, "ANNEX_SET": "exchange-desk-planfix"},
     )

@@ -22,6 +22,7 @@ import requests
 from app.cli.demo.processes import Processes, free_port
 from connectors.bitrix24.tests.straight import told_of
 from sandbox.bitrix24.server import Options, Sandbox
+from tests.e2e.warm import WarmProcesses
 
 SETS = {"broker-bitrix24": "empty", "exchange-desk-bitrix24": "empty-exchange"}
 READS = ("get", "list", "info", "profile", "batch", "events", "methods", "scope")
@@ -84,7 +85,7 @@ def opened(home: Path, name: str, portal: str = "") -> Iterator[Office]:
     home.mkdir(exist_ok=True)
     with Sandbox(Options(port=0, portal=portal or SETS[name], speedup=200)) as sandbox:
         about, address = sandbox.about(), f"http://127.0.0.1:{free_port()}"
-        processes = Processes(
+        processes = WarmProcesses(
             home,
             {
                 "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": f"sqlite:///{home / 'annex.db'}", "ANNEX_SET": name,

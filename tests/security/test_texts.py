@@ -26,8 +26,9 @@ from tests.security.whole import Page, Whole, signature
 CONTROLS = "\x00\x07\x1b[31m\x9b31m\u202e\u2066\ufeff"
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '" autofocus onfocus="alert(1)', "' onmouseover='alert(1)",
-    "</title></textarea></script><svg/onload=alert(1)>", "javascript:alert(1)", "{{ 7919*7907 }}{% raw %}", "{text} {0.__class__}",
-    "%(x)s %n", "<!--", "]]>", "&lt;script&gt;", "[url=javascript:alert(1)]x[/url]", "=cmd|' /C calc'!A0",
+    "</title></textarea></script><svg/onload=alert(1)>", "javascript:alert(1)", "{{ 7919*7907 }}{% raw %}",
+    "{text} {0.__class__}", "%(x)s %n", "<!--", "]]>", "&lt;script&gt;",
+    "[url=javascript:alert(1)]x[/url]", "=cmd|' /C calc'!A0",
 ]  # fmt: skip
 NAME = " ".join(HOSTILE) + CONTROLS
 WORKED_OUT = str(7919 * 7907)  #: long enough that no clock on a page says it

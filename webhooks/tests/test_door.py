@@ -16,8 +16,10 @@ from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
 from kernel.storage import migrate
+from kernel.storage.closed import close
+from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
-from webhooks.door import BODY_BYTES_MAX, Doorway, _without_proof, blueprint
+from webhooks.door import BODY_BYTES_MAX, Door, Doorway, _without_proof
 
 KEY = "the-key-of-the-door"
 
@@ -61,7 +63,7 @@ def door_of(small: Small) -> Any:
     connecting = Connecting({"KEY": KEY}, small.portal.mapping, HttpClient, small.clock, cast("Vault", None))
     door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), connecting, [*small.plugins, plugin])
     app = flask.Flask(__name__)
-    app.register_blueprint(blueprint({("toy", "main"): door}))
+    app.wsgi_app = Door({("toy", "main"): door}, app.wsgi_app)  # type: ignore[method-assign]
     return app.test_client()
 
 
@@ -163,3 +165,37 @@ def test_what_is_kept_of_a_body_holds_no_token_of_anybody() -> None:
     for text in (form, body):
         assert "tok" not in _without_proof(text).replace("_token", "") and "event" in _without_proof(text)
     assert "ID%5D=5" in _without_proof(form) and "ts=1" in _without_proof(form)
+
+
+def test_only_posts_are_deliveries_and_all_else_goes_to_the_application_behind(small: Small, client: Any) -> None:
+    refused = client.get("/hooks/toy/main")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST") and "error" in refused.json
+    for path in ("/hooks/", "/hooks/toy", "/hooks/toy/", "/hooks/toy/main/", "/hooks/toy/main/a/b", "/hooks/toy/main//"):
+        assert post(client, path=path).status_code == 404
+    assert post(client, path="/hooksome").status_code == 404 and post(client, path="/hooksome").json is None
+    assert small.states("inbox") == []
+
+
+def test_every_answer_of_the_door_may_be_shown_nowhere(client: Any) -> None:
+    for answer in (post(client), post(client, key=None), client.get("/hooks/toy/main"), post(client, path="/hooks/x/y")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.row("PL-01", "PL-02")
+def test_a_delivery_about_several_records_is_kept_for_each_of_them(small: Small, client: Any) -> None:
+    others = [small.crm.staff.new("deal", asked="") for _ in range(2)]
+    for _ in range(2):
+        assert post(client, f"{small.deal} {' '.join(others)} d1").status_code == 200
+    assert small.states("inbox") == [("new", "")] * 3
+    small.run()
+    assert {seen.record.id for seen in small.seen} == {small.deal, *others}
+
+
+@pytest.mark.row("PL-01", "PL-07")
+def test_a_database_that_has_moved_is_no_place_for_a_delivery(small: Small, client: Any) -> None:
+    """Whoever sends has to try again: what is answered 200 is stored."""
+    with small.database.write() as tx:
+        close(tx, every_table(rooms()), "moved")
+    assert post(client).status_code == 503 and small.states("inbox") == []

@@ -237,6 +237,13 @@ def test_leads_have_stages_of_their_own(office):
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
+def test_of_several_cards_with_one_phone_all_are_seen(office):
+    """The portal's own search gives them all; which one is meant, the rest of the question says."""
+    numbers = [office.crm.create("contact", {"name": n, "phone": "+79161112233"}, key=f"c-{n}") for n in ("А", "Б", "В")]
+    assert [one.id for one in office.crm.find("contact", where={"phone": "+79161112233"})] == numbers
+    assert [one.id for one in office.crm.find("contact", where={"phone": "+79161112233", "name": "Б"})] == [numbers[1]]
+
+
 def test_finding_by_values_of_every_type(office):
     client = office.crm.create("contact", {"name": "Ирина"}, key="c-1")
     number = office.crm.create("deal", {**FULL, "client": Ref(client), "partner": Ref(client)}, key="d-1")

@@ -106,6 +106,13 @@ def test_the_refresh_token_before_is_tried_too(portal, vault):
     assert portal.refreshes == 2
 
 
+def test_a_server_that_went_back_to_the_token_before_a_renewal_does_not_lock_us_out(portal, vault):
+    assert a_caller(portal, vault).call("profile") == {"ID": "1"}
+    portal.access, portal.refresh = "access-other", ["refresh-1"]
+    assert a_caller(portal, vault).call("profile") == {"ID": "1"}
+    assert vault.get(VAULT_NAME)["refresh_token"] == portal.refresh[0]
+
+
 def test_a_revoked_token_says_what_to_do_and_is_not_asked_for_again_and_again(portal, vault):
     clock = FakeClock()
     portal.refresh = []

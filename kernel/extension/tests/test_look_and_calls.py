@@ -314,3 +314,55 @@ def test_people_are_asked_at_most_every_few_minutes(small: Small) -> None:
     small.clock.advance(minutes=6)
     small.portal.people()
     assert small.crm.calls.count("people") == 2
+
+
+@pytest.mark.row("PL-03")
+def test_a_failed_write_that_is_tried_again_leaves_what_was_written_since(small: Small) -> None:
+    """The owner presses «again» a week later: what the call says is old by then, and nobody would write the new again."""
+
+    def write(**values: Any) -> None:
+        with small.portal.unit() as unit:
+            unit.update("deal", small.deal, values)
+
+    small.crm.fail_next(Rejected("not now"), on="update")
+    write(answer="old", note="old")
+    small.run()
+    write(answer="new")
+    small.run()
+    assert small.field("answer") == "new" and small.states()[0] == ("failed", "not now")
+    again(small)
+    assert (small.field("answer"), small.field("note")) == ("new", "old"), "only what nobody has said since is sent"
+
+
+@pytest.mark.row("PL-03")
+def test_a_failed_write_that_is_all_said_again_is_not_sent(small: Small) -> None:
+    for text in ("old", "new"):
+        small.crm.fail_next(Rejected("not now"), on="update", times=int(text == "old"))
+        with small.portal.unit() as unit:
+            unit.update("deal", small.deal, {"answer": text}, stage="done" if text == "new" else "new")
+        small.run()
+    sent = small.crm.calls.count("update")
+    again(small)
+    assert small.crm.calls.count("update") == sent and small.states()[0] == ("superseded", "")
+    assert small.field("answer") == "new" and small.crm.record("deal", small.deal).stage == "done"
+
+
+@pytest.mark.row("PL-03")
+def test_a_failed_row_that_is_tried_again_leaves_other_rows_and_newer_words(small: Small) -> None:
+    for text, row in (("old", "a"), ("new", "a"), ("other", "b")):
+        small.crm.fail_next(Rejected("not now"), on="add_row", times=int(text == "old"))
+        with small.portal.unit() as unit:
+            unit.put_row("deal", small.deal, "line", {"text": text}, row=row)
+        small.run()
+    again(small)
+    rows = small.crm.record("deal", small.deal).rows["line"]
+    assert sorted(str(row.values["text"]) for row in rows) == ["new", "other"]
+
+
+def again(small: Small) -> None:
+    """As `annex jobs retry` does for the first call that failed."""
+    with small.database.write() as tx:
+        failed = outgoing.load(tx, tx.value("SELECT id FROM outgoing WHERE state = 'failed' ORDER BY number"))
+        assert failed is not None
+        outgoing.again(tx, failed, queue=small.queue, clock=small.clock)
+    small.run()

@@ -201,3 +201,66 @@ def test_a_bucket_survives_a_clock_set_back_and_asks_for_patience_when_full(data
     gate.quiet(40)
     with pytest.raises(Throttled):
         gate.take()
+
+
+@pytest.mark.row("PL-03", "PL-07")
+@pytest.mark.parametrize("naps", [(5.0, 0.0), (0.3, 0.3), (9_000.0, 60.0, 4.0)])
+def test_who_stood_still_after_his_turn_came_waits_for_a_new_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch, naps: tuple[float, ...]
+) -> None:
+    """Frozen between the claim and the request: meanwhile the turn has passed to others. A slow database is no reason to
+    wait for ever: the next token is good for longer, and the others wait for longer, too."""
+    clock = FakeClock()
+    gate, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
+    real, left = gate._claim, iter(naps)
+
+    def claim() -> float:
+        wait = real()
+        if not wait:
+            clock.advance(seconds=next(left))
+        return wait
+
+    monkeypatch.setattr(gate, "_claim", claim)
+    left_at = leaves_at(gate, clock)
+    with database.read() as tx:
+        assert tx.value("SELECT used FROM http_gate WHERE name = 'p'") == len(naps)
+    assert leaves_at(other, clock) >= left_at + 1 / SLOW.per_second, "the turn it left at is its own"
+
+
+@pytest.mark.row("PL-03", "PL-07")
+def test_who_stands_still_again_and_again_gives_the_work_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    gate, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
+    real = gate._claim
+    monkeypatch.setattr(gate, "_claim", lambda: (real(), clock.advance(seconds=60))[0])
+    with pytest.raises(Throttled):
+        gate.take()
+    before = clock.monotonic()
+    assert leaves_at(other, clock) <= before + 20, "and keeps nobody else back"
+    monkeypatch.setattr(gate, "_claim", real)
+    gate.take()
+
+
+@pytest.mark.row("PL-03")
+def test_a_database_that_goes_away_with_the_answer_leaves_no_request_flying(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = SharedGate("p", SLOW, database, FakeClock())
+    gate.take()
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "write", lambda: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            gate.done()
+    assert gate._flying == 0
+
+
+@pytest.mark.row("PL-03")
+@pytest.mark.parametrize("wishes", [(20, 5), (5, 20), (20, 5, 1)])
+def test_of_several_wishes_for_silence_the_longest_holds(database: Database, wishes: tuple[int, ...]) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", SLOW, database, clock)
+    gate.take()
+    gate.done()
+    for seconds in wishes:
+        gate.quiet(seconds)
+    assert leaves_at(gate, clock) == pytest.approx(20)

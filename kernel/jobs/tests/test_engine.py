@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbos import WorkflowSerializationFormat
 
 from kernel.jobs import Again, Job
-from kernel.jobs.engine import DbosQueue, Engine, prepare_tables
+from kernel.jobs.engine import QUEUE, VERSION, DbosQueue, Engine, prepare_tables
+from kernel.jobs.queue import PRIORITY_MAX
 from kernel.storage import Database
 
 ROOT = Path(__file__).parents[3]
@@ -131,3 +134,40 @@ def test_ended_jobs_can_be_forgotten_and_waiting_ones_cannot(prepared: tuple[Dat
     finally:
         engine.stop(within_seconds=5)
     assert seen == [1, 2, 3]
+
+
+@pytest.mark.row("PL-01", "PL-07")
+def test_the_rows_we_write_are_those_of_the_library(prepared: tuple[Database, DbosQueue]) -> None:
+    """We enqueue many jobs by rows of our own: should the library make others some day, this says so."""
+    database, queue = prepared
+    args = {"n": 2**40, "text": "Ігор «7» \\ \n\u2028", "none": None, "list": [1, {"a": True}], "trace": "t"}
+    with database.write() as tx:
+        queue.enqueue_many(tx, [Job("look", f"ours{n}", f"lane:{n}", n, args) for n in (1, PRIORITY_MAX)])
+        queue.enqueue_many(tx, [Job("other", "ours1", "elsewhere", 7, {})])  # a key that is known: nothing changes
+        for n in (1, PRIORITY_MAX):
+            queue._client.enqueue_in_transaction(
+                tx.connection,
+                {
+                    "workflow_name": "annex_job", "queue_name": QUEUE, "workflow_id": f"theirs{n}",
+                    "queue_partition_key": f"lane:{n}", "priority": 1 + n % (PRIORITY_MAX - 1),
+                    "serialization_type": WorkflowSerializationFormat.PORTABLE, "app_version": VERSION,
+                },
+                "look", args,
+            )  # fmt: skip
+    schema = "dbos." if database.dialect == "postgresql" else ""
+    by_chance = ("workflow_uuid", "creator_xid", "created_at", "updated_at", "retention_timestamp", "inputs")
+    with database.read() as tx:
+        for n in (1, PRIORITY_MAX):
+            for table in ("workflow_status", "workflow_input"):
+                ours, theirs = (
+                    dict(tx.one(f"SELECT * FROM {schema}{table} WHERE workflow_uuid = :id", id=f"{who}{n}") or {})
+                    for who in ("ours", "theirs")
+                )
+                if ours["inputs"] is not None:
+                    assert json.loads(ours["inputs"]) == json.loads(theirs["inputs"])
+                assert ours.keys() == theirs.keys()
+                assert {k: v for k, v in ours.items() if k not in by_chance} == {
+                    k: v for k, v in theirs.items() if k not in by_chance
+                }
+                times = {"created_at", "updated_at", "retention_timestamp"} & ours.keys()
+                assert times and all(ours[name] for name in times), "they are the database's own"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kernel.crm import Event
-from kernel.jobs import Job, inbox, next_number, outgoing
+from kernel.jobs import Job, inbox, next_number, next_numbers, outgoing
 from kernel.jobs.regular import Ticker, Work
-from kernel.storage import Database
+from kernel.storage import Database, Tx
 from kernel.testing import CountingIds, FakeClock, MemoryQueue
 
 CLOCK, IDS = FakeClock(), CountingIds()
@@ -208,3 +208,75 @@ def test_one_delivery_that_tells_of_several_records_keeps_them_all(database: Dat
             inbox.store_all(tx, "p", events, "body", clock=clock, ids=ids, queue=queue)
     with database.read() as tx:
         assert [row["record_id"] for row in tx.all("SELECT record_id FROM inbox ORDER BY id")] == ["1", "2", "3"]
+
+
+@pytest.mark.row("PL-01", "PL-02")
+def test_many_deliveries_at_once_are_stored_as_one_by_one(database: Database) -> None:
+    """Repeats of known ones, repeats of one another, several events in one, several of one record: in one go."""
+    queue = MemoryQueue(CLOCK)
+    known = store(database, queue, "a", record="1")
+
+    def told(delivery: str, *records: str) -> inbox.Told:
+        return inbox.Told([Event("deal.changed", "deal", one, "", delivery) for one in records], "body")
+
+    with database.write() as tx:
+        traces = inbox.store_many(
+            tx, "p", [told("b", "1"), told("a", "1"), told("", "2"), told("c", "2", "1"), told("b", "1"), told("", "2")],
+            clock=CLOCK, ids=IDS, queue=queue,
+        )  # fmt: skip
+    assert traces[1] == known.id and traces[4] == traces[0] and len(set(traces)) == 5
+    with database.read() as tx:
+        rows = tx.all("SELECT record_id, delivery FROM inbox ORDER BY delivery, id")
+    assert [(row["delivery"], row["record_id"]) for row in rows] == [
+        ("", "2"), ("", "2"), ("a", "1"), ("b", "1"), ("c", "2"), ("c#1", "1"),
+    ]  # fmt: skip
+    jobs = {lane: [job.number for job in queue.waiting if job.lane == lane] for lane in ("look:p:deal:1", "look:p:deal:2")}
+    assert jobs == {"look:p:deal:1": [1, 2, 3], "look:p:deal:2": [1, 2, 3]}
+    assert sorted(job.args["trace"] for job in queue.waiting if job.lane == "look:p:deal:2") == sorted(
+        [traces[2], traces[3], traces[5]]
+    )
+
+
+def test_numbers_drawn_together_go_on_from_those_drawn_alone(database: Database) -> None:
+    with database.write() as tx:
+        assert next_number(tx, "b") == 1
+        assert next_numbers(tx, ["b", "a", "b", "c", "b"]) == [2, 1, 3, 1, 4]
+        assert next_numbers(tx, []) == []
+        assert next_number(tx, "b") == 5
+
+
+@pytest.mark.row("PL-01")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_asked_for_each_delivery_and_call_reads_no_whole_table(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite passes an index over some of the rows by unless the question says that it wants only those."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+    real = Tx._cursor
+
+    def listening(tx: Tx, sql: str, values: Any) -> Any:
+        asked.append((sql, dict(values)))
+        return real(tx, sql, values)
+
+    monkeypatch.setattr(Tx, "_cursor", listening)
+    queue = MemoryQueue(CLOCK)
+    store(database, queue, "d")
+    store(database, queue, "d")
+    made = call(database, queue, {"a": 1}, key="k", target="row", verb="put_row")
+    with database.read() as tx:
+        found = outgoing.load(tx, str(made))
+        assert found is not None and outgoing.by_key(tx, "p", "k") == found
+        assert outgoing.newest_values(tx, "p", "row") == {"a": 1}
+        assert outgoing.earlier_rows(tx, found) == ("", False)
+        outgoing.superseded(tx, found)
+        outgoing.unseen_writes(tx, "p", "deal:7", 0)
+        outgoing.said_before(tx, "p", "deal:7", {}, 0)
+        assert inbox.waiting_for(tx, "p", "deal", "7")
+    monkeypatch.undo()
+    questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
+    assert len(questions) >= 7
+    with database.read() as tx:
+        for sql, values in questions:
+            for step in tx.all(f"EXPLAIN QUERY PLAN {sql}", **values):
+                detail = str(step["detail"])
+                assert not detail.startswith("SCAN") and "(portal=?)" not in detail, f"{detail}: {sql}"

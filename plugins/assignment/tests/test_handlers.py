@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from kernel.errors import BadInput, Throttled
-from plugins.assignment import api, handlers, plugin
+from kernel.values import to_micros
+from plugins.assignment import api, fitness, giving, handlers, plugin, store
+from plugins.assignment.rules import Reason
 from plugins.assignment.tests.conftest import MakeOffice
 from plugins.assignment.tests.office import CARE, Office
 
@@ -356,3 +358,48 @@ def test_a_list_that_lacks_a_record_does_not_lose_it(office: Office, monkeypatch
     monkeypatch.setattr(office.crm, "find", lambda *_args, **_more: [])
     office.begin_day(anna)
     assert office.owner(lead) == "Анна"
+
+
+def test_who_was_fit_half_a_minute_ago_is_given_nothing_before_he_is_asked_again(office: Office) -> None:
+    [anna] = office.hire("Анна")
+    office.not_begun = {anna.id}
+    lead = office.lead()
+    office.not_begun.clear()
+    office.clock.advance(seconds=11)
+    fitness.fresh(office.portal, "sales")  # she fits now
+
+    def given_after(seconds: float) -> int:
+        office.clock.advance(seconds=seconds)
+        with office.portal.unit() as unit:
+            [one] = store.front(unit.tx, unit.portal.name, "sales")
+            now = to_micros(unit.now)
+            store.join(unit.tx, unit.portal.name, replace(one, read_at=now))  # the record itself was read just now
+            return giving.give(unit, "sales", look=False)
+
+    assert given_after(giving.FIT_SECONDS_MAX + 1) == 0 and office.waiting() == [lead]
+    fitness.fresh(office.portal, "sales")
+    assert given_after(giving.FIT_SECONDS_MAX - 1) == 1
+
+
+def test_a_lead_that_comes_back_has_its_old_place(office: Office) -> None:
+    """Its first owner was not taken by the CRM, or a head asks for another one: it does not wait behind those made later."""
+    anna, boris = office.hire("Анна", "Борис")
+    first = office.lead()
+    office.not_begun = {anna.id, boris.id}
+    office.clock.advance(minutes=1)
+    later = [office.lead() for _ in range(2)]
+    office.act(lambda unit: api.again(unit, "lead", first, by="Глава Продаж"))
+    assert office.waiting() == [first, *later]
+
+
+def test_an_older_reading_of_who_is_fit_never_takes_the_place_of_a_newer_one(office: Office) -> None:
+    office.hire("Анна")
+    newer = fitness.fresh(office.portal, "sales")
+    unfit = tuple(replace(one, reasons=(Reason("asg_overdue"),)) for one in newer.members)
+    with office.portal.unit() as unit:
+        tx, portal = unit.tx, unit.portal.name
+        for before in (1, 60_000_000):  # a slow process, that asked before and comes after
+            assert not store.keep_fit(tx, portal, "sales", replace(newer, read_at=newer.read_at - before, members=unfit))
+            assert store.fit(tx, portal, "sales") == newer
+        assert store.keep_fit(tx, portal, "sales", replace(newer, read_at=newer.read_at + 1, members=unfit))
+        assert store.fit(tx, portal, "sales") != newer

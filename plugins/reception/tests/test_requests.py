@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -129,3 +129,65 @@ def test_a_request_with_its_operation_is_booked_as_soon_as_the_card_is_there(des
     client = desk.field(deal, "client")
     assert desk.told(deal) == [] and desk.field(deal, "check") is None
     assert desk.balances(party=client.id) == {"client USD": "-10000.00"}
+
+
+@pytest.mark.row("EX-01")
+@pytest.mark.parametrize(
+    ("now", "wanted"),
+    [
+        (datetime(2026, 11, 23, 21, 59, tzinfo=UTC), date(2026, 11, 24)),  # Monday, a minute before midnight in Kyiv
+        (datetime(2026, 11, 23, 22, 1, tzinfo=UTC), date(2026, 11, 25)),  # Tuesday there, Monday in Greenwich
+        (datetime(2026, 11, 26, 22, 1, tzinfo=UTC), date(2026, 11, 30)),  # Friday there: the next working day is Monday
+    ],
+)
+def test_the_next_contact_is_reckoned_from_the_desks_own_day(desk: Desk, now: datetime, wanted: date) -> None:
+    desk.clock.set(now)
+    assert desk.field(request(desk, **ASKED), "next_contact") == wanted
+
+
+@pytest.mark.row("EX-01")
+def test_what_somebody_filled_in_stays_whatever_else_is_missing(desk: Desk) -> None:
+    day = date(2027, 1, 15)
+    deal = request(desk, **ASKED, manager=desk.second, executor=(desk.manager,), next_contact=day)
+    assert (desk.field(deal, "manager"), desk.field(deal, "executor")) == (desk.second, (desk.manager,))
+    assert desk.field(deal, "next_contact") == day and isinstance(desk.field(deal, "client"), Ref)
+
+
+@pytest.mark.row("EX-01")
+def test_a_card_that_was_made_serves_the_next_request_even_if_the_crm_does_not_find_it_yet(desk: Desk) -> None:
+    """The CRM's search lags behind: what we made ourselves we know all the same."""
+    first = request(desk, **ASKED)
+    real = desk.crm.find
+    desk.crm.find = lambda entity, **more: [] if entity == "contact" else real(entity, **more)  # type: ignore[method-assign]
+    second = request(desk, **ASKED)
+    assert desk.field(second, "client").id == desk.field(first, "client").id
+    assert [effect.verb for effect in desk.crm.effects if effect.verb == "create"] == ["create"]
+
+
+@pytest.mark.row("EX-01")
+def test_looks_do_not_change_whose_turn_it_is(desk_of: MakeDesk) -> None:
+    desk = desk_of(reception={"managers": ["Ігор Бондар", "Марія Коваль"]})
+    deals = []
+    for n in range(4):
+        deals.append(request(desk, client_phone=f"050 111 22 3{n}"))
+        for one in deals:
+            desk.set(one, manager=None)
+    assert [desk.field(one, "manager").name for one in deals] == ["Ігор Бондар", "Марія Коваль"] * 2
+
+
+@pytest.mark.row("EX-01")
+def test_what_is_on_its_way_into_a_request_is_not_filled_in_anew(desk: Desk) -> None:
+    """The portal was down over midnight: the next contact stays the one that was reckoned when the request came."""
+    deal = request(desk, look=False, client=desk.client)
+    desk.crm.fail_next(Unreachable("no route"), on="update", times=1000)
+    desk.deliver(deal)
+    for _ in range(4):
+        desk.queue.run_one(desk.handlers)
+    desk.clock.advance(days=1)
+    desk.deliver(deal)
+    for _ in range(4):
+        desk.queue.run_one(desk.handlers)
+    assert len(desk.calls("'waiting', 'sending'")) == 1, "the second look has nothing to add"
+    desk.crm.mend()
+    desk.run()
+    assert desk.field(deal, "next_contact") == date(2026, 11, 24) and desk.field(deal, "manager") == desk.manager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from kernel.errors import Rejected, Unreachable
 from kernel.values import to_micros
+from plugins.stage_lock import store
 from plugins.stage_lock.api import OBJECTION, Objection, grant, open_cases, stands
 from plugins.stage_lock.tests.lock import Lock
 
@@ -29,6 +32,24 @@ def test_a_jump_is_put_back_told_once_and_kept(both: Lock) -> None:
     assert (case.person_name, case.from_stage, case.to_stage, case.outcome) == ("Борис", "new", "won", "put_back")
     assert case.settled_at is not None and case.times == 1
     both.quiet(deal)
+
+
+def test_the_stage_is_put_back_before_the_mover_is_told(lock: Lock) -> None:
+    """He reads it and looks: then the record has to stand where the comment says."""
+    deal = lock.deal()
+    lock.move(deal, "won", author="Борис", look=True)
+    assert [effect.verb for effect in lock.crm.effects] == ["update", "comment"]
+
+
+def test_what_was_put_back_is_counted_record_by_record(lock: Lock) -> None:
+    with lock.database.write() as tx:
+        for portal, entity, record, moment in (
+            ("p", "deal", "1", 10), ("p", "deal", "1", 20), ("p", "deal", "2", 30), ("p", "lead", "1", 40),
+            ("q", "deal", "1", 50),
+        ):  # fmt: skip
+            store.put_back(tx, portal, entity, record, moment)
+        assert [store.reversals(tx, "p", "deal", "1", since) for since in (0, 10, 20)] == [2, 1, 0]
+        assert store.reversals(tx, "p", "deal", "2", 0) == store.reversals(tx, "p", "lead", "1", 0) == 1
 
 
 def test_allowed_moves_are_no_case_and_cost_one_reading_of_the_history(lock: Lock) -> None:
@@ -240,6 +261,19 @@ def test_what_was_there_before_the_lock_is_adopted_and_what_came_after_is_judged
     lock.move(other, "talk", "terms")
     lock.look(other)
     assert lock.stage(other) == "terms"
+
+
+def test_moves_from_before_the_lock_are_nobodys_case(lock: Lock) -> None:
+    """Whatever way an old record went, it may stand where it stood when the lock was switched on."""
+    old = lock.deal(look=False)
+    lock.move(old, "won", "new", "won", "talk")
+    kept = lock.crm._kept["deal", old]
+    kept.created_at -= timedelta(days=30)
+    kept.moves[:] = [replace(one, at=one.at - timedelta(days=20 - n)) for n, one in enumerate(kept.moves)]
+    lock.look(old)
+    assert lock.cases() == [] and lock.stage(old) == "talk"
+    lock.move(old, "won", look=True)
+    assert lock.outcomes() == [("talk", "won", "put_back")] and lock.stage(old) == "talk"
 
 
 def test_a_record_we_made_ourselves_may_begin_anywhere(lock_of: LockOf) -> None:

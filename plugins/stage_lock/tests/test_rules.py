@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from kernel.crm import Move, Person
 from kernel.mapping import EntityMap, StageMap
 from plugins.stage_lock.model import Objection
+from plugins.stage_lock.people import overriding, sole, told
+from plugins.stage_lock.reading import lines_after, ordered
 from plugins.stage_lock.rules import NO_START, NOT_IN_POOL, UNKNOWN_STAGE, Facts, Own, Pool, Step, act, judge, timeline
 
 POOL = Pool({"a": frozenset("b"), "b": frozenset("c"), "c": frozenset(), "x": frozenset("a")})
@@ -104,3 +108,65 @@ def test_the_pool_of_a_mapping_file() -> None:
     )
     pool = Pool.of(plan)
     assert pool.reaches("a", "b") and not pool.reaches("b", "a", 9) and pool.starts == ("a",)
+
+
+def a_step(stage: str, at: int) -> Step:
+    return Step(stage, stage, "11", f"{stage}{at}", at * SECOND)
+
+
+@pytest.mark.parametrize(("answered", "ours"), [(10, 10), (12, 10), (19, 20), (20, 20), (0, 30)])
+def test_of_several_moves_to_a_stage_the_one_nearest_to_our_answer_is_ours(answered: int, ours: int) -> None:
+    """A person may have moved it there, too. A write that has no answer yet made the newest."""
+    steps = [a_step("a", 10), a_step("b", 15), a_step("a", 20), a_step("b", 25), a_step("a", 30)]
+    own = Own(1, "a", pending=not answered, made_at=9 * SECOND, done_at=answered * SECOND)
+    matched = [one for one, write in timeline(steps, [own]) if one and write]
+    assert [one.at for one in matched] == [ours * SECOND]
+
+
+@pytest.mark.parametrize(("answered", "place"), [(5, 0), (12, 1), (18, 2), (30, 3)])
+def test_a_write_that_left_no_line_counts_at_the_moment_of_its_answer(answered: int, place: int) -> None:
+    steps = [a_step("a", 10), a_step("b", 15), a_step("a", 20)]
+    silent = Own(1, "z", pending=False, made_at=SECOND, done_at=answered * SECOND)
+    order = [write is not None for _, write in timeline(steps, [silent])]
+    assert order == [n == place for n in range(4)]
+
+
+def test_writes_that_never_arrived_are_no_step() -> None:
+    steps = [a_step("a", 10)]
+    for own in (Own(1, "z", pending=True), Own(1, "a", pending=True, sent=False)):
+        assert timeline(steps, [own]) == [(steps[0], None)]
+
+
+def lines(*ids: str) -> list[Move]:
+    return [Move(one, "a", "A", datetime(2026, 11, 21, tzinfo=UTC)) for one in ids]
+
+
+def test_a_history_goes_by_its_numbers_not_by_how_they_are_spelt() -> None:
+    found = ordered(lines("10", "9", "100", "11"))
+    assert [one.id for one in found] == ["9", "10", "11", "100"]
+    assert [[one.id for one in lines_after(found, last)] for last in ("", "9", "10", "99", "100")] == [
+        ["9", "10", "11", "100"], ["10", "11", "100"], ["11", "100"], ["100"], [],
+    ]  # fmt: skip
+
+
+PEOPLE = [
+    Person("1", "Анна", "staff", heads=("Продажи",)),
+    Person("2", "Борис", "staff", groups=("Продажи",)),
+    Person("3", "Глава, что ушёл", "staff", active=False, heads=("Продажи",)),
+    Person("4", "Робот", "robot"),
+]
+
+
+def test_who_may_override_are_the_heads_and_people_named_who_are_still_here() -> None:
+    assert [one.id for one in overriding(PEOPLE, ["продажи"])] == ["1"]
+    assert [one.id for one in overriding(PEOPLE, ["борис", "глава, что ушёл"])] == ["2"]
+    assert overriding(PEOPLE, []) == []
+
+
+def test_a_mover_is_named_only_if_all_deliveries_name_him() -> None:
+    assert sole(PEOPLE, ["Борис", "2", ""]) == "2" and sole(PEOPLE, []) == sole(PEOPLE, [""]) == ""
+    assert sole(PEOPLE, ["Борис", "Анна"]) == sole(PEOPLE, ["2", "1"]) == "", "nobody is blamed at random"
+
+
+def test_who_is_told_is_a_living_person_who_is_here() -> None:
+    assert [told(PEOPLE, who) for who in ("2", "Борис", "3", "4", "", "никто")] == [("2",), ("2",), (), (), (), ()]

@@ -1,0 +1,144 @@
+"""What the simulated processes stand on: a database and a network that may fail, and may be the last thing one sees."""
+
+from __future__ import annotations
+
+import io
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import requests
+from sqlalchemy import event
+
+from app.simulation.crew import at_work
+from kernel.http import Answer
+from kernel.storage import Database, Tx
+from kernel.testing import Crash, FakeClock
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+CUT = "sandbox.cut"  #: what the emulated portal puts into environ to hang up instead of answering
+CALL_SECONDS = 0.08
+
+
+class Points:
+    """Every place where a process may lose its turn or its life: each commit and each call."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self.deaths = 0.0  #: chance at each point
+        self.turns = 0.0  #: chance that others go on here
+        self.passed = 0
+
+    def pass_by(self, name: str, *, turn: bool = True) -> None:
+        """`turn`: whether the work may be held up here for long; between the gate and the wire it may not."""
+        self.passed += 1
+        piece = at_work()
+        if piece is None:  # the storyteller himself, who looks and checks
+            return
+        if piece.dying:
+            raise Crash(name)
+        if self.deaths and self.dice.random() < self.deaths:
+            raise Crash(name)
+        if turn and self.turns and self.dice.random() < self.turns:
+            piece.hand_over()
+
+
+class SimulatedDatabase(Database):
+    """A real SQLite file. Who dies before the commit has written nothing, who dies after it has written all."""
+
+    def __init__(self, file: Path, points: Points) -> None:
+        super().__init__(f"sqlite:///{file}")
+        self._points = points
+        self._open = 0
+        # Processes die here, the machine does not: what was committed need not reach the disk.
+        event.listen(self.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        self._points.pass_by("write")
+        self._open += 1
+        try:
+            with super().write() as tx:
+                yield tx
+                if (piece := at_work()) is not None and (piece.dying or self._dies()):
+                    raise Crash("before commit")
+        finally:
+            self._open -= 1
+        self._points.pass_by("committed")
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        self._open += 1
+        try:
+            with super().read() as tx:
+                yield tx
+        finally:
+            self._open -= 1
+
+    def nobody_waits(self) -> None:
+        """A unit of work that stays open over a call would hold everybody else up for as long as the CRM pleases."""
+        assert self._open == 0, "a call leaves while a unit of work is open"
+
+    def _dies(self) -> bool:
+        return bool(self._points.deaths) and self._points.dice.random() < self._points.deaths
+
+
+class Network:
+    """Carries requests between the processes and the portal; loses some on the way there, some answers on the way back."""
+
+    def __init__(self, clock: FakeClock, points: Points, database: SimulatedDatabase) -> None:
+        self._clock, self._points, self._database = clock, points, database
+        self.portal: Application | None = None
+        self.lost = 0.0  #: chance that a request never arrives; the same again for its answer
+        self.cut_off = False
+        self.requests = 0
+
+    def call_portal(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float
+    ) -> Answer:
+        """What the connector sends through (kernel.http.Transport)."""
+        self._database.nobody_waits()
+        self._points.pass_by("call", turn=False)
+        dice = self._points.dice
+        if self.cut_off or (self.lost and dice.random() < self.lost):
+            self._clock.advance(seconds=min(timeout, dice.choice((0.01, 20.0))))
+            raise requests.exceptions.ConnectionError("simulated: no route")
+        assert self.portal is not None
+        self.requests += 1
+        self._clock.advance(seconds=CALL_SECONDS)
+        status, shown, content, cut = ask(self.portal, method, url, headers, body or b"")
+        self._points.pass_by("called")
+        if cut or (self.lost and dice.random() < self.lost):
+            self._clock.advance(seconds=dice.choice((0.01, timeout)))
+            raise requests.exceptions.ReadTimeout("simulated: the answer was lost")
+        return Answer(status, shown, content)
+
+
+def ask(
+    application: Application, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> tuple[int, dict[str, str], bytes, bool]:
+    """One request to a WSGI application: status, headers, body, and whether it hung up."""
+    parts = urlsplit(url)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "QUERY_STRING": parts.query, "SERVER_NAME": parts.hostname or "", "SERVER_PORT": str(parts.port or 443),
+        "HTTP_HOST": parts.netloc, "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(body)), "wsgi.version": (1, 0), "wsgi.url_scheme": parts.scheme,
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
+        "wsgi.multiprocess": False, "wsgi.run_once": False,
+    }  # fmt: skip
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    head: list[Any] = []
+    answer = application(environ, lambda status, shown, _error=None: head.extend((status, shown)))
+    try:
+        content = b"".join(answer)
+    finally:
+        if close := getattr(answer, "close", None):
+            close()
+    return int(head[0].split()[0]), dict(head[1]), content, bool(environ.get(CUT))

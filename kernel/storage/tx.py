@@ -1,0 +1,175 @@
+"""One unit of work: SQL in plain sight with named parameters, rows as mappings.
+
+Statements go to the driver's own connection: SQLAlchemy's way of running a text takes longer than SQLite takes to carry it
+out. Connections, pools, transactions and the kinds of errors stay SQLAlchemy's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from kernel.errors import Closed
+
+CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
+STREAMED_AT_ONCE = 2000
+PARAMETERS_MAX = 10_000  #: in one statement; SQLite takes 32,766, PostgreSQL 65,535
+_NAMED = re.compile(r"(?<![:\w]):(\w+)(?![:\w])")  # as SQLAlchemy reads it: `::` is PostgreSQL's cast
+Row = Mapping[str, Any]  #: a row by column names
+
+
+class Tx:
+    """One unit of work. SQL stands in plain sight, with named parameters; rows come as mappings."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self._driver: Any = connection.connection.driver_connection
+        self._error = connection.dialect.loaded_dbapi.Error
+        self._spelt = _for_psycopg if self.dialect == "postgresql" else _as_it_is
+        self._after: list[Callable[[], None]] = []
+        self._streams: list[sa.CursorResult[Any]] = []
+
+    @property
+    def dialect(self) -> str:
+        return self.connection.dialect.name
+
+    def unhurried(self) -> None:
+        """A person waits for this one and it may think for long between two statements: the database is not to end it."""
+        if self.dialect == "postgresql":
+            self.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+    def run(self, sql: str, **values: Any) -> int:
+        """Execute a statement; the number of rows it touched."""
+        return int(self._cursor(sql, values).rowcount)
+
+    def run_many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Execute a statement for each row."""
+        batch = list(rows)
+        if batch:
+            self._driven(self._driver.cursor().executemany, self._spelt(sql), batch)
+
+    def insert(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str = "") -> None:
+        """Insert rows: `into` is "table (columns)" or a table, each row has a value for each column, `tail` what follows.
+
+        The fastest way there is: many short statements on SQLite, few long ones where each is a way to a server and back.
+        """
+        if rows and self.dialect != "postgresql":
+            self._driven(self._driver.executemany, _insert(into, 1, len(rows[0]), tail, "?"), rows)
+        else:
+            for sql, values in self._long(into, rows, tail):
+                self._driven(self._driver.execute, sql, values)
+
+    def insert_returning(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str) -> list[tuple[Any, ...]]:
+        """The same; `tail` ends in RETURNING, and what the database returned for the rows comes back, in no order."""
+        return [
+            tuple(row)
+            for sql, values in self._long(into, rows, tail)
+            for row in self._driven(self._driver.execute, sql, values).fetchall()
+        ]
+
+    def _long(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str) -> Iterator[tuple[str, list[Any]]]:
+        """Statements of many rows each, with their values."""
+        mark, width = "%s" if self.dialect == "postgresql" else "?", len(rows[0]) if rows else 1
+        at_once = PARAMETERS_MAX // width
+        for start in range(0, len(rows), at_once):
+            part = rows[start : start + at_once]
+            yield _insert(into, len(part), width, tail, mark), [value for row in part for value in row]
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is executed inside goes to a server together, without waiting for each answer. Nothing is read inside."""
+        if self.dialect != "postgresql":
+            yield
+            return
+        try:
+            with self._driver.pipeline():
+                yield
+        except self._error as exc:
+            raise self._fault(exc, "one of several statements") from exc
+
+    def all(self, sql: str, **values: Any) -> list[Row]:
+        cursor = self._cursor(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, sql: str, **values: Any) -> Iterator[Row]:
+        """Rows one by one, for tables that may be larger than memory."""
+        options = {"stream_results": True, "yield_per": STREAMED_AT_ONCE}
+        result = self.connection.execute(sa.text(sql), values, execution_options=options)
+        self._streams.append(result)  # a reader that stops half-way leaves it open: `close` ends it
+        yield from cast("Iterator[Row]", result.mappings())
+
+    def close(self) -> None:
+        """End what is still being read; the unit of work is over."""
+        for result in self._streams:
+            result.close()
+
+    def one(self, sql: str, **values: Any) -> Row | None:
+        cursor = self._cursor(sql, values)
+        row = cursor.fetchone()
+        names = [column[0] for column in cursor.description]
+        cursor.close()  # what is read half-way would hold the file
+        return None if row is None else dict(zip(names, row, strict=True))
+
+    def value(self, sql: str, **values: Any) -> Any:
+        cursor = self._cursor(sql, values)
+        row = cursor.fetchone()
+        cursor.close()
+        return None if row is None else row[0]
+
+    def lock(self, sql: str, **values: Any) -> Row | None:
+        """Read one row and hold it until the end. SQLite's writer holds the whole file anyway."""
+        return self.one(sql + (" FOR UPDATE" if self.dialect == "postgresql" else ""), **values)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        self._after.append(action)
+
+    def committed(self) -> None:
+        """Do what was to be done after the commit."""
+        for action in self._after:
+            action()
+
+    def _cursor(self, sql: str, values: Mapping[str, Any]) -> Any:
+        return self._driven(self._driver.execute, self._spelt(sql), values)
+
+    def _driven(self, execute: Callable[[str, Any], Any], sql: str, values: Any) -> Any:
+        try:
+            return execute(sql, values)
+        except self._error as exc:
+            raise self._fault(exc, sql) from exc
+
+    def _fault(self, exc: Exception, sql: str) -> Exception:
+        """The driver's error as everybody knows it: `Closed`, or SQLAlchemy's. It names no values: they may be secret."""
+        dialect = self.connection.dialect
+        gone = dialect.is_disconnect(cast("Any", exc), self._driver, None)
+        if gone:
+            self.connection.invalidate(exc)
+        return told_closed(exc) or sa.exc.DBAPIError.instance(
+            sql, None, exc, self._error, connection_invalidated=gone, dialect=dialect
+        )
+
+
+def told_closed(exc: BaseException | None) -> Closed | None:
+    """What the triggers of a closed database say becomes `Closed`."""
+    _, mark, why = str(exc).partition(CLOSED)
+    return Closed(why.partition("\n")[0]) if mark else None
+
+
+def _as_it_is(sql: str) -> str:
+    return sql  # SQLite itself knows `:name`
+
+
+@lru_cache(maxsize=1000)
+def _for_psycopg(sql: str) -> str:
+    return _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+@lru_cache(maxsize=500)
+def _insert(into: str, rows: int, width: int, tail: str, mark: str) -> str:
+    one = f"({', '.join([mark] * width)})"
+    return f"INSERT INTO {into} VALUES {', '.join([one] * rows)} {tail}"

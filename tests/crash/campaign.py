@@ -1,0 +1,228 @@
+"""Runs of one kind, one after another in one world: staff at work, and whatever runs is killed at random moments."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.crash import burst, checks
+from tests.crash.world import ONE_MACHINE, SEVERAL_PROCESSES, World, open_world
+
+LAYOUTS = {"sqlite": ONE_MACHINE, "postgresql": SEVERAL_PROCESSES}
+SPEED = 400
+DEALS, KILLS_MIN, KILLS_MAX = 6, 2, 4
+PAUSE_SECONDS_MAX = 1.0  #: between a death and the next start
+BURST_SECONDS = 3.0  #: about so long staff are at work; kills fall into it
+
+AIMED_SHARE = 0.5  #: of the kills fall upon a moment when something is being made in the portal
+AIM_SECONDS_MAX, AIM_SPREAD_SECONDS = 1.5, 0.05
+CREATIONS_ON_THEIR_WAY = "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row')"
+
+
+@dataclass
+class Figures:
+    """What a campaign came to."""
+
+    kind: str
+    runs: int = 0
+    acts: int = 0
+    webhooks: int = 0
+    repeated: int = 0
+    not_answered: int = 0
+    lost: int = 0
+    given_up: int = 0
+    seconds: float = 0.0
+    requests: int = 0
+    refused: int = 0
+    effects: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    ended_by_themselves: Counter[str] = field(default_factory=Counter)
+    last: list[str] = field(default_factory=list)  #: whom the last run killed, in order
+    failed: dict[int, list[str]] = field(default_factory=dict)
+
+
+def campaign(
+    kind: str,
+    runs: int,
+    seed: int,
+    home: Path,
+    *,
+    database_dies: bool = False,
+) -> Figures:
+    """`database_dies`: in the first run for certain, else only by chance. A failing run ends the campaign's world."""
+    figures, world = Figures(kind), None
+    began = time.monotonic()
+    try:
+        for number in range(runs):
+            if world is None:
+                world = open_world(home / f"{kind}-{number}", LAYOUTS[kind], seed=seed + number, speed=SPEED)
+                _open_the_desk(world, seed)
+            started = time.monotonic()
+            faults = _guarded(world, figures, seed + number, must="database" if database_dies and not number else "")
+            figures.runs += 1
+            _say(
+                f"  seed {seed + number}: {time.monotonic() - started:.1f} s, {', '.join(figures.last) or 'nothing'} killed"
+            )
+            if faults:
+                kept = home / f"failed-{kind}-{seed + number}"
+                world.keep(kept)
+                figures.failed[seed + number] = faults
+                _say(f"{kind} seed {seed + number} FAILED, logs in {kept}:\n  " + "\n  ".join(faults))
+                _end(world, figures)
+                world = None
+    except KeyboardInterrupt:
+        _say(f"stopped after {figures.runs} runs")
+    finally:
+        if world is not None:
+            _end(world, figures)
+    figures.seconds = time.monotonic() - began
+    return figures
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _open_the_desk(world: World, seed: int) -> None:
+    world.plans += burst.opening(world.office, seed)
+    world.quiet()
+
+
+def _end(world: World, figures: Figures) -> None:
+    try:
+        figures.ended_by_themselves += world.crew.ended_by_themselves
+        counters = world.office.control("state")["counters"]
+        figures.requests, figures.refused = figures.requests + counters["requests"], figures.refused + counters["refused"]
+        figures.effects += world.count("SELECT COUNT(*) FROM outgoing WHERE state = 'done'")
+    except Exception as exc:
+        print(f"figures lack: {exc!r}")
+    world.close()
+
+
+def _guarded(world: World, figures: Figures, seed: int, must: str) -> list[str]:
+    try:
+        return run(world, figures, seed, must)
+    except Exception as exc:
+        return [f"{type(exc).__name__}: {exc}", *traceback.format_exc().splitlines()[-6:]]
+
+
+def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
+    """One burst with its kills; the faults found after quiet."""
+    chance = random.Random(seed)
+    plans = burst.planned(chance, f"{seed:05d}", DEALS)
+    world.plans += plans
+    _mishaps(world, chance)
+    killer = Killer(world, random.Random(seed + 1), must)
+    killer.start()
+    figures.acts += burst.play(world.office, plans, chance, lambda: chance.random() * 2 * BURST_SECONDS / (DEALS * 6))
+    # Only now: staff's own writes would be cut as well. Much of ours is still on its way.
+    world.office.control("faults", {"cut_after_commit_next": chance.choice((0, 0, 1, 2))})
+    killer.join()
+    figures.kills += killer.kills
+    figures.last = [name for _, name in killer.plan]
+    world.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "lose_answer_next": 0})
+    world.ready()
+    world.quiet()
+    world.office.control("faults", {"cut_after_commit_next": 0})
+    webhooks = checks.Webhooks.of(world.told())
+    given_up = world.office.control("state")["counters"]["given_up"]
+    if given_up > figures.given_up:
+        figures.given_up = given_up
+        world.sweep()
+    faults = killer.faults + checks.everything(world, plans, webhooks)
+    figures.webhooks += len(webhooks.answered)
+    figures.repeated += sum(times - 1 for times in webhooks.answered.values())
+    figures.not_answered += webhooks.not_answered
+    figures.lost += webhooks.lost
+    return faults
+
+
+def _mishaps(world: World, chance: random.Random) -> None:
+    """The network between has its bad moments, too, in some runs."""
+    faults = {"duplicate_rate": chance.choice((0, 0.2)), "reorder_rate": chance.choice((0, 0.2))}
+    faults["lose_answer_next"] = chance.choice((0, 0, 1))
+    faults["latency"] = chance.choice((0, 0, 10))  # of the portal's seconds
+    world.office.control("faults", faults)
+
+
+class Killer(threading.Thread):
+    """Kills any of the processes at random moments and starts them again after a random short pause."""
+
+    def __init__(self, world: World, chance: random.Random, must: str = "") -> None:
+        super().__init__(name="killer", daemon=True)
+        self._world, self._chance = world, chance
+        self._victims = _victims(world)
+        self.kills: Counter[str] = Counter()
+        self.faults: list[str] = []
+        names = [chance.choice(sorted(self._victims)) for _ in range(chance.randint(KILLS_MIN, KILLS_MAX))]
+        if must:
+            names[0] = must
+        self.plan = sorted((chance.random() * BURST_SECONDS, name) for name in names)
+
+    def run(self) -> None:
+        began = time.monotonic()
+        try:
+            for at, name in self.plan:
+                time.sleep(max(0.0, at - (time.monotonic() - began)))
+                if self._chance.random() < AIMED_SHARE:
+                    self._wait_for_a_creation()
+                self._victims[name](self._chance.random() * PAUSE_SECONDS_MAX)
+                self.kills[name] += 1
+        except Exception as exc:
+            self.faults.append(f"the killer itself: {exc!r}")
+
+    def _wait_for_a_creation(self) -> None:
+        """The worst moment: what is made now would be made twice, if nobody looked for it before the repeat."""
+        until = time.monotonic() + AIM_SECONDS_MAX
+        while time.monotonic() < until:
+            try:
+                if self._world.count(CREATIONS_ON_THEIR_WAY):
+                    break
+            except sa.exc.DBAPIError:  # the database is being killed just now
+                pass
+            time.sleep(0.005)
+        time.sleep(self._chance.random() * AIM_SPREAD_SECONDS)
+
+
+def _victims(world: World) -> dict[str, Callable[[float], None]]:
+    """By name: kill it, wait so many seconds, start it again."""
+    crew, found = world.crew, dict[str, Callable[[float], None]]()
+
+    def whole(name: str) -> Callable[[float], None]:
+        def kill(pause: float) -> None:
+            crew.kill(name)
+            time.sleep(pause)
+            crew.again(name)
+
+        return kill
+
+    def master(name: str) -> Callable[[float], None]:
+        def kill(pause: float) -> None:
+            crew.kill_master(name)
+            time.sleep(pause)
+            crew.again(name)
+
+        return kill
+
+    def database(pause: float) -> None:
+        assert world.postgres is not None
+        world.postgres.kill()
+        time.sleep(pause)
+        world.postgres.start()
+
+    for name in (*world.webs, *world.workers):
+        found[name] = whole(name)
+    for name in world.webs:
+        found[f"{name}, what it forked"] = lambda _pause, name=name: crew.kill_child(name)  # type: ignore[misc]
+        found[f"{name}, its master only"] = master(name)
+    if world.postgres is not None:
+        found["database"] = database
+    return found
