@@ -316,7 +316,15 @@ class Layout:
             if self._known and (self._clock.monotonic() - self._read_at > KEPT_SECONDS_MAX or self._set_up_anew()):
                 self._known.clear()
             if key not in self._known:
-                self._known[key] = make()
+                remembered = ("state",) in self._known
+                try:
+                    self._known[key] = make()
+                except Misconfigured:
+                    if not remembered:
+                        raise
+                    # The portal may have become right since it was read: half-way through a set-up, say.
+                    self._known.clear()
+                    self._known[key] = make()
             return self._known[key]  # type: ignore[no-any-return]
 
 

@@ -18,11 +18,13 @@ from kernel.errors import AnnexError, Fault, NotFound, Throttled
 from kernel.extension.model import Plugin, Seen, author_of
 from kernel.extension.portal import Portal
 from kernel.jobs import Again, inbox, outgoing
+from kernel.jobs.inbox import Waiting
 from kernel.jobs.outgoing import Call
 from kernel.telemetry import log
 from kernel.values import to_micros
 
 _ESCAPE = re.compile(r"\\(u0000|.)")
+SWEPT_WAITS_SECONDS = 1.0
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 15.0  #: a CRM that is back must not wait long for us
 
 
@@ -37,6 +39,8 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
     if not waiting:
         return
+    if pause := _delivery_may_follow(portal, waiting):
+        raise Again(pause)
     ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
     began = to_micros(portal.clock.now())
     try:
@@ -70,6 +74,14 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _delivery_may_follow(portal: Portal, waiting: Sequence[Waiting]) -> float:
+    """Seconds to wait where only a sweep has asked, just now: the delivery may be on its way, and says who it was."""
+    if any(one.event.name != inbox.SWEPT for one in waiting):
+        return 0.0
+    left = max(one.received_at for one in waiting) / 1e6 + SWEPT_WAITS_SECONDS - portal.clock.now().timestamp()
+    return left if 0 < left <= SWEPT_WAITS_SECONDS else 0.0
 
 
 def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> None:

@@ -129,9 +129,9 @@ class SharedGate:
     def _in_time(self, took: float) -> bool:
         """Whether the token is still good after so many seconds. Where the database is slow all the time, the next ones
         are taken for longer, so that requests leave more seldom, but leave."""
-        slow, spare = took > self._pace.arrival_seconds_max, self._spare
-        self._spare = min(2 * took, SPARE_SECONDS_MAX) if slow else spare / 2
-        return took <= self._pace.arrival_seconds_max + spare
+        usual, spare = self._pace.arrival_seconds_max / 2, self._spare  # the other half is the way's
+        self._spare = min(2 * took, SPARE_SECONDS_MAX) if took > usual else spare / 2
+        return took <= usual + spare
 
     def done(self) -> None:
         """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest.mock import patch
 
 from app.cli.demo.story import CANCELLED, CLOSED, NEW, PAID, PARTNER
 from plugins.exchange.tests import oracle
@@ -21,9 +22,9 @@ Sums = dict[tuple[str, str, str], int]  #: account, currency, place (of `place` 
 
 def wanted(task: int, stage: str, kept: bool, cells: Sequence[Mapping[str, Any]]) -> Sums:
     """By account: `place` is what is held, `client` and `custody` what is owed and kept, `profit` what was earned."""
-    oracle.SCALES.update(SCALES)  # the desk of the demo trades in three more
     rows = [_row(task, n, STAGES[stage], kept, one) for n, one in enumerate(cells, 1) if one["Вид"] in KINDS]
-    found = oracle.expected(rows)
+    with patch.dict(oracle.SCALES, SCALES):  # the desk of the demo trades in three more
+        found = oracle.expected(rows)
     sums: Sums = defaultdict(int)
     for (currency, place), amount in found.held.items():
         sums["place", currency, place] += amount
@@ -35,7 +36,8 @@ def wanted(task: int, stage: str, kept: bool, cells: Sequence[Mapping[str, Any]]
     if STAGES[stage] == "partner_paid":  # what a closed deal has left is paid out whole, whoever took parts of it before
         for one in cells:
             if one["Вид"] == TAKEN:
-                amount = oracle.whole(_plain(one["Сума"]), one["Пара"])
+                with patch.dict(oracle.SCALES, SCALES):
+                    amount = oracle.whole(_plain(one["Сума"]), one["Пара"])
                 sums["custody", one["Пара"], ""] -= amount
                 sums["place", one["Пара"], one.get("Місце") or "Каса"] -= amount
     return {key: amount for key, amount in sums.items() if amount}

@@ -148,3 +148,14 @@ def test_a_type_that_does_not_fit_is_told(office):
     office.staff("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "DUE", "USER_TYPE_ID": "double", "LABEL": "Срок"}})
     [lack] = office.crm.lacks()
     assert lack.name == "Срок" and "double" in lack.remedy
+
+
+def test_what_the_portal_lacked_a_moment_ago_is_looked_for_again(office):
+    """A set-up still at work when the portal was read must not make every delivery after it fail until somebody retries."""
+    [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_RATE"}})
+    office.staff("crm.deal.userfield.delete", {"id": field["ID"]})
+    with pytest.raises(Misconfigured):
+        office.crm.find("deal")
+    made = {"FIELD_NAME": "RATE", "USER_TYPE_ID": "string", "EDIT_FORM_LABEL": {"ru": "Курс"}}
+    office.staff("crm.deal.userfield.add", {"fields": made})
+    assert office.crm.find("deal") == []

@@ -143,3 +143,16 @@ def test_whatever_is_dropped_doubled_or_late_everything_takes_effect(small: Smal
         record = small.crm.record("deal", deal)
         assert record.values["answer"] == (str(record.values["asked"] or "").upper() or None)
     assert not small.crm.doubled()
+
+
+@pytest.mark.row("PL-15")
+def test_a_sweep_that_is_faster_than_the_delivery_does_not_lose_who_it_was(small: Small) -> None:
+    swept(small)
+    small.crm.staff.set("deal", small.deal, asked="хто там")
+    small.clock.advance(seconds=20)
+    assert sweep(small.portal, small.plugins, EVERY) == 1
+    looks = len(small.seen)
+    assert small.queue.run_one(small.handlers) is not None and len(small.seen) == looks, "it waits for a moment"
+    small.deliver(author="Марія")
+    small.run()
+    assert [seen.author for seen in small.seen[looks:]] == ["Марія"] and small.field("answer") == "ХТО ТАМ"

@@ -13,10 +13,12 @@ import pytest
 from kernel.crm import Ref
 from kernel.errors import Unreachable
 from kernel.extension.look import look
+from kernel.storage import Tx
+from kernel.storage.tests.meeting import meet
 from kernel.testing import Crash
-from plugins.assignment import api, giving, handlers
+from plugins.assignment import api, giving, handlers, store
 from plugins.assignment.tests.conftest import MakeOffice
-from plugins.assignment.tests.office import Office
+from plugins.assignment.tests.office import PORTAL, Office
 
 pytestmark = pytest.mark.row("BR-04", "PL-02")
 
@@ -56,6 +58,23 @@ def test_two_workers_never_decide_at_once(both: Office) -> None:
     both.run()
     assert Counter(both.owner(one) for one in leads) == {"Анна": 8, "Борис": 8, "Вера": 8}
     assert all(len(both.writes(one)) == 1 for one in leads) and both.faults() == []
+
+
+def test_who_opens_a_queue_waits_for_who_has_it_open_and_sees_what_he_decided(both: Office) -> None:
+    seen: list[int] = []
+
+    def another() -> None:
+        with both.database.write() as tx:
+            seen.append(store.open_queue(tx, PORTAL, "sales", 2)["turn"])
+
+    def decide(tx: Tx) -> None:
+        store.open_queue(tx, PORTAL, "sales", 1)
+        store.keep_turn(tx, PORTAL, "sales", 7)
+
+    with both.database.write() as tx:
+        store.open_queue(tx, PORTAL, "sales", 0)
+    meet(both.database, decide, another)
+    assert seen == [7]
 
 
 def test_what_waits_is_given_out_once_by_two_workers(both: Office) -> None:
