@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import islice
@@ -97,10 +97,10 @@ class Checks:
         self._each_effect_once()
         records = {deal: self._record(deal) for deal in self._staff.deals}
         sound = {deal for deal, record in records.items() if self._agrees(deal, record)}
-        assert len(sound) >= len(records) / 4, "hardly a deal is readable: the story shows nothing"
+        assert records and len(sound) >= len(records) / 4, "hardly a deal is readable: the story shows nothing"
         self._control_agrees(sound)
         self._board_agrees()
-        self._cards_agree(records)
+        self._cards_agree()
 
     def _nothing_is_left(self) -> None:
         with self._portal.look() as unit:
@@ -114,14 +114,14 @@ class Checks:
     def _each_effect_once(self) -> None:
         """What was written down as done was done once, and nothing else was done."""
         with self._portal.look() as unit:
-            calls = unit.tx.all("SELECT verb, key, target, payload, result FROM outgoing WHERE state = 'done'")
+            calls = unit.tx.all("SELECT verb, target, result FROM outgoing WHERE state = 'done'")
         wanted = Counter(call["result"] for call in calls if call["verb"] == "comment")
         assert all(count == 1 for count in wanted.values()), "two comments share one number"
-        there = len(self._office.comments_of_ours())
+        there = self._office.comments_of_ours()
         assert there == len(wanted), f"{len(wanted)} comments were written down, {there} stand in the portal"
         made, known = self._office.records_of_ours(), [call["result"] for call in calls if call["verb"] == "create"]
         assert sorted(made) == sorted(known), f"records {known} were written down, {made} stand in the portal"
-        rows = Counter((contact, key) for contact, key, _amount in self._office.custody_rows())
+        rows = Counter(self._office.custody_rows())
         assert all(count == 1 for count in rows.values()), f"rows made twice: {rows}"
         assert len(rows) == len({call["target"] for call in calls if call["verb"] == "put_row"})
 
@@ -185,9 +185,9 @@ class Checks:
             text = format_minor(held.get(line["currency"], 0), self._portal.currencies.get(line["currency"]))
             assert Fraction(line["held"]) == Fraction(text), f"the board shows {line['held']} {line['currency']}, not {text}"
 
-    def _cards_agree(self, records: Mapping[str, Record]) -> None:
+    def _cards_agree(self) -> None:
         portal = self._portal
-        kept: Counter[str] = Counter()
+        kept: defaultdict[str, Fraction] = defaultdict(Fraction)
         contacts = portal.crm.find("contact", tables=("custody",))
         with portal.look() as unit:
             for contact in contacts:
@@ -196,7 +196,7 @@ class Checks:
                 assert here.split() == wanted.split(), f"the card of {contact.name} says {here!r}, should be {wanted!r}"
                 for row in contact.rows["custody"]:
                     assert isinstance(row.values["deal"], Ref)
-                    kept[str(row.values["currency"])] += Fraction(str(row.values["amount"]))  # type: ignore[assignment]
+                    kept[str(row.values["currency"])] += Fraction(str(row.values["amount"]))
             booked = {
                 row["currency"]: -int(row["amount"])
                 for row in unit.tx.all(
@@ -205,8 +205,7 @@ class Checks:
             }
         for code in {*kept, *booked}:
             text = format_minor(booked.get(code, 0), portal.currencies.get(code))
-            assert Fraction(kept.get(code, 0)) == Fraction(text), f"cards keep {kept.get(code, 0)} {code}, books {text}"
-        assert records
+            assert kept[code] == Fraction(text), f"cards keep {kept[code]} {code}, books {text}"
 
     def _record(self, deal: str) -> Record:
         return self._portal.crm.get("deal", deal, tables=("operation",))

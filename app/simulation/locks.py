@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Literal
+from unittest.mock import patch
 
 from app.simulation.crew import Piece, at_work
 
@@ -80,9 +81,7 @@ class TurnEvent:
 def turns_in(module: Any, sleep: Callable[[float], None]) -> Iterator[None]:
     """For a module that makes locks while it works, not only when it is put together."""
     before = module.threading
-    module.threading = SimpleNamespace(
-        Lock=TurnLock, RLock=lambda: TurnLock(again=True), Event=lambda: TurnEvent(sleep), local=threading.local
-    )
+    module.threading = SimpleNamespace(**_kinds(sleep), local=threading.local)
     try:
         yield
     finally:
@@ -92,11 +91,9 @@ def turns_in(module: Any, sleep: Callable[[float], None]) -> Iterator[None]:
 @contextmanager
 def taking_turns(sleep: Callable[[float], None]) -> Iterator[None]:
     """Whatever is put together inside gets such locks."""
-    before = threading.Lock, threading.RLock, threading.Event
-    patched: Any = threading
-    patched.Lock, patched.RLock = TurnLock, lambda: TurnLock(again=True)
-    patched.Event = lambda: TurnEvent(sleep)
-    try:
+    with patch.multiple(threading, **_kinds(sleep)):
         yield
-    finally:
-        patched.Lock, patched.RLock, patched.Event = before
+
+
+def _kinds(sleep: Callable[[float], None]) -> dict[str, Any]:
+    return {"Lock": TurnLock, "RLock": lambda: TurnLock(again=True), "Event": lambda: TurnEvent(sleep)}

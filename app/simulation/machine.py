@@ -31,11 +31,9 @@ class Points:
         self.dice = dice
         self.deaths = 0.0  #: chance at each point
         self.turns = 0.0  #: chance that others go on here
-        self.passed = 0
 
     def pass_by(self, name: str, *, turn: bool = True) -> None:
         """`turn`: whether the work may be held up here for long; between the gate and the wire it may not."""
-        self.passed += 1
         piece = at_work()
         if piece is None:  # the storyteller himself, who looks and checks
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -23,6 +23,30 @@ class Card:
 Typed = str | bool | date | Card | None
 
 
+def choose(dice: Any, unconfirmed: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """One way of each that nobody has confirmed yet."""
+    return tuple((name, dice.choice(choices)) for name, choices in unconfirmed.items())
+
+
+class Weather:
+    """The switches of an emulated portal, turned as the dice say. Rough: answers get lost, events are dropped, doubled and
+    reordered, the portal is down. Else all goes well."""
+
+    def __init__(self, faults: Any, rates: Mapping[str, float], once: Sequence[str]) -> None:
+        self._faults, self._rates, self._once = faults, rates, once
+
+    def turn(self, dice: Any, rough: bool) -> None:
+        for name, rate in self._rates.items():
+            self._faults.set(name, rate if rough and dice.random() < 0.5 else 0)
+        for name in self._once:
+            self._faults.set(name, dice.choice((1, 1, 2)) if rough and dice.random() < 0.08 else 0)
+        self._faults.set("down", dice.choice(("on", "closed")) if rough and dice.random() < 0.04 else "off")
+
+    def tell_nobody(self) -> None:
+        """Until it turns no event goes out: only a sweep can find what staff do now."""
+        self._faults.set("drop_rate", 1.0)
+
+
 class Office(Protocol):
     """Everything by our own words for fields, tables and stages; written as that person, so that the portal's events go
     out as in life."""
@@ -34,6 +58,7 @@ class Office(Protocol):
     clients: list[Card]
     partners: list[Card]
     people: list[Card]
+    weather: Weather
 
     def set_up(self, annex: Annex) -> None:
         """Make the portal what its mapping set says."""
@@ -46,12 +71,6 @@ class Office(Protocol):
 
     def due_in(self) -> float | None:
         """Seconds until the portal has something to do; None if it has nothing to do."""
-
-    def weather(self, dice: Any, rough: bool) -> None:
-        """Rough: answers get lost, events are dropped, doubled and reordered. Else all goes well."""
-
-    def tell_nobody(self) -> None:
-        """Until the weather changes no event goes out: only a sweep can find what staff do now."""
 
     # --- what staff do ---
 
@@ -80,14 +99,14 @@ class Office(Protocol):
     def stage_of(self, deal: str) -> str:
         """The stage's label."""
 
-    def comments_of_ours(self) -> list[tuple[str, str]]:
-        """(record, text) of every comment that Annex wrote."""
+    def comments_of_ours(self) -> int:
+        """How many comments Annex wrote."""
 
     def records_of_ours(self) -> list[str]:
         """Every record that Annex made."""
 
-    def custody_rows(self) -> list[tuple[str, str, str]]:
-        """(contact, key of ours, amount) of every row of custody on the cards."""
+    def custody_rows(self) -> list[tuple[str, str]]:
+        """(contact, key of ours) of every row of custody on the cards."""
 
     def refused(self) -> int:
         """How many requests the portal refused because its limit was broken."""

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from app.bootstrap import Annex
 from app.simulation.machine import Application, ask
-from app.simulation.office import Card, Typed
+from app.simulation.office import Card, Typed, Weather, choose
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
 from kernel.testing import FakeClock
@@ -38,13 +38,14 @@ class Bitrix24Office:
     tells_of_rows = True
 
     def __init__(self, seed: int, dice: Any, clock: FakeClock, mapping: MappingSet) -> None:
-        faults = tuple((name, dice.choice(choices)) for name, choices in UNCONFIRMED.items())
+        faults = choose(dice, UNCONFIRMED)
         options = Options(
             seed=seed, post_to="https://annex.example.com", portal="empty-exchange", faults=(("plan", "standard"), *faults)
         )
         self._still = Still(options, LedClock(clock.now))
         self._portal, self._map, self._dice = self._still.portal, mapping, dice
         self._portal.address = ADDRESS
+        self.weather = Weather(self._portal.faults, ROUGH, ONCE)
         self.application: Application = self._still.serve
         app = self._portal.app()
         self.settings: Mapping[str, str] = {
@@ -53,7 +54,6 @@ class Bitrix24Office:
         technical = self._portal.technical().id
         self.people = [Card(one.id, one.full_name) for one in self._portal.people.values() if one.id != technical]
         self.clients, self.partners = [], []  # type: list[Card], list[Card]
-        self._ours: set[str] = set()
 
     def set_up(self, annex: Annex) -> None:
         """Install the application, let our own set-up make the portal what the set says, and give it its first cards."""
@@ -91,17 +91,6 @@ class Bitrix24Office:
     def due_in(self) -> float | None:
         due = self._still.delivery.due()
         return None if due is None else due - self._portal.clock.ticks()
-
-    def weather(self, dice: Any, rough: bool) -> None:
-        faults = self._portal.faults
-        for name, rate in ROUGH.items():
-            faults.set(name, rate if rough and dice.random() < 0.5 else 0)
-        for name in ONCE:
-            faults.set(name, dice.choice((1, 1, 2)) if rough and dice.random() < 0.08 else 0)
-        faults.set("down", dice.choice(("on", "closed")) if rough and dice.random() < 0.04 else "off")
-
-    def tell_nobody(self) -> None:
-        self._portal.faults.set("drop_rate", 1.0)
 
     # --- what staff do --------------------------------------------------------------------------------------------------
 
@@ -143,34 +132,25 @@ class Bitrix24Office:
         item = self._as("1", "crm.item.get", {"entityTypeId": DEAL, "id": deal})["item"]
         return next(str(label) for label, code in self._stages.items() if code == item["stageId"])
 
-    def comments_of_ours(self) -> list[tuple[str, str]]:
+    def comments_of_ours(self) -> int:
         """Staff write no comments here: all are ours."""
-        found = []
-        for kind, number in (
-            ("deal", DEAL),
-            ("contact", CONTACT),
-            *((f"dynamic_{one}", one) for one in self._types.values()),
-        ):
+        kinds = {"deal": DEAL, "contact": CONTACT, **{f"dynamic_{one}": one for one in self._types.values()}}
+        found = 0
+        for kind, number in kinds.items():
             for item in self._items(number, {}):
                 body = {"filter": {"ENTITY_ID": item["id"], "ENTITY_TYPE": kind}}
-                told = self._as("1", "crm.timeline.comment.list", body)
-                found += [(str(item["id"]), str(one["COMMENT"])) for one in told]
+                found += len(self._as("1", "crm.timeline.comment.list", body))
         return found
 
     def records_of_ours(self) -> list[str]:
         known = {card.id for card in (*self.partners, *self.clients)}
         contacts = [str(one["id"]) for one in self._items(CONTACT, {}) if str(one["id"]) not in known]
-        technical = self._portal.app().installer
-        rest = [self._types[name] for name in self._types if name not in ("Операція", "Зберігання")]
-        journals = [str(one["id"]) for number in rest for one in self._items(number, {}) if technical]
-        return contacts + journals
+        journals = [number for name, number in self._types.items() if name not in ("Операція", "Зберігання")]
+        return contacts + [str(one["id"]) for number in journals for one in self._items(number, {})]
 
-    def custody_rows(self) -> list[tuple[str, str, str]]:
-        fields = self._codes(self._types["Зберігання"])
-        return [
-            (str(one["parentId3"]), str(one.get(fields["Ключ Annex"]) or ""), str(one.get(fields["Сума"]) or ""))
-            for one in self._items(self._types["Зберігання"], {})
-        ]
+    def custody_rows(self) -> list[tuple[str, str]]:
+        key = self._known[self._types["Зберігання"]]["Ключ Annex"]["code"]
+        return [(str(one["parentId3"]), str(one.get(key) or "")) for one in self._items(self._types["Зберігання"], {})]
 
     def refused(self) -> int:
         return self._portal.counters.refused
@@ -194,9 +174,6 @@ class Bitrix24Office:
             str(one["title"]): {**one, "code": code}
             for code, one in self._as("1", "crm.item.fields", body)["fields"].items()
         }
-
-    def _codes(self, number: int) -> dict[str, str]:
-        return {label: one["code"] for label, one in self._known[number].items()}
 
     def _deal(self, values: Mapping[str, Typed]) -> dict[str, Any]:
         plans = self._map.entity("deal").field

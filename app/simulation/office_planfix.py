@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from app.bootstrap import Annex
 from app.simulation.machine import Application, ask
-from app.simulation.office import Card, Typed
+from app.simulation.office import Card, Typed, Weather, choose
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
 from kernel.testing import FakeClock
@@ -31,6 +32,10 @@ ROUGH = {
     "cut_after_commit_rate": 0.05, "drop_rate": 0.15, "duplicate_rate": 0.15, "reorder_rate": 0.15, "busy_rate": 0.08,
 }  # fmt: skip
 ONCE = ("error_500_next", "html_error_next", "list_504", "busy_next", "cut_after_commit_next", "lose_answer_next")
+#: What would break a request of anybody, switched off; what becomes of the events stays as the weather is.
+FELT_BY_STAFF = {
+    **dict.fromkeys(("cut_after_commit_rate", "busy_rate"), 0), **dict.fromkeys(ONCE, 0), "down": "off",
+}  # fmt: skip
 
 
 class PlanfixOffice:
@@ -40,13 +45,14 @@ class PlanfixOffice:
     tells_of_rows = False
 
     def __init__(self, seed: int, dice: Any, clock: FakeClock, mapping: MappingSet) -> None:
-        faults = tuple((name, dice.choice(choices)) for name, choices in UNCONFIRMED.items())
+        faults = choose(dice, UNCONFIRMED)
         options = Options(
             token=TOKEN, hook_secret=HOOK_SECRET, seed=seed, post_to="https://annex.example.com", faults=faults
         )
         self._still = Still(options, LedClock(clock.now))
         self._portal, self._map = self._still.portal, mapping
         self._portal.address = ADDRESS
+        self.weather = Weather(self._portal.faults, ROUGH, ONCE)
         self.application: Application = self._still.app
         self.settings: Mapping[str, str] = {
             "PLANFIX_URL": f"{ADDRESS}/rest/", "PLANFIX_TOKEN": TOKEN, "PLANFIX_HOOK_SECRET": HOOK_SECRET,
@@ -70,7 +76,7 @@ class PlanfixOffice:
         def post(call: dict[str, Any]) -> tuple[int, str]:
             body, headers = call.get("data", b""), dict(call["headers"])
             if isinstance(body, dict):
-                body, headers["Content-Type"] = _form(body), "application/x-www-form-urlencoded"
+                body, headers["Content-Type"] = urlencode(body).encode(), "application/x-www-form-urlencoded"
             return door(call["method"], call["url"], headers, body)
 
         self._still.delivery.post = post
@@ -80,17 +86,6 @@ class PlanfixOffice:
 
     def due_in(self) -> float | None:
         return self._still.due_in()
-
-    def weather(self, dice: Any, rough: bool) -> None:
-        faults = self._portal.faults
-        for name, rate in ROUGH.items():
-            faults.set(name, rate if rough and dice.random() < 0.5 else 0)
-        for name in ONCE:
-            faults.set(name, dice.choice((1, 1, 2)) if rough and dice.random() < 0.08 else 0)
-        faults.set("down", dice.choice(("on", "closed")) if rough and dice.random() < 0.04 else "off")
-
-    def tell_nobody(self) -> None:
-        self._portal.faults.set("drop_rate", 1.0)
 
     # --- what staff do --------------------------------------------------------------------------------------------------
 
@@ -129,25 +124,20 @@ class PlanfixOffice:
     def stage_of(self, deal: str) -> str:
         return self._portal.statuses[self._portal.tasks[int(deal)].status].name
 
-    def comments_of_ours(self) -> list[tuple[str, str]]:
+    def comments_of_ours(self) -> int:
         robot = self._portal.robot().id
-        found = [one for one in self._portal.comments.values() if one.owner == robot and one.description]
-        return [(str(one.task) if one.task else f"contact:{one.contact}", one.description) for one in found]
+        return sum(one.owner == robot and bool(one.description) for one in self._portal.comments.values())
 
     def records_of_ours(self) -> list[str]:
         robot = self._portal.robot().id
         tasks = [str(one.id) for one in self._portal.tasks.values() if one.assigner == robot]
         return tasks + [f"contact:{number}" for number in self._portal.contacts if number not in self._first_contacts]
 
-    def custody_rows(self) -> list[tuple[str, str, str]]:
+    def custody_rows(self) -> list[tuple[str, str]]:
         tag = next(one.id for one in self._portal.tags.values() if one.name == "Зберігання")
         columns = {one.name: one.id for one in self._portal.fields["datatag"].values() if one.owner == tag}
         return [
-            (
-                f"contact:{row.contact}",
-                str(row.values.get(columns["Ключ Annex"]) or ""),
-                str(row.values.get(columns["Сума"])),
-            )
+            (f"contact:{row.contact}", str(row.values.get(columns["Ключ Annex"]) or ""))
             for row in self._portal.rows.values()
             if row.tag == tag
         ]
@@ -195,23 +185,15 @@ class PlanfixOffice:
 
     def _ask(self, method: str, path: str, body: Any) -> Any:
         """As a member of staff would, in the portal's own pages: no fault of the network comes between."""
-        quiet = {name: self._portal.faults.get(name) for name in (*ROUGH, *ONCE, "down") if not name.startswith(("d", "r"))}
-        quiet["down"] = self._portal.faults.get("down")
-        for name in quiet:
-            self._portal.faults.set(name, "off" if name == "down" else 0)
+        meanwhile = {name: self._portal.faults.get(name) for name in FELT_BY_STAFF}
+        self._portal.faults.set_all(FELT_BY_STAFF)
         headers = {"Authorization": f"Bearer {self._dice.choice(self._tokens)}", "Content-Type": "application/json"}
         raw = b"" if body is None else json.dumps(body).encode()
         try:
             status, _shown, content, _cut = ask(self.application, method, ADDRESS + path, headers, raw)
         finally:
-            self._portal.faults.set_all(quiet)
+            self._portal.faults.set_all(meanwhile)
         answer = json.loads(content) if content else {}
         if status >= 300 or answer.get("result") == "fail":
             raise Unreachable(f"{method} {path}: {status} {content[:300]!r} {raw[:300]!r}")
         return answer
-
-
-def _form(fields: Mapping[str, str]) -> bytes:
-    from urllib.parse import urlencode
-
-    return urlencode(fields).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,14 +25,9 @@ from app.site import make_site
 from connectors.bitrix24 import collector
 from kernel.errors import AnnexError
 from kernel.jobs.regular import Ticker
-from kernel.mapping import MappingSet
 from kernel.testing import CountingIds, Crash, FakeClock, MemoryQueue
 
-OFFICES: Mapping[str, Callable[[int, Any, FakeClock, MappingSet], Office]] = {
-    "planfix": PlanfixOffice,
-    "bitrix24": Bitrix24Office,
-}
-SETS = {"planfix": "exchange-desk-planfix", "bitrix24": "exchange-desk-bitrix24"}
+OFFICES: Mapping[str, type[PlanfixOffice] | type[Bitrix24Office]] = {"planfix": PlanfixOffice, "bitrix24": Bitrix24Office}
 WEB, WORKERS = "web", ("worker 1", "worker 2")
 AT_WORK_MAX = 4  #: jobs in the middle of something at once
 QUIET_ROUNDS_MAX = 60
@@ -101,8 +96,8 @@ class Story:
             "payout_guard": self.dice.choice(("refuse", "refuse", "warn")), "places": ["Каса", "Банк", "Гаманець"],
             "default_place": "Каса",
         }  # fmt: skip
-        looker = build({"ANNEX_SET": SETS[self.connector]}, database=self.database, clock=self.clock)
-        self.office = OFFICES[self.connector](self.seed, self.dice, self.clock, looker.mapping)
+        looker = build({"ANNEX_SET": OFFICES[self.connector].set_name}, database=self.database, clock=self.clock)
+        self.office: Office = OFFICES[self.connector](self.seed, self.dice, self.clock, looker.mapping)
         self.network.portal = self.office.application
         self.office.deliver_to(self.answer_the_portal)
         for name in (WEB, *WORKERS):
@@ -189,7 +184,7 @@ class Story:
             ) from exc
         return Outcome(
             self.seed, steps, len(self.staff.deals), self.network.requests, self.deaths, self.checks.rows(),
-            len(self.office.comments_of_ours()),
+            self.office.comments_of_ours(),
         )  # fmt: skip
 
     def one_step(self) -> None:
@@ -270,7 +265,7 @@ class Story:
     def weather(self) -> None:
         """For a while things break more often, or not at all."""
         rough = self.dice.random() < 0.7
-        self.office.weather(self.dice, rough)
+        self.office.weather.turn(self.dice, rough)
         self.network.lost = self.dice.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.dice.random() < 0.1
         self.points.deaths = self.dice.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -280,11 +275,11 @@ class Story:
 
     def come_to_rest(self) -> None:
         """All is well again, and staff do what they are asked to; until nobody has anything to do."""
-        self.office.tell_nobody()
+        self.office.weather.tell_nobody()
         for _ in range(UNTOLD):
             self.clock.advance(seconds=self.dice.choice((1, 20, 70)))
             self.staff.act()
-        self.office.weather(self.dice, rough=False)
+        self.office.weather.turn(self.dice, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
@@ -369,7 +364,7 @@ def simulate(seed: int, steps: int, *, connector: str, template: Path, folder: P
 def prepare(folder: Path, connector: str) -> Path:
     """A migrated, empty database to copy from."""
     file = folder / f"template-{connector}.db"
-    annex = build({"ANNEX_SET": SETS[connector], "ANNEX_DATABASE_URL": f"sqlite:///{file}"})
+    annex = build({"ANNEX_SET": OFFICES[connector].set_name, "ANNEX_DATABASE_URL": f"sqlite:///{file}"})
     annex.migrate()
     annex.close()
     return file

@@ -27,7 +27,6 @@ from kernel.values import from_micros, to_micros
 
 CLAIMED_ANEW_MAX = 5
 SPARE_SECONDS_MAX = 5.0  #: how long, at most, a token is good for where the database is slow
-SPARE_MICROS_MAX = 5_000_000
 CLOCK_SLACK_MICROS = 1_000_000  #: machines' clocks differ a little
 BREAKER_AFTER_FAILURES = 5
 BREAKER_OPEN_SECONDS = 15.0
@@ -178,7 +177,7 @@ class SharedGate:
                 )
             # A token is never given out ahead of its time: one that seems so means that the clock was set back.
             ahead = self._ahead()
-            set_back = row["next_at"] > now + ahead + step + SPARE_MICROS_MAX + CLOCK_SLACK_MICROS
+            set_back = row["next_at"] > now + ahead + step + int(SPARE_SECONDS_MAX * 1_000_000) + CLOCK_SLACK_MICROS
             empty_at = now if set_back else row["next_at"]
             slot = max(empty_at - ahead, row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:

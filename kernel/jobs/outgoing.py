@@ -34,6 +34,7 @@ class Call:
     created_at: int
 
 
+STAGE = "#stage"
 OPEN_STATES = "('waiting', 'sending')"
 
 
@@ -175,11 +176,16 @@ def not_sent(tx: Tx, call_id: str, reason: str) -> None:
     )  # fmt: skip
 
 
+def _sets(payload: Mapping[str, Any]) -> set[str]:
+    """What a call sets: fields, and the stage under a name that no field has."""
+    return set(payload["values"]) | ({STAGE} if payload.get("stage") else set())
+
+
 def superseded(tx: Tx, call: Call) -> bool:
     """Whether a later waiting update of the same record sets every field that this one would set."""
     if call.verb != "update":
         return False
-    mine = set(call.payload["values"]) | ({"#stage"} if call.payload.get("stage") else set())
+    mine = _sets(call.payload)
     for row in tx.all(
         "SELECT payload FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = 'update' "
         "AND state = 'waiting'",
@@ -188,7 +194,7 @@ def superseded(tx: Tx, call: Call) -> bool:
         later = json.loads(row["payload"])
         if call.payload.get("look") and not later.get("look"):
             continue
-        if mine <= set(later["values"]) | ({"#stage"} if later.get("stage") else set()):
+        if mine <= _sets(later):
             return True
     return False
 
@@ -209,11 +215,11 @@ def not_overtaken(tx: Tx, call: Call) -> Call | None:
     ):  # fmt: skip
         later = json.loads(row["payload"])
         if (later.get("row_key"), row["target"]) == about:
-            said |= set(later["values"]) | ({"#stage"} if later.get("stage") else set())
+            said |= _sets(later)
     if not said:
         return call
     payload = {**call.payload, "values": {k: v for k, v in call.payload["values"].items() if k not in said}}
-    if "#stage" in said:
+    if STAGE in said:
         payload["stage"] = None
     return replace(call, payload=payload) if payload["values"] or payload.get("stage") else None
 
