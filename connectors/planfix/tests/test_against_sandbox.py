@@ -85,7 +85,7 @@ def test_the_usual_portal():
         crm = connector.crm(connecting(about))
         assert crm.lacks() == []
         deal = the_whole_path(crm)
-        assert {person.role for person in crm.people()} == {"owner", "staff", "robot"}
+        assert {person.role for person in crm.people.all()} == {"owner", "staff", "robot"}
         journal = crm.create("journal", {"name": "Книги 2026-11-21"}, key="j")
         assert crm.create("journal", {"name": "Книги 2026-11-21"}, key="j", maybe_done=True) == journal
         others = [crm.create("deal", {}, key=f"many-{n}") for n in range(5)]
