@@ -275,7 +275,7 @@ def _portal(
         mapping=mapping,
         crm=crm,
         database=database,
-        books=Books(clock),
+        books=Books(clock, [chart for plugin in switched_on for chart in plugin.books]),
         clock=clock,
         ids=ids,
         queue=queue,

@@ -15,10 +15,10 @@ from app.simulation.staff import Staff
 from kernel.crm import Record, Ref
 from kernel.crm.seen import last_seen
 from kernel.extension.sweep import last_sweep
-from kernel.ledger.model import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from kernel.testing import MemoryQueue
 from kernel.values import format_minor
 from plugins.exchange import cards, projection
+from plugins.exchange.accounts import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.handlers import reader_of, settings_of
@@ -133,7 +133,7 @@ class Checks:
             problem = told(unit.tx, reading.deal.subject).problem
             facts = load_deal(unit.tx, reading.deal.subject)
             if reading.problems and record.stage == "cancelled":
-                standing = portal.books.standing(unit.tx, reading.deal.subject)
+                standing = portal.books.book("exchange").standing(unit.tx, reading.deal.subject)
                 assert not standing, f"{deal} is cancelled and still booked: {sorted(standing)}"
                 return False
             if reading.problems or problem:
