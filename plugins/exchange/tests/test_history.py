@@ -412,7 +412,7 @@ def test_a_whole_file_or_nothing(portal: Portal, tmp_path: Path, monkeypatch: py
         raise RuntimeError("the disk is full")
 
     before = dump(portal), head(portal)
-    monkeypatch.setattr(portal.books, "settle_many", fail)
+    monkeypatch.setattr(portal.books.book("exchange"), "settle_many", fail)
     with pytest.raises(RuntimeError):
         bring(portal, tmp_path, BUY)
     assert (dump(portal), head(portal)) == before
