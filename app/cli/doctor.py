@@ -37,7 +37,7 @@ def _say(annex: Annex, code: str, **values: object) -> str:
 
 def settings_of(annex: Annex) -> list[Value]:
     """Those that this set uses: the general ones and its connector's."""
-    used = {line.name for line in (*GENERAL, *WEB_SETTINGS, *annex.running.connector.settings)}
+    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)} | {line.name for line in annex.running.connector.settings}
     return [value for value in annex.settings.values_with_source() if value.known.name in used]
 
 
