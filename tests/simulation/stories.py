@@ -19,7 +19,7 @@ from app.simulation.run import Outcome, prepare, simulate
 from kernel.telemetry import set_up_logs
 
 STEPS = 300
-EACH = 12  #: new stories of each set in a run
+EACH = 8  #: new stories of each set in a run
 FAILED = Path(__file__).parent / "failed.toml"
 FIRST_DAY = date(2026, 1, 1)
 
