@@ -160,7 +160,7 @@ class ExchangeSimulation(SimulatedStory):
             booked = {
                 row["currency"]: -int(row["amount"])
                 for row in unit.tx.all(
-                    f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE account = 'custody' GROUP BY currency"
+                    f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} b WHERE account = 'custody' GROUP BY currency"
                 )
             }
         for code in {*kept, *booked}:
