@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kernel.crm import CRM, Event, Record, Values
 from kernel.errors import AnnexError
 from kernel.extension.hooks import Hook, Implementation
+from kernel.ledger.chart import Chart
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -188,6 +189,8 @@ class Plugin:
     watches: tuple[Watch, ...] = ()
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
+    books: tuple[Chart, ...] = ()
+    """The books it keeps, with their accounts; nothing else can be posted."""
     every: tuple[RunsEvery, ...] = ()
     asks: tuple[Hook[..., Any], ...] = ()  #: its own hooks, which it asks of the other plugins
     hooks: tuple[Implementation, ...] = ()  #: what it answers to the hooks of others: `UNFIT.by(unfit)`

@@ -39,7 +39,7 @@ Opened = Callable[..., tuple[int, str]]
 def world(tmp_path: Path) -> Iterator[World]:
     made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
     portal = made.site.portals[0]
-    portal.crm.persons = list(PEOPLE)
+    portal.crm.people = SimpleNamespace(all=lambda: PEOPLE)  # type: ignore[assignment]
     made.site.frames = {("toy", "main"): Frame(portal, identify)}
     yield made
     made.site.live.close()

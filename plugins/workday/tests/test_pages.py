@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kernel.errors import Unreachable
+import pytest
+
+from kernel.errors import Rejected, Unreachable
+from plugins.workday import days
 from plugins.workday.tests.day import Day
 
 
@@ -87,3 +90,14 @@ def test_pages_speak_three_languages(day: Day) -> None:
     client = day.browser(day.boris)
     for language, title in (("ru", "Рабочий день"), ("uk", "Робочий день"), ("en", "Working day")):
         assert f"<title>{title}" in client.get(f"/workday/?language={language}").text
+
+
+def test_a_crm_without_working_days_holds_nobody_up_and_says_so(day: Day) -> None:
+    day.crm.workdays = None
+    page = day.browser(day.boris).get("/workday/").text
+    assert "keeps no working days" in page or "не ведёт рабочий день" in page
+    assert "data-start" not in page
+    assert days.standing_of(day.portal, day.boris) == "started" and days.unfit(day.portal, [day.boris]) == {}
+    day.poll()
+    with pytest.raises(Rejected):
+        days.start(day.portal, day.boris)
