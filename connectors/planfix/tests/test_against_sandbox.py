@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -77,6 +78,30 @@ def the_whole_path(crm):
     with pytest.raises(NotFound):
         crm.get("deal", "777777")
     return deal
+
+
+def control(about, path, body):
+    with urlopen(
+        Request(f"{about['address']}/sandbox/{path}", json.dumps(body).encode(), method="POST"), timeout=30
+    ) as answer:
+        assert answer.status == 200
+
+
+def test_a_portal_without_fields_is_set_up():
+    """Fields come by REST, and are added to their object by a person."""
+    with sandbox("rate_per_second=0") as about:
+        for number in (11041, 11046, 10011):
+            control(about, "portal/remove", {"field": number})
+        setup = connector.setup(connecting(about))
+        names = [change.what for change in setup.plan() if change.kind == "create"]
+        assert len(names) == 3 and any("«Прибуток»" in name for name in names)
+        for change in setup.plan():
+            if change.make:
+                change.make()
+        left = [change for change in setup.plan() if change.kind == "manual"]
+        assert {"не додане" in change.detail for change in left} == {True}
+        crm = connector.crm(connecting(about))
+        assert {lack.name for lack in crm.lacks()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
 
 
 def test_the_usual_portal():
