@@ -20,6 +20,7 @@ from kernel.crm import (
     CRM,
     NO_VALUES,
     Changed,
+    Elsewhere,
     History,
     Lack,
     Move,
@@ -157,7 +158,10 @@ class MemoryCRM(CRM):
 
     def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
         with self._call("get"):
-            return self._record(self._find(entity, record_id), tables)
+            record = self._record(self._find(entity, record_id), tables)
+        if record.elsewhere:
+            raise Elsewhere(f"memory: {entity} {record_id} is not in a pipeline that the mapping set names", record)
+        return record
 
     def find(
         self,
@@ -174,6 +178,7 @@ class MemoryCRM(CRM):
                 self._record(kept, named)
                 for kept in self._kept.values()
                 if kept.entity == entity
+                and not _is_elsewhere(kept.stage_label)
                 and (ids is None or kept.id in wanted)
                 and (changed_since is None or kept.changed_at >= changed_since)
             ]
@@ -187,7 +192,7 @@ class MemoryCRM(CRM):
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         with self._call("changed"):
             return [
-                Changed(kept.entity, kept.id, kept.changed_at)
+                Changed(kept.entity, kept.id, kept.changed_at, elsewhere=_is_elsewhere(kept.stage_label))
                 for kept in self._kept.values()
                 if kept.entity in since and kept.changed_at >= since[kept.entity]
             ]
@@ -305,7 +310,8 @@ class MemoryCRM(CRM):
         self._move_number += 1
         kept.stage_label, kept.moved_by = label, self._person(author)
         stage = self.mapping.entity(kept.entity).stage_of(label)
-        kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created))
+        elsewhere = _is_elsewhere(label)
+        kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created, elsewhere=elsewhere))
 
     def _person(self, name: str) -> str:
         return next((person.id for person in self.persons if person.name == name), name)
@@ -353,6 +359,7 @@ class MemoryCRM(CRM):
             created_by=kept.created_by,
             moved_by=kept.moved_by,
             url=self.link(kept.entity, kept.id),
+            elsewhere=_is_elsewhere(kept.stage_label),
         )
 
     @staticmethod
@@ -439,7 +446,8 @@ class Staff:
         self._crm._touched(entity, record_id, author)
 
     def move(self, record_id: str, stage: str, *, entity: str = "deal", author: str = "") -> None:
-        """To a stage, by our word or by a label that the mapping does not know."""
+        """To a stage, by our word or by a label that the mapping does not know; one with a colon («HR: Успех») stands in a
+        pipeline that it does not name either."""
         kept = self._crm._find(entity, record_id)
         self._crm._moved(kept, _label(self._crm.mapping.entity(entity), stage), author)
         self._crm._touched(entity, record_id, author)
@@ -471,6 +479,10 @@ class Staff:
 
 def _label(plan: EntityMap, stage: str) -> str:
     return plan.stage[stage or "new"].label if (stage or "new") in plan.stage else stage
+
+
+def _is_elsewhere(label: str) -> bool:
+    return ":" in label
 
 
 def _number(record_id: str) -> tuple[int, str]:
