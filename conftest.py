@@ -34,6 +34,7 @@ LONG = (
     "tests/crash/test_fleet.py",
     "tests/simulation/test_exchange_desk_bitrix24.py",
     "tests/simulation/test_exchange_desk_planfix.py",
+    "tests/simulation/test_broker_bitrix24.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
     "tests/browser/test_board.py",
