@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,16 @@ __all__ = ["LONG", "ROOT", "rooms"]
 pytest_plugins = ("tests.harness.leftovers", "tests.harness.database_fixtures")
 ROOT = Path(__file__).parent
 LOCAL = ("127.0.0.1", "::1", "localhost", "")
+SIMULATION_DAY = "ANNEX_SIMULATION_DAY"
 #: Files that take longest, the longest first. They are begun first, or at the end one process would work alone.
 LONG = (
-    "tests/simulation/test_bitrix24.py",
-    "tests/simulation/test_planfix.py",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_broker.py",
     "tests/e2e/test_desk.py",
     "tests/crash/test_crash.py",
     "tests/crash/test_fleet.py",
+    "tests/simulation/test_exchange_desk_bitrix24.py",
+    "tests/simulation/test_exchange_desk_planfix.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
     "tests/browser/test_board.py",
@@ -40,14 +42,22 @@ LONG = (
 
 
 def pytest_configure() -> None:
-    """Files of tests, and of the processes that they start, lie in memory where there is enough of it."""
+    """Files of tests, and of the processes that they start, lie in memory where there is enough of it.
+
+    One day holds for all processes of a run, also over midnight: from it come the new seeds of the simulation.
+    """
     os.environ["TMPDIR"] = str(quick_folder())
     tempfile.tempdir = None  # asked for again
+    os.environ.setdefault(SIMULATION_DAY, datetime.now(UTC).date().isoformat())
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Said at the end, where -q leaves out the heading: how to have the same order, and the same chances, once more."""
     terminalreporter.write_line(f'order and chances: make test ARGS="--randomly-seed={config.getoption("randomly_seed")}"')
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    if any(report.nodeid.startswith("tests/simulation/") for report in reports):
+        day = os.environ[SIMULATION_DAY]
+        terminalreporter.write_line(f"simulation: the new seeds of {day}; the same again with {SIMULATION_DAY}={day}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,7 +77,8 @@ def _turn(file: str) -> int:
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> Iterator[None]:
     """Nothing of the machine's settings reaches a test."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("ANNEX_", "PLANFIX_", "BITRIX24_"))}
+    ours = ("ANNEX_", "PLANFIX_", "BITRIX24_")
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ours) and name != SIMULATION_DAY}
     if "ANNEX_DEMAND_BROWSER" in kept:
         os.environ["ANNEX_DEMAND_BROWSER"] = kept["ANNEX_DEMAND_BROWSER"]
     yield
