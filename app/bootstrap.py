@@ -20,6 +20,7 @@ from kernel.crm.unset import UnsetCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connecting, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
+from kernel.extension.hooks import collect
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
 from kernel.extension.sweep import sweep
@@ -233,8 +234,12 @@ def set_folder(name: str) -> Path:
     own = Path(name)
     if own.is_dir():
         return own
-    known = sorted(path.parent.name for path in Path(mappings.__file__).parent.glob("*/portal.toml"))
-    raise Misconfigured(f"ANNEX_SET: «{name}» is neither a known set ({', '.join(known)}) nor a folder")
+    raise Misconfigured(f"ANNEX_SET: «{name}» is neither a known set ({', '.join(our_sets())}) nor a folder")
+
+
+def our_sets() -> list[str]:
+    """Names of the sets that come with us."""
+    return sorted(path.parent.name for path in Path(mappings.__file__).parent.glob("*/portal.toml"))
 
 
 def _portal(
@@ -275,24 +280,16 @@ def _portal(
         mapping=mapping,
         crm=crm,
         database=database,
-        books=Books(clock),
+        books=Books(clock, [chart for plugin in switched_on for chart in plugin.books]),
         clock=clock,
         ids=ids,
         queue=queue,
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
         public_url=public_url,
-        offers=_offers(switched_on),
+        hooks=collect(switched_on, plugins.values()),
     )
     return Running(portal, connector, switched_on, connecting)
-
-
-def _offers(switched_on: Sequence[Plugin]) -> dict[str, tuple[Callable[..., Any], ...]]:
-    found: dict[str, tuple[Callable[..., Any], ...]] = {}
-    for plugin in switched_on:
-        for name, what in plugin.offers.items():
-            found[name] = (*found.get(name, ()), what)
-    return found
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:

@@ -19,14 +19,15 @@ from kernel.clock import TimeIds
 from kernel.errors import BadInput, Unreachable
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
-from kernel.ledger import Books, Draft
+from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database
 from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, owner_only, secret_of
 from kernel.web.live import TooMany
 from kernel.web.words import clean
+from tests.harness.databases import rooms, sqlite_copy
 
 ROOT = Path(__file__).parents[3]
 HOST = "http://127.0.0.1:8080"
@@ -111,15 +112,14 @@ class World:
 
 def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -> World:
     clock, queue = StillClock(), Queue()
-    database = Database(f"sqlite:///{folder / 'annex.db'}")
-    rooms = [Room(name, ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")]
-    migrate(database, rooms, clock)
+    database = Database(sqlite_copy(folder / "annex.db"))
     ids = TimeIds(clock)
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"secret", settings["ANNEX_PUBLIC_URL"])
     live = Live(database, poll_seconds=0.02, heartbeat_seconds=0.1, listeners_max=2)
+    books = Books(clock, [Chart("notes", ())])
     portal = Portal(
-        "planfix/main", load_set(ROOT / "mappings/exchange-desk-planfix"), Crm(), database, Books(clock), clock, ids, queue,
+        "planfix/main", load_set(ROOT / "mappings/exchange-desk-planfix"), Crm(), database, books, clock, ids, queue,
     )  # fmt: skip
     plugin = Plugin("notes", "Notes", pages=notes)
     blueprints = more.pop("blueprints", ())
@@ -132,7 +132,7 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
         ids,
         live,
         links,
-        rooms=rooms,
+        rooms=rooms(),
         framed_by=("https://crm.example",),
         **more,
     )
@@ -348,7 +348,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 def book(site: Site, key: str) -> None:
     portal = site.portals[0]
     with portal.unit() as unit:
-        portal.books.record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
+        portal.books.book("notes").record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
 
 @pytest.mark.row("PL-11", "EX-10")
@@ -449,8 +449,8 @@ def test_health(tmp_path: Path) -> None:
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
     with world.site.database.write() as tx:
-        tx.run("DELETE FROM annex_migration WHERE room = 'web'")
-    assert "migration web/0001_web is not applied" in client.get("/readyz").json["wrong"]
+        tx.run("DELETE FROM annex_migration WHERE room = 'kernel.web'")
+    assert "migration kernel.web/0001_web is not applied" in client.get("/readyz").json["wrong"]
     with world.site.database.write() as tx:
         tx.run("DROP TABLE web_probe")
     assert client.get("/readyz").json["wrong"][0] == "the database cannot be written"
@@ -516,7 +516,7 @@ def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
     portal = world.site.portals[0]
     with portal.unit(trace="t1", author="Ігор") as unit:
-        portal.books.record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
+        portal.books.book("notes").record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text
     assert page.index("deal.changed") < page.index("out:planfix/main:deal:15") < page.index("planfix/main/15</bdi>", 1000)
     assert "&lt;script&gt;" in page
