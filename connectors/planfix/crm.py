@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.planfix import records, settings, work
@@ -20,7 +21,15 @@ from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row,
 from kernel.errors import NotFound, Rejected
 from kernel.extension import Connecting
 
-ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
+ADMIN = "Admin"
+ROLES: Mapping[str, str] = {ADMIN: "owner", "Robot": "robot"}
+
+
+def _names(told: Any) -> tuple[str, ...]:
+    """The names of groups or positions, which come as objects with `id` and `name`."""
+    listed = told if isinstance(told, list) else []
+    names = [str(one.get("name") or "") if isinstance(one, dict) else str(one or "") for one in listed]
+    return tuple(name for name in names if name)
 
 
 def crm(connecting: Connecting) -> CRM:
@@ -75,7 +84,11 @@ class PlanfixCRM:
             number, role = records.number_in(raw.get("id")), str(raw.get("role") or "")
             if number:
                 active = raw.get("status") != "Inactive"
-                found.append(Person(f"user:{number}", full_name(raw), ROLES.get(role, "staff"), active))
+                groups, jobs = _names(raw.get("groups")), _names([raw.get("position")])
+                kind = ROLES.get(role, "staff")
+                found.append(
+                    Person(f"user:{number}", full_name(raw), kind, active, groups, positions=jobs, admin=role == ADMIN)
+                )
         return found
 
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from kernel.clock import Clock, Ids
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
+from kernel.extension.staff import StaffList
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
@@ -22,7 +23,6 @@ from kernel.telemetry import current_trace
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
-PEOPLE_SECONDS = 300.0
 LOOK_AGAIN_SECONDS = 3600
 
 
@@ -46,7 +46,10 @@ class Portal:
     offers: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)  #: from all plugins, by name
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
-    _people: tuple[float, list[Person]] | None = None
+    staff: StaffList = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.staff = StaffList(lambda: self.crm.people(), self.clock)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -58,11 +61,8 @@ class Portal:
         return found
 
     def people(self) -> list[Person]:
-        """Staff as the CRM knows them, asked at most every few minutes."""
-        now = self.clock.monotonic()
-        if self._people is None or now - self._people[0] > PEOPLE_SECONDS:
-            self._people = (now, self.crm.people())
-        return self._people[1]
+        """Staff as the CRM knows them, at most five minutes old."""
+        return self.staff.people()
 
     def name_of(self, person: str) -> str:
         """A person's name, where all that is known is the CRM's number of him."""

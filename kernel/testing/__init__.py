@@ -8,6 +8,10 @@ them opens a socket, sleeps, or rolls dice by itself.
 from kernel.testing.clock import CountingIds, FakeClock
 from kernel.testing.crm import Effect, MemoryCRM
 from kernel.testing.queue import MemoryQueue
+from kernel.testing.signing import operator_session, person_session, roles, session
 from kernel.testing.trouble import Crash, Trouble, TroubledDatabase
 
-__all__ = ["CountingIds", "Crash", "Effect", "FakeClock", "MemoryCRM", "MemoryQueue", "Trouble", "TroubledDatabase"]
+__all__ = [
+    "CountingIds", "Crash", "Effect", "FakeClock", "MemoryCRM", "MemoryQueue", "Trouble", "TroubledDatabase",
+    "operator_session", "person_session", "roles", "session",
+]  # fmt: skip

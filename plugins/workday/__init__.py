@@ -16,5 +16,6 @@ plugin = Plugin(
     every=(RunsEvery("workday.poll", timedelta(minutes=1), poll, "reads whose working day is open"),),
     offers={"stage_lock.objection": objection, "assignment.unfit": unfit},
     pages=pages,
+    rights={"workday": "one's own working day", "workday.team": "how everybody's working day stands"},
     migrations=Path(__file__).parent / "migrations",
 )

@@ -20,7 +20,8 @@ from plugins.workday import days, store
 from plugins.workday.rules import Standing, standing
 
 HERE = Path(__file__).parent
-NAV = (Nav("own_page", "wd_title", roles=("owner", "head", "staff")),)
+NAV = (Nav("own_page", "wd_title"),)
+TEAM = "workday.team"
 SCRIPT_SOURCE = "https://api.bitrix24.com"
 STATE_SECONDS = 30.0  #: a stored "not started" is asked anew after so long, for he may have pressed the CRM's own button
 
@@ -55,12 +56,13 @@ def _own(pages: Pages, portal: Portal) -> None:
 
 def _shown(portal: Portal, trouble: str = "") -> str:
     user = current_user()
+    sees_team = user.may(TEAM)
     live = site().live.version()
     day = days.status(portal, user.person_id) if user.person_id else None
     return render_template(
         "workday/own.html", day=day, standing=_standing(portal, day), trouble=trouble, version=live,
-        member=bool(user.person_id) and days.is_member(portal, user.person_id), team=_team(portal) if user.is_head else [],
-        team_shown=user.is_head,
+        member=bool(user.person_id) and days.is_member(portal, user.person_id), team=_team(portal) if sees_team else [],
+        team_shown=sees_team,
     )  # fmt: skip
 
 
