@@ -84,11 +84,8 @@ def wrong(annex: Annex) -> list[str]:
             for lack in running.portal.crm.lacks()
         ]
         for one in problems(annex.mapping, running.portal.people()):
-            values = {
-                **one.values,
-                **({"key": _say(annex, f"doctor_key_{one.values['key']}")} if "key" in one.values else {}),
-            }
-            found.append(_say(annex, one.code, **values))
+            key = {"key": _say(annex, f"doctor_key_{one.values['key']}")} if "key" in one.values else {}
+            found.append(_say(annex, one.code, **{**one.values, **key}))
     except AnnexError as exc:
         if not reach:  # else it is said already why the portal does not answer
             found.append(f"{running.connector.title}: {mask(str(exc))}")

@@ -69,10 +69,8 @@ def check_rights(mapping: MappingSet, plugins: Sequence[Plugin]) -> None:
     for name, role in mapping.portal.role.items():
         for right in role.rights:
             if right != ALL and right not in known:
-                hint = (
-                    f"; did you mean «{other}»?" if (other := near(right, known)) else f"; known: {', '.join(sorted(known))}"
-                )
-                wrong.append(f"{mapping.place(('role', name, 'rights'), right)}: «{right}» is no right of this set{hint}")
+                place = mapping.place(("role", name, "rights"), right)
+                wrong.append(f"{place}: «{right}» is no right of this set; {_hint(right, known)}")
     if wrong:
         raise Misconfigured("\n".join(wrong))
 
@@ -81,8 +79,12 @@ def check_role(mapping: MappingSet, role: str, keys: Sequence[str]) -> None:
     """For whoever names a role elsewhere in the set, under `keys` of portal.toml. Raises Misconfigured."""
     known = mapping.portal.role
     if role not in known:
-        hint = f"; did you mean «{other}»?" if (other := near(role, known)) else f"; known: {', '.join(sorted(known))}"
-        raise Misconfigured(f"{mapping.place(keys, role)}: «{role}» is no role of this set{hint}")
+        raise Misconfigured(f"{mapping.place(keys, role)}: «{role}» is no role of this set; {_hint(role, known)}")
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    other = near(name, known)
+    return f"did you mean «{other}»?" if other else f"known: {', '.join(sorted(known))}"
 
 
 @dataclass(frozen=True)

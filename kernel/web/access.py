@@ -21,6 +21,7 @@ from kernel.web.rights import ANY_ROLE, MARK, SIGNED_IN
 if TYPE_CHECKING:
     from kernel.web.site import Site
 
+LINK_VIEWS = ("identity.show", "identity.enter")  #: they sign somebody in
 _DEFAULTS = "annex_rights"
 
 
@@ -44,7 +45,7 @@ def check_views(app: Flask, site: Site, free: set[str]) -> None:
     """Every view behind the sign-in must name a right that exists. Raises Misconfigured."""
     known = {ANY_ROLE, SIGNED_IN, *known_rights(plugin for plugins in site.plugins.values() for plugin in plugins)}
     for endpoint in app.view_functions:
-        if endpoint.partition(".")[0] in free:
+        if endpoint.partition(".")[0] in free or endpoint in LINK_VIEWS:
             continue
         right = right_of(app, endpoint)
         if right is None:
@@ -55,16 +56,15 @@ def check_views(app: Flask, site: Site, free: set[str]) -> None:
 
 def user_of(site: Site, session: Session) -> User:
     """The person of that session with the roles they have now. Raises RightsUnknown."""
-    base = {"csrf": session.csrf, "session": session.hash}
     if session.operator:
-        return User(session.name, **base, operator=True, rights=frozenset({ALL}))
+        return User(session.name, session.csrf, rights=frozenset({ALL}), operator=True, session=session.hash)
     portal = site.portals[0]
-    person = whoever(portal, session)
+    person, declared = whoever(portal, session), portal.mapping.portal
     if person is None:
-        return User(session.name, **base, person_id=session.person_id)
-    roles = roles_of(portal.mapping.portal, person)
-    rights = rights_of(portal.mapping.portal, roles)
-    return User(person.name or session.name, **base, person_id=person.id, roles=roles, rights=rights)
+        return User(session.name, session.csrf, person_id=session.person_id, session=session.hash)
+    roles = roles_of(declared, person)
+    rights = rights_of(declared, roles)
+    return User(person.name, session.csrf, roles, rights, person_id=person.id, session=session.hash)
 
 
 def whoever(portal: Portal, session: Session) -> Person | None:

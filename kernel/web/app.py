@@ -22,7 +22,6 @@ from kernel.web.site import EXTENSION, Site
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
 OPEN_BLUEPRINTS = ("assets", "health", "frames")
-LINK_VIEWS = ("identity.show", "identity.enter")  #: they sign somebody in
 YEAR_SECONDS = 365 * 86_400
 
 
@@ -97,7 +96,7 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
             return None
         if chosen := request.args.get("language", ""):
             g.language = chosen if chosen in words.LANGUAGES else ""
-        if request.endpoint in LINK_VIEWS:
+        if request.endpoint in access.LINK_VIEWS:
             return None
         session = site.links.session(request.cookies.get(identity.COOKIE, ""))
         wanted = access.right_of(app, request.endpoint) if request.endpoint else ANY_ROLE

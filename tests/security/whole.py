@@ -17,7 +17,7 @@ import flask
 from app.bootstrap import Annex, build
 from app.site import make_site
 from connectors.bitrix24.tests.pocket import Portal
-from kernel.testing import FakeClock, MemoryQueue
+from kernel.testing import FakeClock, MemoryQueue, session
 
 HOST = "https://annex.example.com"
 HOOK_SECRET = "hook-secret-4f0c1d"
@@ -55,7 +55,7 @@ class Whole:
     def signed_in(self, role: Any = "owner", person: str = "") -> Any:
         client = self.app.test_client()
         site = self.app.extensions["annex"]
-        client.set_cookie("annex_session", site.links.open_session("Олег Власник", role, person))
+        client.set_cookie("annex_session", session(site, role, "Олег Власник", person))
         return client
 
     def csrf(self, client: Any) -> str:
