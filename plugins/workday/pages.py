@@ -14,6 +14,7 @@ from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.values import from_micros
 from kernel.web import Nav, Pages, current_user
+from kernel.web.rights import SIGNED_IN, needs
 from kernel.web.site import site
 from kernel.web.words import t
 from plugins.workday import days, store
@@ -86,6 +87,7 @@ def _team(portal: Portal) -> list[tuple[str, Workday, datetime, datetime]]:
 
 def _worker(pages: Pages, portal: Portal) -> None:
     @pages.get("/worker")
+    @needs(SIGNED_IN)  # it shows nothing, and must be quick even while the CRM cannot say who has which role
     def worker_page() -> Response:
         """Loaded with every page of the CRM: it asks nobody, so it is always quick."""
         response = make_response(render_template("workday/worker.html", source=SCRIPT_SOURCE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import flask
 from app.bootstrap import Annex, build
 from app.site import make_site
 from connectors.bitrix24.tests.pocket import Portal
+from kernel.http import Answer
 from kernel.testing import FakeClock, MemoryQueue, session
 
 HOST = "https://annex.example.com"
@@ -88,6 +90,10 @@ class Whole:
         return (client or self.anybody()).post(f"/frame/bitrix24/main/{page}?DOMAIN=broker.bitrix24.ru", data=form)
 
 
+PLANFIX_STAFF = Answer(200, {}, json.dumps({"result": "success", "users": [
+    {"id": "user:1", "name": "Олег Власник", "role": "Admin", "status": "Active"},
+    {"id": "user:7", "name": "Пётр Менеджер", "role": "User", "status": "Active"},
+]}).encode())  # fmt: skip
 PROOF = {"application_token": SECRETS["application"], "member_id": MEMBER}
 
 
@@ -104,6 +110,7 @@ def outside() -> Portal:
         "profile": profile, "app.info": lambda params: {"CODE": "local.1"}, "user.get": lambda params: STAFF,
         "department.get": lambda params: [{"ID": "1", "NAME": "Отдел продаж", "UF_HEAD": "1"}],
     })  # fmt: skip
+    portal.before = lambda name, params: PLANFIX_STAFF if name == "user/list" else None
     return portal
 
 

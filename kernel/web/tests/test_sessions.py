@@ -161,7 +161,8 @@ def test_a_crm_that_does_not_answer_or_shows_nobody_ends_no_session(world: World
 def test_with_nobody_signed_in_the_crm_is_not_asked(world: World) -> None:
     crm = Staff()
     run(world, crm)
-    came(world, "Олена")
+    came_before(world, "Олена")
+    came_before(world, "Олег", "operator")
     world.clock.sleep(13 * HOUR)
     run(world, crm)
     assert crm.asked == 0
@@ -193,11 +194,7 @@ def test_the_owner_sees_all_and_ends_one_or_all_of_a_person(world: World) -> Non
 
 @pytest.mark.row("PL-09")
 def test_everybody_else_sees_and_ends_only_his_own(world: World) -> None:
-    mine, also, namesake = (
-        came(world, "Марія", person_id="5"),
-        came(world, "Марія", person_id="5"),
-        came(world, "Марія", person_id="6"),
-    )
+    mine, also, namesake = (came(world, "Марія", person_id=number) for number in ("5", "5", "6"))
     other = came(world, "Ігор", person_id="3")
     page = mine.get("/sessions").text
     assert page.count("Марія</bdi>") == 2 and "Ігор" not in page and namesake.kept not in page
