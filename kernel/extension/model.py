@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernel.crm import CRM, Event, Record, Values
 from kernel.errors import AnnexError
+from kernel.ledger.chart import Chart
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -177,6 +178,8 @@ class Plugin:
     watches: tuple[Watch, ...] = ()
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
+    books: tuple[Chart, ...] = ()
+    """The books it keeps, with their accounts; nothing else can be posted."""
     every: tuple[RunsEvery, ...] = ()
     offers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """By name, "stage_lock.objection": what the plugin named first asks of all the others that are switched on."""

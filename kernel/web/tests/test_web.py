@@ -20,7 +20,7 @@ from kernel.crm import Person
 from kernel.errors import BadInput, Unreachable
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
-from kernel.ledger import Books, Draft
+from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
 from kernel.storage import Database, Room, migrate
@@ -124,9 +124,8 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
     live = Live(database, poll_seconds=0.02, heartbeat_seconds=0.1, listeners_max=2)
     found = load_set(ROOT / "mappings/exchange-desk-planfix")
     declared = found.portal.model_copy(update={"role": roles(head=("notes",), staff=("notes",))})
-    portal = Portal(
-        "planfix/main", replace(found, portal=declared), Crm(), database, Books(clock), clock, ids, queue, links=links
-    )
+    books = Books(clock, [Chart("notes", ())])
+    portal = Portal("planfix/main", replace(found, portal=declared), Crm(), database, books, clock, ids, queue, links=links)
     plugin = Plugin("notes", "Notes", pages=notes, rights={"notes.secret": "the secret page"})
     blueprints = more.pop("blueprints", ())
     site = Site(
@@ -354,7 +353,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 def book(site: Site, key: str) -> None:
     portal = site.portals[0]
     with portal.unit() as unit:
-        portal.books.record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
+        portal.books.book("notes").record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
 
 @pytest.mark.row("PL-11", "EX-10")
@@ -522,7 +521,7 @@ def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
     portal = world.site.portals[0]
     with portal.unit(trace="t1", author="Ігор") as unit:
-        portal.books.record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
+        portal.books.book("notes").record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text
     assert page.index("deal.changed") < page.index("out:planfix/main:deal:15") < page.index("planfix/main/15</bdi>", 1000)
     assert "&lt;script&gt;" in page

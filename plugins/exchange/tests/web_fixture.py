@@ -22,6 +22,7 @@ from kernel.storage import Database, Room, migrate
 from kernel.testing import session
 from kernel.values import Currencies, Currency, parse_pair, to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
+from plugins.exchange.accounts import CHART
 from plugins.exchange.handlers import accept
 from plugins.exchange.model import Deal, Operation, Party
 from plugins.exchange.pages import pages
@@ -126,7 +127,7 @@ def make_desk(
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"a secret of the tests", settings["ANNEX_PUBLIC_URL"])
     portal = Portal(
-        PORTAL, load_set(ROOT / "mappings/exchange-desk-planfix"), crm, database, Books(clock), clock, ids, queue,
+        PORTAL, load_set(ROOT / "mappings/exchange-desk-planfix"), crm, database, Books(clock, [CHART]), clock, ids, queue,
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages)
