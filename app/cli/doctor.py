@@ -84,8 +84,9 @@ def wrong(annex: Annex) -> list[str]:
             for lack in running.portal.crm.lacks()
         ]
         for one in problems(annex.mapping, running.portal.people()):
-            key = {"key": _say(annex, f"doctor_key_{one.values['key']}")} if "key" in one.values else {}
-            found.append(_say(annex, one.code, **{**one.values, **key}))
+            key = one.values.get("key", "")
+            named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
+            found.append(_say(annex, one.code, **{**one.values, **named}))
     except AnnexError as exc:
         if not reach:  # else it is said already why the portal does not answer
             found.append(f"{running.connector.title}: {mask(str(exc))}")
