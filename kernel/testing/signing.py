@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 from kernel.crm import Person
 from kernel.mapping import RoleMap
@@ -29,9 +31,12 @@ def operator_session(site: Site, name: str = "Олег Власник") -> str:
 def person_session(site: Site, person: Person) -> str:
     """The cookie of a person of the CRM. Whom the CRM does not have yet is added to its people."""
     portal = site.portals[0]
-    if not any(one.id == person.id for one in portal.crm.people()):
-        ask = portal.crm.people
-        portal.crm.people = lambda: [*ask(), person]  # type: ignore[method-assign]
+    people: Any = portal.crm.people
+    if people is None:
+        people = portal.crm.people = SimpleNamespace(all=list)
+    ask = people.all
+    if not any(one.id == person.id for one in ask()):
+        people.all = lambda: [*ask(), person]
     portal.staff.forget()
     return site.links.open_session(person)
 
@@ -40,7 +45,8 @@ def session(site: Site, role: str = "owner", name: str = "Олена Власн�
     """The cookie of somebody with that role of `roles`: with `person`, of that one of the CRM as they are there; without,
     an owner is an operator, and others are somebody new."""
     if person:
-        known = next((one for one in site.portals[0].crm.people() if one.id == person), None)
+        people: Any = site.portals[0].crm.people
+        known = next((one for one in (people.all() if people else ()) if one.id == person), None)
         return person_session(site, known or Person(person, name, "staff"))
     if role == "owner":
         return operator_session(site, name)

@@ -62,8 +62,8 @@ def _shown(portal: Portal, trouble: str = "") -> str:
     day = days.status(portal, user.person_id) if user.person_id else None
     return render_template(
         "workday/own.html", day=day, standing=_standing(portal, day), trouble=trouble, version=live,
-        member=bool(user.person_id) and days.is_member(portal, user.person_id), team=_team(portal) if sees_team else [],
-        team_shown=sees_team,
+        kept=portal.crm.workdays is not None, member=bool(user.person_id) and days.is_member(portal, user.person_id),
+        team=_team(portal) if sees_team else [], team_shown=sees_team,
     )  # fmt: skip
 
 

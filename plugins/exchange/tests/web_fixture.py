@@ -12,7 +12,7 @@ from typing import Any
 import flask
 
 from kernel.clock import Clock, SystemClock, TimeIds
-from kernel.crm import Lack, Person, Record
+from kernel.crm import Lack, Record
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
 from kernel.ledger import Books
@@ -51,8 +51,7 @@ class StubCrm:
     def link(self, entity: str, record_id: str) -> str:
         return f"https://desk.planfix.example/{'task' if entity == 'deal' else entity}/{record_id}"
 
-    def people(self) -> list[Person]:
-        return []
+    people = None
 
     def lacks(self) -> list[Lack]:
         return []
