@@ -22,12 +22,13 @@ from kernel.extension.portal import Portal
 from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database
 from kernel.testing import roles, session
 from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, needs, secret_of
 from kernel.web.live import TooMany
 from kernel.web.words import clean
+from tests.harness.databases import rooms, sqlite_copy
 
 ROOT = Path(__file__).parents[3]
 HOST = "http://127.0.0.1:8080"
@@ -112,9 +113,7 @@ class World:
 
 def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -> World:
     clock, queue = StillClock(), Queue()
-    database = Database(f"sqlite:///{folder / 'annex.db'}")
-    rooms = [Room(name, ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")]
-    migrate(database, rooms, clock)
+    database = Database(sqlite_copy(folder / "annex.db"))
     ids = TimeIds(clock)
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"secret", settings["ANNEX_PUBLIC_URL"])
@@ -134,7 +133,7 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
         ids,
         live,
         links,
-        rooms=rooms,
+        rooms=rooms(),
         framed_by=("https://crm.example",),
         **more,
     )
@@ -451,8 +450,8 @@ def test_health(tmp_path: Path) -> None:
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
     with world.site.database.write() as tx:
-        tx.run("DELETE FROM annex_migration WHERE room = 'web'")
-    assert "migration web/0001_web is not applied" in client.get("/readyz").json["wrong"]
+        tx.run("DELETE FROM annex_migration WHERE room = 'kernel.web'")
+    assert "migration kernel.web/0001_web is not applied" in client.get("/readyz").json["wrong"]
     with world.site.database.write() as tx:
         tx.run("DROP TABLE web_probe")
     assert client.get("/readyz").json["wrong"][0] == "the database cannot be written"

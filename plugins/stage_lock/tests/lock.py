@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from kernel.crm import Event, Move, Record
@@ -224,10 +222,3 @@ class Lock:
             self.look(deal)
             self.work()
         assert len(self.crm.effects) == before
-
-
-def quick_database(template: Path, folder: Path) -> Database:
-    """A migrated SQLite file, copied from one made before."""
-    target = folder / f"lock{len(list(folder.iterdir()))}.db"
-    shutil.copy(template, target)
-    return Database(f"sqlite:///{target}")
