@@ -363,7 +363,7 @@ class Simulation:
         """Row by row through the journal: whatever brought a place below zero was told in its deal, or corrects what had
         been booked before; where the set refuses it, nothing else did."""
         with self.desk.unit() as unit:
-            journal = [entry for entry in unit.tx.all("SELECT * FROM ledger_journal ORDER BY seq")]
+            journal = list(unit.tx.all("SELECT * FROM ledger_journal ORDER BY seq"))
             texts: dict[str, str] = defaultdict(str)
             for call in unit.tx.all("SELECT payload FROM outgoing WHERE verb = 'comment' AND key LIKE 'warn:%'"):
                 payload = json.loads(call["payload"])
@@ -382,9 +382,7 @@ class Simulation:
             for spot, amount in held.items():
                 if amount < min(0, before[spot]):
                     self.below_zero += 1
-                    assert not (spot in fresh and self.refuses), (
-                        f"{subject} brought {spot} to {amount}, though it is refused"
-                    )
+                    assert not (spot in fresh and self.refuses), f"{subject} brought {spot} to {amount}: to be refused"
                     assert f"«{spot[1]}»" in texts[subject] and spot[0] in texts[subject], f"{subject}: {spot} was not told"
 
     def each_effect_once(self) -> None:
@@ -401,6 +399,10 @@ class Simulation:
         with desk.unit() as unit:
             problem = told(unit.tx, reading.deal.subject).problem
             facts = desk.facts(deal)
+            if reading.problems and record.stage == "cancelled":
+                standing = portal.books.book("exchange").standing(unit.tx, reading.deal.subject)
+                assert not standing, f"{deal} is cancelled and still booked"
+                return False
             if reading.problems or problem:
                 assert record.values["check"] or (record.stage == "new" and all(p.missing for p in reading.problems)), deal
                 return False
