@@ -20,8 +20,10 @@ from kernel.crm.unset import UnsetCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connecting, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
+from kernel.extension.hooks import collect
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
+from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
 from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
@@ -286,17 +288,9 @@ def _portal(
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
         public_url=public_url,
-        offers=_offers(switched_on),
+        hooks=collect(switched_on, plugins.values()),
     )
     return Running(portal, connector, switched_on, connecting)
-
-
-def _offers(switched_on: Sequence[Plugin]) -> dict[str, tuple[Callable[..., Any], ...]]:
-    found: dict[str, tuple[Callable[..., Any], ...]] = {}
-    for plugin in switched_on:
-        for name, what in plugin.offers.items():
-            found[name] = (*found.get(name, ()), what)
-    return found
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:
@@ -311,6 +305,7 @@ def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plu
                 raise Misconfigured(f"{file}: plugin «{name}» needs «{needed}»: switch it on with [plugin.{needed}]")
         _check_fields(mapping, plugin)
         chosen.append(plugin)
+    check_rights(mapping, chosen)
     return chosen
 
 

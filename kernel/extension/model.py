@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kernel.crm import CRM, Event, Record, Values
 from kernel.errors import AnnexError
+from kernel.extension.hooks import Hook, Implementation
 from kernel.ledger.chart import Chart
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from kernel.extension.portal import Portal, Unit
+    from kernel.extension.reading import ReadOnlyPortal
     from kernel.http import HttpClient, Transport, Vault
     from kernel.mapping import MappingSet, Setup
 
@@ -123,7 +125,9 @@ class Seen:
     record: Record
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
-    soon: Record  #: the record as it will stand when our own writes on the way have arrived: compare with this to write
+    soon: Record
+    """The record as it will stand when our own writes on the way have arrived, those of the plugins before in this pass
+    too: compare with this to write."""
     prepared: Any = None
 
     @property
@@ -131,18 +135,25 @@ class Seen:
         return author_of(self.events)
 
 
+Phase = Literal["guard", "fill", "act"]
+"""When a watching plugin has its turn within one pass. "guard": it judges whether what happened may stand. "fill": it fills
+inputs that others read. "act": everything else. Within a phase plugins go by name."""
+PHASES: tuple[Phase, ...] = ("guard", "fill", "act")
+
+
 @dataclass(frozen=True)
 class Watch:
     """A plugin's interest in one kind of record. `handle` runs in one unit of work with the look's bookkeeping.
 
-    `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`.
+    `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`. It only reads: the portal
+    it gets refuses to write. All plugins of one pass judge the same reading of the record.
     """
 
     entity: str
     handle: Callable[[Unit, Seen], None]
     tables: tuple[str, ...] = ()
-    fills: bool = False  #: it fills inputs that other plugins read, so it goes first
-    prepare: Callable[[Portal, Record], Any] | None = None
+    phase: Phase = "act"
+    prepare: Callable[[ReadOnlyPortal, Record], Any] | None = None
     gone: Callable[[Unit, str], None] | None = None  #: the CRM has no record of that id (any more)
 
 
@@ -181,11 +192,13 @@ class Plugin:
     books: tuple[Chart, ...] = ()
     """The books it keeps, with their accounts; nothing else can be posted."""
     every: tuple[RunsEvery, ...] = ()
-    offers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    """By name, "stage_lock.objection": what the plugin named first asks of all the others that are switched on."""
+    asks: tuple[Hook[..., Any], ...] = ()  #: its own hooks, which it asks of the other plugins
+    hooks: tuple[Implementation, ...] = ()  #: what it answers to the hooks of others: `UNFIT.by(unfit)`
     done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
     """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
     pages: Callable[[Portal], Blueprint] | None = None
+    rights: Mapping[str, str] = field(default_factory=dict)
+    """Rights beyond the one of its own name, which its pages need where they say nothing else: name -> what it allows."""
     commands: tuple[Command, ...] = ()
     verify: Callable[[Unit], Iterable[str]] | None = None
     """Re-derive the plugin's tables; yields each fault found, first first."""

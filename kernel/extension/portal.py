@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from kernel.clock import Clock, Ids
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
+from kernel.extension.hooks import Hooks
+from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
@@ -22,7 +24,6 @@ from kernel.telemetry import current_trace
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
-PEOPLE_SECONDS = 300.0
 LOOK_AGAIN_SECONDS = 3600
 
 
@@ -43,10 +44,13 @@ class Portal:
     public_url: str = ""
     links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
-    offers: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)  #: from all plugins, by name
+    hooks: Hooks = field(default_factory=dict)  #: what plugins answer to each other's hooks
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
-    _people: tuple[float, list[Person]] | None = None
+    staff: StaffList = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.staff = StaffList(lambda: self.crm.people.all() if self.crm.people else [], self.clock)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -57,12 +61,9 @@ class Portal:
         assert isinstance(found, kind)
         return found
 
-    def people(self) -> list[Person]:
-        """Staff as the CRM knows them, asked at most every few minutes."""
-        now = self.clock.monotonic()
-        if self._people is None or now - self._people[0] > PEOPLE_SECONDS:
-            self._people = (now, self.crm.people())
-        return self._people[1]
+    def people(self, *, seconds: float = STAFF_SECONDS_MAX) -> list[Person]:
+        """Staff as the CRM knows them, at most five minutes old; nobody where the CRM names no staff."""
+        return self.staff.people(within=seconds)
 
     def name_of(self, person: str) -> str:
         """A person's name, where all that is known is the CRM's number of him."""
@@ -85,6 +86,16 @@ class Portal:
             yield Unit(self, tx, author="", trace=current_trace())
 
 
+@dataclass(frozen=True)
+class Write:
+    """What a unit of work sets in a record, or in one of its rows."""
+
+    values: Values
+    stage: str | None = None
+    table: str = ""
+    row_key: str = ""
+
+
 @dataclass
 class Unit:
     """One unit of work in one portal."""
@@ -96,16 +107,22 @@ class Unit:
     filling: set[tuple[str, str, str]] = field(default_factory=set)
     """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
     _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
+    _writes: dict[tuple[str, str], list[Write]] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
         return self.portal.clock.now()
+
+    def writes_to(self, entity: str, record_id: str) -> list[Write]:
+        """What this unit of work has set in that record so far, in order."""
+        return self._writes.get((entity, record_id), [])
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, look: bool = False) -> None:
         """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end.
 
         `look`: what is set are inputs that others read, and the CRM does not tell us of our own changes: look again after.
         """
+        self._writes.setdefault((entity, record_id), []).append(Write(values, stage))
         known, known_stage, known_look = self._updates.get((entity, record_id), ({}, None, False))
         self._updates[entity, record_id] = ({**known, **values}, stage or known_stage, look or known_look)
 
@@ -139,6 +156,7 @@ class Unit:
 
     def change_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
         """Set fields of a child row that the CRM knows under `row_key`."""
+        self._writes.setdefault((entity, record_id), []).append(Write(values, None, table, row_key))
         self._call("update_row", entity, record_id, {"table": table, "row_key": row_key, "values": pack_values(values)})
 
     def create(self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any]) -> None:

@@ -14,12 +14,11 @@ import pytest
 
 from app import bootstrap
 from app.cli.verify import faults
-from conftest import rooms
 from kernel.clock import SystemClock
 from kernel.errors import BooksBroken, Misconfigured
 from kernel.extension import Plugin
 from kernel.ledger import Leg, Posting, check
-from kernel.storage import Database, migrate
+from kernel.storage import Database
 from kernel.storage.dump import dump, load
 from kernel.storage.move import copy, differences
 from kernel.testing import TroubledDatabase
@@ -29,6 +28,7 @@ from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.tests import desk as desks
 from plugins.exchange.tests.desk import PORTAL, Desk, buy, own
+from tests.harness.databases import rooms
 from tests.toy_cash import CASH, count, plugin
 
 Make = Callable[..., Desk]
@@ -53,14 +53,6 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             return Desk(database)
 
         yield made
-
-
-def fresh(folder: Path, name: str) -> str:
-    url = f"sqlite:///{folder / name}.db"
-    database = Database(url)
-    migrate(database, rooms(), SystemClock())
-    database.close()
-    return url
 
 
 def story(desk: Desk, counted: Callable[[str, int], None]) -> None:
@@ -123,10 +115,10 @@ def cash(desk: Desk) -> dict[str, int]:
 
 
 @pytest.mark.row("PL-04", "EX-10")
-def test_the_desk_shows_to_the_byte_what_it_shows_without_the_other_book(make: Make, tmp_path: Path) -> None:
-    alone = make(fresh(tmp_path, "alone"), cash=False)
+def test_the_desk_shows_to_the_byte_what_it_shows_without_the_other(make: Make, fresh_sqlite: Callable[[], str]) -> None:
+    alone = make(fresh_sqlite(), cash=False)
     story(alone, lambda deal, n: None)
-    beside = make(fresh(tmp_path, "beside"), cash=True)
+    beside = make(fresh_sqlite(), cash=True)
     story(beside, counting(beside))
     assert shown(beside) == shown(alone)
     assert cash(beside) == {"place Каса": 1000 + 3000 + 5000, "difference Каса": -9000}, "each subject's newest count"
@@ -147,8 +139,8 @@ PLANTED = [
 
 
 @pytest.mark.row("PL-04", "EX-22")
-def test_a_fault_planted_in_either_book_is_found(make: Make, tmp_path: Path) -> None:
-    desk = make(fresh(tmp_path, "one"), cash=True)
+def test_a_fault_planted_in_either_book_is_found(make: Make, fresh_sqlite: Callable[[], str]) -> None:
+    desk = make(fresh_sqlite(), cash=True)
     story(desk, counting(desk))
     for book in ("cash", "exchange"):
         for sql in [*PLANTED, "UPDATE ledger_journal SET book = CASE book WHEN 'cash' THEN 'exchange' ELSE 'cash' END "
@@ -176,8 +168,10 @@ def _undone(desk: Desk) -> Iterator[Any]:
 
 
 @pytest.mark.row("PL-12", "PL-07", "PL-04")
-def test_both_books_are_copied_and_moved_together(make: Make, tmp_path: Path, fresh_postgres: Callable[..., str]) -> None:
-    here = make(fresh(tmp_path, "here"), cash=True)
+def test_both_books_are_copied_and_moved_together(
+    make: Make, tmp_path: Path, fresh_sqlite: Callable[[], str], fresh_postgres: Callable[..., str]
+) -> None:
+    here = make(fresh_sqlite(), cash=True)
     story(here, counting(here))
     before, counted = shown(here), cash(here)
     there = Database(fresh_postgres())
@@ -200,8 +194,8 @@ def test_both_books_are_copied_and_moved_together(make: Make, tmp_path: Path, fr
 
 
 @pytest.mark.row("PL-04")
-def test_what_is_not_declared_is_not_posted(make: Make, tmp_path: Path) -> None:
-    desk = make(fresh(tmp_path, "one"), cash=True)
+def test_what_is_not_declared_is_not_posted(make: Make, fresh_sqlite: Callable[[], str]) -> None:
+    desk = make(fresh_sqlite(), cash=True)
     books = desk.portal.books
 
     def posted(book: str, account: str) -> None:
@@ -222,8 +216,8 @@ def test_what_is_not_declared_is_not_posted(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.row("PL-04")
-def test_a_book_stays_verified_when_its_plugin_is_switched_off(make: Make, tmp_path: Path) -> None:
-    url = fresh(tmp_path, "one")
+def test_a_book_stays_verified_when_its_plugin_is_switched_off(make: Make, fresh_sqlite: Callable[[], str]) -> None:
+    url = fresh_sqlite()
     on = make(url, cash=True)
     story(on, counting(on))
     off = make(url, cash=False)
@@ -232,7 +226,7 @@ def test_a_book_stays_verified_when_its_plugin_is_switched_off(make: Make, tmp_p
         off.portal.books.book("cash")
 
 
-def test_a_book_has_one_keeper(make: Make, tmp_path: Path) -> None:
+def test_a_book_has_one_keeper(make: Make, fresh_sqlite: Callable[[], str]) -> None:
     thief = replace(plugin, books=(replace(CASH, book="exchange"),))
     with pytest.raises(Misconfigured, match="«exchange» is declared twice"):
-        make(fresh(tmp_path, "one"), cash=True, plugins=(thief,))
+        make(fresh_sqlite(), cash=True, plugins=(thief,))

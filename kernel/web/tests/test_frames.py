@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from kernel.web import Frame
 from kernel.web.tests.test_web import World, make
 
 PEOPLE = [
-    Person("1", "Олег Власник", "staff"),
+    Person("1", "Олег Власник", "staff", admin=True),
     Person("5", "Ирина Начальник", "staff", heads=("Отдел продаж",)),
     Person("7", "Пётр Менеджер", "staff"),
     Person("8", "Бывший", "staff", active=False),
@@ -28,7 +29,6 @@ def identify(opening: Opening) -> Visitor:
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
     context = {name: opening.form.get(name, "") for name in ("deal", "page")}
-    context["admin"] = "yes" if opening.form["who"] == "1" else ""
     return Visitor(opening.form["who"], context)
 
 
@@ -39,7 +39,7 @@ Opened = Callable[..., tuple[int, str]]
 def world(tmp_path: Path) -> Iterator[World]:
     made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
     portal = made.site.portals[0]
-    portal.crm.people = lambda: PEOPLE  # type: ignore[method-assign]
+    portal.crm.people = SimpleNamespace(all=lambda: PEOPLE)  # type: ignore[assignment]
     made.site.frames = {("toy", "main"): Frame(portal, identify)}
     yield made
     made.site.live.close()

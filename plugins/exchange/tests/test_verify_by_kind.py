@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from app.cli.verify import faults
-from conftest import rooms
 from kernel.extension.portal import Unit
 from kernel.ledger import Account, Books, Chart, Leg, Posting, checkpoints
 from kernel.storage import Tx
@@ -22,6 +21,7 @@ from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.tests.desk import Desk, buy, own, sell
 from plugins.exchange.tests.test_verify import without_triggers
+from tests.harness.databases import rooms
 
 FOLLOW = ("ledger_", "exchange_", "crm_seen")  #: tables of these names follow from the journal, or carry a digest
 NOT_ALL = {
