@@ -169,6 +169,7 @@ class Run:
 
     def play(self, steps: int) -> Outcome:
         try:
+            self.sweep()  # how far back the first one asks is measured from here, where nothing has happened yet
             for story in self.stories:
                 story.begin()
             self.weather()

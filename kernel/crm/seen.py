@@ -62,7 +62,8 @@ def known_of(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
 def faults(tx: Tx) -> Iterator[str]:
     """Copies that were changed by hand."""
     for row in tx.stream("SELECT portal, entity, id, body, digest FROM crm_seen ORDER BY portal, entity, id"):
-        if _digest(row["portal"], row["body"]) != row["digest"]:
+        named = unpack_record(row["body"]) if _digest(row["portal"], row["body"]) == row["digest"] else None
+        if named is None or (named.entity, named.id) != (row["entity"], row["id"]):
             yield f"crm_seen {row['portal']} {row['entity']} {row['id']}: the copy of the CRM's record was changed by hand"
 
 

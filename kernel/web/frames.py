@@ -6,9 +6,6 @@ Nothing else in that POST is believed. The proof opens a session like any other,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, request
 
@@ -18,21 +15,12 @@ from kernel.extension.model import NotProven, Opening, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words
-from kernel.web.identity import Role, is_local_path, signed_in
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.identity import person_meant, signed_in
+from kernel.web.links import is_local_path
+from kernel.web.site import Site
 
 _GAP = re.compile(r"\{(\w+)\}")
 _ID = re.compile(r"[\w:.-]{1,64}\Z", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One portal's way to open our pages."""
-
-    portal: Portal
-    identify: Callable[[Opening], Visitor]
 
 
 def blueprint(site: Site) -> Blueprint:
@@ -53,24 +41,17 @@ def blueprint(site: Site) -> Blueprint:
         except AnnexError as exc:
             log.warning("frame.unknown", connector=connector, reason=str(exc))
             return answers.answer(503, words.t("web_crm_silent"))
-        cookie = site.links.open_session(person.name, role_of(person, visitor), person.id)
+        cookie = site.links.open_session(person)
         log.info("session.opened", by="frame")
         return signed_in(site, cookie, _target(page, visitor), framed=True)
 
     return pages
 
 
-def role_of(person: Person, visitor: Visitor) -> Role:
-    """The CRM's administrators are owners here; who heads a department is a head."""
-    if visitor.context.get("admin") == "yes" or person.role == "owner":
-        return "owner"
-    return "head" if person.heads else "staff"
-
-
 def _person(portal: Portal, person_id: str) -> Person:
-    person = next((one for one in portal.people() if one.id == person_id), None)
-    if person is None or not person.active:
-        raise NotProven("the CRM does not name him among its active staff")
+    person = person_meant(portal, person_id)
+    if person is None or person.id != person_id:
+        raise NotProven("the CRM does not name them among its active staff")
     return person
 
 

@@ -1,235 +1,28 @@
-"""Who opens a page: a one-time link that the CRM gave out, then a session. Never a parameter anyone can type.
-
-A link is used up by the POST of its small page, not by the GET: previews and scanners that only fetch addresses leave it
-alone, while a person's browser sends the form at once by itself (or by one click where scripts are off).
-"""
+"""Who opens a page: a one-time link that the CRM gave out, then a session. Never a parameter anyone can type."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
-import re
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import wraps
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, cast
+from typing import cast
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
-from kernel.clock import Clock, Ids
-from kernel.errors import BadInput, Closed, Misconfigured
-from kernel.settings import Settings
-from kernel.storage import Database, Row, Tx
-from kernel.telemetry import log, tell_secret
-from kernel.values import to_micros
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
-
-Role = Literal["owner", "head", "staff"]
-ROLES = ("owner", "head", "staff")
-P = ParamSpec("P")
-R = TypeVar("R")
+from kernel.crm import Person
+from kernel.errors import AnnexError
+from kernel.extension.portal import Portal
+from kernel.extension.roles import ALL, find_person
+from kernel.mapping.schema import OPERATOR
+from kernel.telemetry import log
+from kernel.web.links import NOBODY, SESSION_SECONDS, User
+from kernel.web.rights import SIGNED_IN, needs
+from kernel.web.site import Site
 
 COOKIE = "annex_session"
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
-SESSION_SECONDS = 12 * 3600
-IDLE_SECONDS = 2 * 3600
-USE_NOTED_SECONDS = 60  #: not every request writes
-LINK_SECONDS = 900
-USED_LINKS_KEPT_SECONDS = 86_400
+JUST_NOW_SECONDS = 15.0  #: whom an older list of people does not name is asked for once more
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*\Z")
-
-
-def is_local_path(text: str) -> bool:
-    """A path of ours, and no way round to another host."""
-    return bool(_LOCAL_PATH.match(text))
-
-
-@dataclass(frozen=True)
-class User:
-    """Who is here. `open` says that he came in only because ANNEX_OPEN_PAGES lets this machine in."""
-
-    name: str
-    role: str
-    csrf: str
-    open: bool = False
-    person_id: str = ""  #: the CRM's id of him, where the CRM itself proved who he is
-    session: str = ""  #: the hash under which his session is kept
-
-    @property
-    def is_owner(self) -> bool:
-        return self.role == "owner"
-
-    @property
-    def is_head(self) -> bool:
-        """Whether he may do what heads may: owners may, too."""
-        return self.role in ("owner", "head")
-
-
-def hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def secret_of(settings: Settings) -> bytes:
-    """ANNEX_SECRET, or one made once and kept in ANNEX_HOME/secret.key, readable by us alone."""
-    if settings["ANNEX_SECRET"]:
-        return settings["ANNEX_SECRET"].encode()
-    path = settings.home / "secret.key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32), encoding="ascii")
-        try:
-            path.hardlink_to(fresh)  # of two processes starting at once, one makes it
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    text = path.read_text(encoding="ascii").strip()
-    tell_secret(text)
-    return text.encode()
-
-
-def idle_seconds(settings: Settings) -> int:
-    """ANNEX_IDLE_MINUTES in seconds; 0 means no limit. Raises Misconfigured."""
-    text = settings["ANNEX_IDLE_MINUTES"].strip()
-    if not text.isascii() or not text.isdecimal():
-        raise Misconfigured(f"ANNEX_IDLE_MINUTES: «{text}» is not a number of minutes")
-    return int(text) * 60
-
-
-class Links:
-    """One-time addresses, and the sessions they open."""
-
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        ids: Ids,
-        secret: bytes,
-        public_url: str,
-        *,
-        idle_seconds: int = IDLE_SECONDS,
-    ) -> None:
-        self._database, self._clock, self._ids, self._secret = database, clock, ids, secret
-        self._public_url, self._idle_seconds = public_url.rstrip("/"), idle_seconds
-
-    @property
-    def https(self) -> bool:
-        return self._public_url.startswith("https://")
-
-    def make(self, user: str, role: Role, to: str, seconds: int = LINK_SECONDS, *, tx: Tx | None = None) -> str:
-        """A one-time address that signs `user` in and opens the local path `to`. Inside a unit of work give its `tx`."""
-        if role not in ROLES:
-            raise BadInput(f"role «{role}» is none of {', '.join(ROLES)}", field="role")
-        if not _LOCAL_PATH.match(to):
-            raise BadInput("a sign-in link may only lead to a path of ours", field="to")
-        token = secrets.token_urlsafe(32)
-        if tx is None:
-            with self._database.write() as own:
-                self._keep(own, token, user, role, to, seconds)
-        else:
-            self._keep(tx, token, user, role, to, seconds)
-        return f"{self._public_url}/enter/{token}"
-
-    def _keep(self, tx: Tx, token: str, user: str, role: str, to: str, seconds: int) -> None:
-        tx.run("DELETE FROM web_link WHERE expires_at < :t", t=self._now(-USED_LINKS_KEPT_SECONDS))
-        tx.run(
-            "INSERT INTO web_link (hash, person, role, target, expires_at) VALUES (:h, :p, :r, :to, :e)",
-            h=hashed(token), p=user, r=role, to=to, e=self._now(seconds),
-        )  # fmt: skip
-
-    def _now(self, plus_seconds: float = 0) -> int:
-        return to_micros(self._clock.now() + timedelta(seconds=plus_seconds))
-
-    def peek(self, token: str) -> Row | None:
-        """The link, if it could still be used."""
-        with self._database.read() as tx:
-            return tx.one(
-                "SELECT * FROM web_link WHERE hash = :h AND used_at IS NULL AND expires_at > :now",
-                h=hashed(token), now=self._now(),
-            )  # fmt: skip
-
-    def enter(self, token: str) -> tuple[str, str] | None:
-        """Use the link up: the new session's cookie value and where to go; None if it is used or expired."""
-        cookie, now = secrets.token_urlsafe(32), self._now()
-        with self._database.write() as tx:
-            used = tx.run(
-                "UPDATE web_link SET used_at = :now WHERE hash = :h AND used_at IS NULL AND expires_at > :now",
-                h=hashed(token), now=now,
-            )  # fmt: skip
-            if not used:
-                return None
-            link = tx.one("SELECT person, role, target FROM web_link WHERE hash = :h", h=hashed(token))
-            assert link is not None
-            self._open(tx, cookie, link["person"], link["role"], "")
-        return cookie, link["target"]
-
-    def open_session(self, user: str, role: Role, person_id: str) -> str:
-        """A session for somebody whom the CRM itself has proved; returns the cookie's value."""
-        cookie = secrets.token_urlsafe(32)
-        with self._database.write() as tx:
-            self._open(tx, cookie, user, role, person_id)
-        return cookie
-
-    def _open(self, tx: Tx, cookie: str, person: str, role: str, person_id: str) -> None:
-        tx.run("DELETE FROM web_session WHERE expires_at < :now OR used_at <= :idle", now=self._now(), idle=self._idle())
-        tx.run(
-            "INSERT INTO web_session (hash, person, role, created_at, expires_at, person_id, used_at) "
-            "VALUES (:h, :p, :r, :now, :e, :i, :now)",
-            h=hashed(cookie), p=person, r=role, now=self._now(), e=self._now(SESSION_SECONDS), i=person_id,
-        )  # fmt: skip
-
-    def _idle(self) -> int:
-        """A session that was last used then or earlier has ended."""
-        return self._now(-self._idle_seconds) if self._idle_seconds else -1
-
-    def session(self, cookie: str) -> User | None:
-        """Whose session it is, if it is one; asking counts as use."""
-        if not cookie:
-            return None
-        with self._database.read() as tx:
-            row = tx.one(
-                "SELECT person, role, person_id, used_at FROM web_session "
-                "WHERE hash = :h AND expires_at > :now AND used_at > :idle",
-                h=hashed(cookie), now=self._now(), idle=self._idle(),
-            )  # fmt: skip
-        if row is None:
-            return None
-        if row["used_at"] < self._now(-USE_NOTED_SECONDS):
-            self._note_use(hashed(cookie))
-        return User(row["person"], row["role"], self.csrf(cookie), person_id=row["person_id"], session=hashed(cookie))
-
-    def _note_use(self, session: str) -> None:
-        try:
-            with self._database.write() as tx:
-                tx.run("UPDATE web_session SET used_at = :now WHERE hash = :h", now=self._now(), h=session)
-        except (Closed, sa.exc.DBAPIError) as exc:  # a page is shown all the same where nothing can be written
-            log.warning("session.use_unnoted", reason=type(exc).__name__)
-
-    def open_sessions(self, tx: Tx) -> list[Row]:
-        """All that have not ended, by name; the longest first."""
-        return tx.all(
-            "SELECT hash, person, person_id, role, created_at, used_at, expires_at FROM web_session "
-            "WHERE expires_at > :now AND used_at > :idle ORDER BY person, person_id, created_at, hash",
-            now=self._now(), idle=self._idle(),
-        )  # fmt: skip
-
-    def leave(self, cookie: str) -> None:
-        with self._database.write() as tx:
-            tx.run("DELETE FROM web_session WHERE hash = :h", h=hashed(cookie))
-
-    def csrf(self, session: str) -> str:
-        """A token that only a page of this very session can know."""
-        return hmac.new(self._secret, f"csrf:{session}".encode(), "sha256").hexdigest()
 
 
 def current_user() -> User:
@@ -237,33 +30,10 @@ def current_user() -> User:
     return cast("User", g.user)
 
 
-def owner_only(view: Callable[P, R]) -> Callable[P, R]:
-    @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not current_user().is_owner:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return checked
-
-
-def heads_only(view: Callable[P, R]) -> Callable[P, R]:
-    """For heads and owners."""
-
-    @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not current_user().is_head:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return checked
-
-
-def find_user(site: Site) -> User | None:
-    if user := site.links.session(request.cookies.get(COOKIE, "")):
-        return user
+def open_user(site: Site) -> User | None:
+    """Whoever sits at this very machine, where ANNEX_OPEN_PAGES lets them in."""
     if site.settings["ANNEX_OPEN_PAGES"].strip().lower() == "yes" and _from_this_machine():
-        return User("owner", "owner", site.links.csrf("open pages"), open=True)
+        return User("owner", site.links.csrf("open pages"), rights=frozenset({ALL}), open=True, operator=True)
     return None
 
 
@@ -290,8 +60,11 @@ def csrf_is_right(user: User) -> bool:
 def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("identity", __name__)
 
+    # The two views of a link are let through by the guard: they are how somebody signs in.
     @pages.get("/enter/<token>")
     def show(token: str) -> tuple[str, int] | Response:
+        if token == NOBODY:
+            return _not_named()
         if site.links.peek(token) is None:
             return _spent()
         return make_response(render_template("web/enter.html"))
@@ -300,7 +73,19 @@ def blueprint(site: Site) -> Blueprint:
     def enter(token: str) -> tuple[str, int] | Response:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             abort(403)  # another site's form must not sign anybody in
-        opened = site.links.enter(token)
+        link = site.links.peek(token)
+        if link is None:
+            return _spent()
+        person = None
+        if link["role"] != OPERATOR:
+            try:
+                person = person_meant(site.portals[0], link["person"])
+            except AnnexError as exc:
+                log.warning("session.nobody_asked", reason=str(exc))
+                return render_template("web/not_named.html", text="web_crm_silent"), 503
+            if person is None:
+                return _not_named()
+        opened = site.links.enter(token, person)
         if opened is None:
             return _spent()
         cookie, target = opened
@@ -309,6 +94,7 @@ def blueprint(site: Site) -> Blueprint:
         return signed_in(site, cookie, target, framed=framed)
 
     @pages.post("/leave")
+    @needs(SIGNED_IN)
     def leave() -> Response:
         site.links.leave(request.cookies.get(COOKIE, ""))
         g.user = None
@@ -333,3 +119,13 @@ def signed_in(site: Site, cookie: str, target: str, *, framed: bool) -> Response
 
 def _spent() -> tuple[str, int]:
     return render_template("web/spent.html"), 410
+
+
+def _not_named() -> tuple[str, int]:
+    """The CRM's button did not say who pressed it, or named nobody whom the CRM has."""
+    return render_template("web/not_named.html", text="web_not_named_how"), 403
+
+
+def person_meant(portal: Portal, who: str) -> Person | None:
+    """The active person of that id or name; whom the list at hand does not name is asked for once more. Raises Fault."""
+    return find_person(portal.staff.people(), who) or find_person(portal.staff.people(within=JUST_NOW_SECONDS), who)

@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
-
 from kernel.errors import AnnexError
 from kernel.storage import Database, Tx
 from kernel.telemetry import log
-from kernel.web.identity import current_user
 
 POLL_SECONDS = 0.2
 HEARTBEAT_SECONDS = 15.0
@@ -46,6 +43,7 @@ class Listener:
 
     live: Live
     name: str = ""
+    allowed: Callable[[], bool] = lambda: True  #: asked before each message: nobody hears on whose right was taken away
     seen: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + STREAM_SECONDS_MAX)
 
@@ -54,7 +52,7 @@ class Listener:
 
     def __next__(self) -> bytes:
         version = self.live.wait(self)
-        if version is None:
+        if version is None or not self.allowed():
             raise StopIteration
         if version == self.seen:
             return b": still here\n\n"
@@ -103,7 +101,7 @@ class Live:
         """Something was booked in this very process: look now (for Portal.changed)."""
         self._nudged.set()
 
-    def listen(self, name: str = "", instead: str = "") -> Listener:
+    def listen(self, name: str = "", instead: str = "", allowed: Callable[[], bool] = lambda: True) -> Listener:
         """A new stream. It takes the place of one of its own name, and of `instead`: the page that was left for this one,
         whose closed connection the server would only notice at the next heartbeat. Raises TooMany."""
         now = self.version()
@@ -113,7 +111,7 @@ class Live:
             if self._closed or len(self._listeners) >= self._listeners_max:
                 raise TooMany
             self._version = now
-            listener = Listener(self, name)
+            listener = Listener(self, name, allowed)
             self._listeners.add(listener)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="annex-live", daemon=True)
@@ -190,26 +188,3 @@ class Live:
                 if version != self._version:
                     self._version = version
                     self._changed.notify_all()
-
-
-def blueprint(live: Live) -> Blueprint:
-    pages = Blueprint("live", __name__)
-
-    @pages.get("/live")
-    def stream() -> Response:
-        mine = [f"{current_user().csrf}:{text}" if text else "" for text in map(request.args.get, ("page", "instead"))]
-        listener = live.listen(*mine)
-        response = Response(listener, mimetype="text/event-stream", direct_passthrough=True)
-        response.call_on_close(listener.close)
-        response.headers["X-Accel-Buffering"] = "no"
-        return response
-
-    @pages.get("/live/version")
-    def version() -> Response:
-        return jsonify(version=live.version())
-
-    @pages.errorhandler(TooMany)
-    def too_many(_exc: TooMany) -> tuple[Response, int, dict[str, str]]:
-        return jsonify(error="too many listeners: poll /live/version"), 503, {"Retry-After": "30"}
-
-    return pages

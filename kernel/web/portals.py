@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, render_template
 
 from kernel.crm.unset import UnsetCRM
 from kernel.extension.portal import Portal
+from kernel.extension.roles import OPERATE
 from kernel.extension.sweep import last_sweep
 from kernel.jobs.inbox import ASKED, SWEPT
 from kernel.storage import Tx
 from kernel.values import from_micros
-from kernel.web.identity import owner_only
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.rights import needs
+from kernel.web.site import Site
 
 
 def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("portals", __name__)
 
     @pages.get("/portals")
-    @owner_only
+    @needs(OPERATE)
     def show() -> str:
         version = site.live.version()
         with site.database.read() as tx:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import flask
 import pytest
 
-from conftest import rooms
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
 from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
-from kernel.storage import migrate
 from kernel.storage.closed import close
 from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
+from tests.harness.databases import rooms
 from webhooks.door import BODY_BYTES_MAX, Door, Doorway, _without_proof
 
 KEY = "the-key-of-the-door"
@@ -38,9 +36,8 @@ def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, rooms(), made.clock)
+def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
+    made = Small(fresh_sqlite())
     yield made
     made.database.close()
 
