@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from kernel.crm import Person
-from kernel.storage import Database
 from plugins.stage_lock.tests.lock import Lock
 
 LockOf = Callable[..., Lock]
@@ -168,7 +167,7 @@ def test_people_who_may_not_are_told_even_if_nobody_knows_the_mover(lock_of: Loc
     assert set(to) == {lock.head.id, "user:77"}
 
 
-def test_a_lock_that_is_older_adopts_what_was_moved_before_it_watched(template: Database, lock_of: LockOf) -> None:
+def test_a_lock_that_is_older_adopts_what_was_moved_before_it_watched(lock_of: LockOf) -> None:
     lock = lock_of(starts=["new", "opened"])
     deal = lock.deal(HR_NEW, look=False)
     with lock.database.write() as tx:
