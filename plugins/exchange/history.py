@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from kernel.ledger.model import changes
 from kernel.storage import Tx
 from kernel.texts import say
 from kernel.values import format_minor, to_micros
-from plugins.exchange import cards, store
+from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
 from plugins.exchange.handlers import report_currency, settings_of
 from plugins.exchange.history_compare import DEALS_AT_ONCE, Checked, compare, stored
@@ -61,6 +61,7 @@ class Result:
     bad: tuple[Bad, ...]
     warnings: tuple[Warned, ...]
     dry_run: bool
+    below_zero: Mapping[str, Any]  #: moments at which money left a place that did not hold it: how many, and the first
 
     def data(self) -> dict[str, Any]:
         """The shape of the interfaces."""
@@ -73,6 +74,7 @@ class Result:
             "bad": [one.data() for one in self.bad],
             "warnings": [one.said("en") for one in self.warnings],
             "dry_run": self.dry_run,
+            "below_zero": self.below_zero,
         }
 
 
@@ -88,6 +90,7 @@ def import_file(
             unit.tx.unhurried()
             checked = compare(unit, read, correct=correct)
             warnings = _warnings(unit, checked, _previews(unit, checked))
+            below = history_below.moments_with(unit.tx, _previews(unit, checked))
     else:
         with portal.unit(author=AUTHOR) as unit:
             unit.tx.unhurried()
@@ -97,7 +100,7 @@ def import_file(
             read.spill.forget_lines()
             if checked.spill.deals_count:
                 stand(unit, checked, told)
-            warnings = _warnings(unit, checked, ())
+            warnings, below = _warnings(unit, checked, ()), history_below.moments(unit.tx)
     told(2 * checked.rows, 2 * checked.rows)
     same = checked.known + checked.repeated
     return Result(
@@ -109,6 +112,7 @@ def import_file(
         bad=checked.bad,
         warnings=() if checked.bad else warnings,
         dry_run=dry_run,
+        below_zero=history_below.shown(history_below.Moments() if checked.bad else below, portal),
     )
 
 
