@@ -17,6 +17,7 @@ from kernel.values import from_micros
 from kernel.web.identity import current_user
 from kernel.web.rights import needs
 from kernel.web.site import Site
+from kernel.web.words import t
 
 SHOWN_MAX = 200
 
@@ -45,7 +46,7 @@ def blueprint(site: Site) -> Blueprint:
             regular = tx.all("SELECT * FROM regular ORDER BY name")
         return render_template(
             "web/jobs.html", deliveries=deliveries, calls=calls, counts=counts, regular=regular, moment=moment,
-            version=version, link=_link(site), most=SHOWN_MAX,
+            version=version, link=_link(site), most=SHOWN_MAX, title=work_title,
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
@@ -72,6 +73,15 @@ def blueprint(site: Site) -> Blueprint:
         return render_template("web/trace.html", one=one, steps=steps, moment=moment, link=_link(site))
 
     return pages
+
+
+def work_title(name: str) -> str:
+    """What a regular work is called for people; one that no catalog names (an outside plugin's) goes by its name."""
+    key = name.rpartition(":")[2].replace(".", "_")
+    try:
+        return t(f"work_{key}")
+    except KeyError:
+        return name
 
 
 def _counts(tx: Tx, table: str, states: tuple[str, ...]) -> list[tuple[str, int]]:

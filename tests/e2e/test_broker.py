@@ -175,6 +175,38 @@ def test_leads_wait_in_order_and_go_out_when_somebody_comes(broker: Desk) -> Non
     assert given == leads
 
 
+@pytest.mark.row("BR-04")
+def test_a_client_who_comes_twice_at_once_goes_to_one_manager(broker: Desk) -> None:
+    office, pairs = broker.office, []
+    for n in range(4):
+        for phone in (f"+7 916 55500{n:02d}", f"8 (916) 555-00-{n:02d}"):
+            body = {"source": "WEB", "title": f"Повтор {n}", "phone": phone, "name": "Клиент"}
+            pairs.append(int(office.doors("lead", body)["id"]))
+    broker.quiet()
+    owners = [office.owner(lead) for lead in pairs]
+    assert all(first == second for first, second in zip(owners[::2], owners[1::2], strict=True)), owners
+    assert set(owners) <= set(office.managers) and len(set(owners)) > 1
+
+
+@pytest.mark.row("BR-04")
+def test_who_is_dismissed_gets_nothing_more_and_theirs_goes_round(broker: Desk) -> None:
+    office = broker.office
+    leads = [office.new_lead(7_700_000 + n) for n in range(8)]
+    broker.quiet()
+    who = office.owner(leads[0])
+    theirs = [lead for lead in leads if office.owner(lead) == who]
+    try:
+        office.ask("1", "user.update", {"ID": who, "ACTIVE": False})
+        fresh = [office.new_lead(7_800_000 + n) for n in range(4)]
+        broker.quiet()
+        assert who not in {office.owner(lead) for lead in fresh}
+        until(lambda: all(office.owner(lead) != who for lead in theirs), within=90)
+        broker.quiet()
+        assert any("больше не работает" in str(note) for note in office.told(office.head))
+    finally:
+        office.ask("1", "user.update", {"ID": who, "ACTIVE": True})
+
+
 def _given(broker: Desk, lead: int) -> bool:
     return broker.count("SELECT COUNT(*) FROM assignment_decision WHERE record_id = :r", r=str(lead)) > 0
 
