@@ -13,33 +13,36 @@ from pydantic import ValidationError
 
 import kernel
 import mappings
+from app.connections import check_wishes, known_settings, make_connections
 from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
+from kernel.conversations import store as messages
 from kernel.crm import CRM
 from kernel.crm.unset import UnsetCRM
 from kernel.errors import Closed, Misconfigured
-from kernel.extension import Connecting, Connector, Plugin, Sweeping
+from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.look import look
+from kernel.extension.messages import hand_over
 from kernel.extension.portal import Portal
 from kernel.extension.sweep import sweep
-from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
+from kernel.http import Transport
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
 from kernel.ledger import Books, checkpoints
 from kernel.mapping import MappingSet, load_set
-from kernel.settings import Known, Settings
+from kernel.settings import Settings
 from kernel.storage import Database, Room, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, end_of_the_gone, secret_of
+from kernel.web import WEB_SETTINGS, end_of_the_gone
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 SESSIONS_EVERY_MINUTES = 10
-KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
+KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "conversations", "web")
 
 
 class OffsetClock(SystemClock):
@@ -77,13 +80,16 @@ class LateQueue:
 
 
 @dataclass(frozen=True)
-class Running:
-    """One portal with everything that belongs to it."""
+class PortalRuntime:
+    """The set's portal with everything that belongs to it."""
 
     portal: Portal
-    connector: Connector
     plugins: Sequence[Plugin]
-    connecting: Connecting
+    connection: Connection  #: the CRM's
+
+    @property
+    def connector(self) -> Connector:
+        return self.connection.connector
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Annex:
     plugins: Mapping[str, Plugin]
     connectors: Mapping[str, Connector]
     mapping: MappingSet
-    running: Running
+    running: PortalRuntime
 
     @property
     def rooms(self) -> list[Room]:
@@ -135,7 +141,12 @@ class Annex:
             look(self.running.portal, self.running.plugins, args, attempt=attempt)
             tries.pop(args["trace"], None)
 
-        return {"look": look_job, "call": partial(carry_out, self.running.portal, self.running.plugins)}
+        running = self.running
+        return {
+            "look": look_job,
+            "call": partial(carry_out, running.portal, running.plugins),
+            messages.JOB: partial(hand_over, running.portal, running.plugins),
+        }
 
     def tidy(self) -> None:
         """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""
@@ -145,12 +156,14 @@ class Annex:
         old = to_micros(now - timedelta(days=DELIVERIES_KEPT_DAYS))
         with self.database.write() as tx:
             tx.run("DELETE FROM inbox WHERE state IN ('done', 'dropped') AND received_at < :old", old=old)
+            # Messages stay: their content is nowhere else, and a vendor may bring an old one again.
             # Calls with a key or a target stay: they say what exists in the CRM already.
             tx.run(
                 "DELETE FROM outgoing WHERE state IN ('done', 'superseded', 'dropped') AND key = '' AND target = '' "
                 "AND created_at < :old",
                 old=old,
             )
+            tx.run("DELETE FROM call_decision WHERE call_id NOT IN (SELECT id FROM outgoing)")
 
     def revive(self, older_than: timedelta = timedelta(minutes=OVERDUE_MINUTES)) -> None:
         """Give what waits unusually long another job.
@@ -164,6 +177,8 @@ class Annex:
         with self.database.write() as tx:
             for portal, entity, record_id, trace in inbox.overdue(tx, before):
                 inbox.look(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
+            for message in messages.overdue(tx, before):
+                messages.revive(tx, message, queue=self.queue, mark=mark)
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
@@ -173,7 +188,7 @@ class Annex:
 
     @property
     def sweeping(self) -> Sweeping:
-        return self.running.connector.sweeping(self.running.connecting.settings)
+        return self.running.connector.sweeping(self.running.connection.settings)
 
     def sweep(self) -> None:
         sweep(self.running.portal, self.running.plugins, self.sweeping)
@@ -209,18 +224,13 @@ def build(
 ) -> Annex:
     """Put everything together from the settings. Connects to nothing yet."""
     plugins, connectors = find_plugins(), find_connectors()
-    lines = [
-        Known(line.name, f"{connector.title}: {line.help}", line.default, line.secret)
-        for connector in connectors.values()
-        for line in connector.settings
-    ]
-    settings = Settings(environment, also=[*WEB_SETTINGS, *lines])
+    mapping = load_set(set_folder(Settings(environment)["ANNEX_SET"]))
+    settings = Settings(environment, also=[*WEB_SETTINGS, *known_settings(mapping, connectors)])
     if clock is None:
         clock = OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock()
     ids = TimeIds(clock) if ids is None else ids
     database = Database(settings.database_url) if database is None else database
     queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
-    mapping = load_set(set_folder(settings["ANNEX_SET"]))
     running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
     return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, running)
 
@@ -248,30 +258,18 @@ def _portal(
     queue: Queue,
     transport: Transport | None,
     crm: CRM | None,
-) -> Running:
-    wanted = mapping.portal
-    if wanted.connector not in connectors:
-        raise Misconfigured(f"{mapping.name}/portal.toml: connector «{wanted.connector}» is not installed")
-    connector, name = connectors[wanted.connector], f"{wanted.connector}/{wanted.portal}"
+) -> PortalRuntime:
     switched_on = _switched_on(mapping, plugins)
-
-    def http(base_url: str, *, pace: Pace | None = None, headers: Callable[[], Mapping[str, str]] = dict) -> HttpClient:
-        gate = SharedGate(name, pace, database, clock) if pace else None
-        return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
-
-    own = {line.name: settings[line.name] for line in connector.settings}
-    vault = Vault(name, database, clock, secret_of(settings), settings["ANNEX_SECRET_OLD"].encode())
-    public_url = settings["ANNEX_PUBLIC_URL"].rstrip("/")
-    connecting = Connecting(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
+    connections = make_connections(settings, mapping, connectors, switched_on, database, clock, transport)
+    connection = connections[mapping.portal.portal]
     if crm is None:
-        if connector.crm is None:
-            raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
         try:
-            crm = connector.crm(connecting)
+            crm = connection.crm
         except Misconfigured as exc:
             crm = cast("CRM", UnsetCRM(str(exc)))
+    connection = connections[connection.name] = connection.given(crm=crm)
     portal = Portal(
-        name=name,
+        name=connection.full_name,
         mapping=mapping,
         crm=crm,
         database=database,
@@ -279,12 +277,14 @@ def _portal(
         clock=clock,
         ids=ids,
         queue=queue,
+        connections=connections,
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
-        public_url=public_url,
+        public_url=connection.public_url,
         offers=_offers(switched_on),
     )
-    return Running(portal, connector, switched_on, connecting)
+    check_wishes(portal, switched_on)
+    return PortalRuntime(portal, switched_on, connection)
 
 
 def _offers(switched_on: Sequence[Plugin]) -> dict[str, tuple[Callable[..., Any], ...]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from app.bootstrap import Annex
+from kernel.extension import Connection, FrameRequest, Visitor
 from kernel.web import Frame, Links, Live, Site, create_app, idle_seconds, secret_of
-from webhooks.door import Door, Doorway
+from webhooks.door import Door, HookRoute
 
 
 def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
@@ -19,16 +22,17 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     portal.links = Links(
         annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
     )
-    word = annex.mapping.portal.portal
-    doorways = {(running.connector.name, word): Doorway(portal, running.connector, running.connecting, running.plugins)}
-    frames, identify = {}, running.connector.identity
-    if identify is not None:
-        frames[running.connector.name, word] = Frame(portal, lambda opening: identify(opening, running.connecting))
+    connections = list(portal.connections.values())
+    frames = {
+        (one.connector.name, one.name): Frame(portal, partial(_visitor, one))
+        for one in connections
+        if one.connector.sign_in is not None
+    }
     live = Live(annex.database, listeners_max=listeners_max)
     portal.changed = live.nudge
     site = Site(
-        portals=[portal],
-        plugins={portal.name: list(running.plugins)},
+        portal=portal,
+        plugins=list(running.plugins),
         settings=settings,
         database=annex.database,
         clock=annex.clock,
@@ -37,8 +41,14 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
         links=portal.links,
         rooms=annex.rooms,
         frames=frames,
-        framed_by=running.connector.framed_by(running.connecting.settings),
+        framed_by=running.connector.framed_by(running.connection.settings),
     )
     made = create_app(site)
-    made.wsgi_app = Door(doorways, made.wsgi_app)  # type: ignore[method-assign]
+    routes = [HookRoute(portal, one, running.plugins) for one in connections]
+    made.wsgi_app = Door(routes, made.wsgi_app)  # type: ignore[method-assign]
     return made
+
+
+def _visitor(connection: Connection, opened: FrameRequest) -> Visitor:
+    assert connection.connector.sign_in is not None
+    return connection.connector.sign_in(opened, connection)

@@ -34,7 +34,7 @@ def wrong(annex: Annex) -> list[str]:
         return list(dict.fromkeys(found))
     reach: list[str] = []
     try:
-        reach = [mask(line) for line in running.connector.doctor(running.connecting)] if running.connector.doctor else []
+        reach = [mask(line) for line in running.connector.doctor(running.connection)] if running.connector.doctor else []
         found += reach
         found += [
             f"{lack.where}: {lack.kind} «{lack.name}» is missing: {lack.remedy}" for lack in running.portal.crm.lacks()

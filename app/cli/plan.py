@@ -22,7 +22,7 @@ def setup_of(annex: Annex) -> Setup:
     if connector.setup is None:
         raise Misconfigured(f"{connector.title}: this connector has no set-up; see its README for what to make by hand")
     annex.migrate()
-    return connector.setup(annex.running.connecting)
+    return connector.setup(annex.running.connection)
 
 
 def shown(change: Change) -> str:

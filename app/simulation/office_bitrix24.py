@@ -63,7 +63,7 @@ class Bitrix24Office:
         setup = annex.running.connector.setup
         assert setup is not None
         for _round in range(ROUNDS_MAX):
-            makes = [one.make for one in setup(annex.running.connecting).plan() if one.make and one.kind != "drop"]
+            makes = [one.make for one in setup(annex.running.connection).plan() if one.make and one.kind != "drop"]
             for make in makes:
                 make()
             if not makes:

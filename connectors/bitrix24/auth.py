@@ -11,7 +11,7 @@ from connectors.bitrix24 import limits
 from connectors.bitrix24.errors import NotConnected, fault_of
 from connectors.bitrix24.settings import Settings
 from kernel.errors import Misconfigured, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.telemetry import log, tell_secret
 
 APP = "app"  #: the tokens' name in the vault
@@ -21,8 +21,8 @@ KEPT = ("member_id", "client_endpoint", "server_endpoint", "scope", "status", "u
 class Tokens:
     """Whoever needs a token asks each time: another process may have renewed it meanwhile."""
 
-    def __init__(self, connecting: Connecting, read: Settings) -> None:
-        self._connecting, self._read = connecting, read
+    def __init__(self, connection: Connection, read: Settings) -> None:
+        self._connection, self._read = connection, read
 
     def held(self) -> dict[str, Any]:
         """Raises NotConnected while the application is not installed."""
@@ -31,7 +31,7 @@ class Tokens:
                 "this needs an application: make a local application in Bitrix24 and set BITRIX24_CLIENT_ID and "
                 "BITRIX24_CLIENT_SECRET"
             )
-        found = self._connecting.vault.get(APP)
+        found = self._connection.vault.get(APP)
         if not found or not found.get("access_token"):
             raise _not_connected("the application is not installed yet: install it in Bitrix24 as an administrator")
         return found
@@ -46,7 +46,7 @@ class Tokens:
         """Replace the access token `spent`, unless somebody already has."""
         if self.held()["access_token"] != spent:
             return
-        with self._connecting.vault.turn(APP):
+        with self._connection.vault.turn(APP):
             held = self.held()
             if held["access_token"] != spent:
                 return
@@ -54,14 +54,14 @@ class Tokens:
             if renewed is None:
                 self._refused(spent)
                 return
-            self._connecting.vault.put(APP, renewed)
+            self._connection.vault.put(APP, renewed)
         log.info("bitrix24.token_renewed")
 
     def _refused(self, spent: str) -> None:
         """Unless another process was quicker: a server so slow that our turn ran out may have served it meanwhile."""
         held = self.held()
         if held["access_token"] == spent:
-            self._connecting.vault.put(APP, {**held, "refused_at": self._now()})
+            self._connection.vault.put(APP, {**held, "refused_at": self._now()})
             raise _revoked()
 
     def _renewed(self, held: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -87,7 +87,7 @@ class Tokens:
             "grant_type": "refresh_token", "client_id": self._read.client_id, "client_secret": self._read.client_secret,
             "refresh_token": word,
         }  # fmt: skip
-        http = self._connecting.http(self._server(held))
+        http = self._connection.http(self._server(held))
         answer = http.send("GET", "oauth/token/", query=query, timeout=limits.OAUTH_TIMEOUT_SECONDS)
         try:
             told = answer.json()
@@ -132,7 +132,7 @@ class Tokens:
             return self._now() + int(timedelta(hours=1).total_seconds())
 
     def _now(self) -> int:
-        return int(self._connecting.clock.now().timestamp())
+        return int(self._connection.clock.now().timestamp())
 
 
 def _not_connected(why: str) -> NotConnected:

@@ -14,7 +14,7 @@ from connectors.bitrix24.reading import Query, read_all, read_chosen, read_count
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Request, Wire
 from kernel.errors import Fault, Rejected, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 __all__ = ["Call", "Client", "Outcome", "Query", "connect"]
 Raw = dict[str, Any]
@@ -194,8 +194,8 @@ class Client:
         self._blocked[method.lower(), app] = self._clock.monotonic() + exc.wait_seconds
 
 
-def connect(connecting: Connecting, read: Settings) -> Client:
-    return Client(Wire(connecting, read, Tokens(connecting, read)), connecting.clock)
+def connect(connection: Connection, read: Settings) -> Client:
+    return Client(Wire(connection, read, Tokens(connection, read)), connection.clock)
 
 
 def _wait(told: Sequence[Outcome]) -> float:

@@ -24,19 +24,19 @@ from connectors.bitrix24.writing import Writer
 from kernel.clock import Clock
 from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Value, Values, Workday
 from kernel.errors import NotFound
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 IDS = "ids"  #: under which name the set-up keeps the numbers of what it made
 
 PAGE_ROWS = 50
 
 
-def crm(connecting: Connecting) -> CRM:
+def crm(connection: Connection) -> CRM:
     """Build the CRM of one portal. Raises Misconfigured."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    client = connect(connecting, read)
-    layout = Layout(client, connecting.mapping, connecting.clock, lambda: connecting.vault.get(IDS))
-    return BitrixCRM(client, layout, connecting.clock, read.zone, read.url)
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    client = connect(connection, read)
+    layout = Layout(client, connection.mapping, connection.clock, lambda: connection.vault.get(IDS))
+    return BitrixCRM(client, layout, connection.clock, read.zone, read.url)
 
 
 class BitrixCRM:

@@ -15,7 +15,7 @@ from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import DOMAIN
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Rejected, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 SCOPES = ("crm", "user", "department", "timeman", "im")
 APP_SCOPES = ("placement", "bizproc", "userfieldconfig", "lists")
@@ -31,22 +31,22 @@ REMEDIES = {
 }
 
 
-def doctor(connecting: Connecting) -> Iterator[str]:
+def doctor(connection: Connection) -> Iterator[str]:
     try:
-        read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+        read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     except Misconfigured as exc:
         yield str(exc)
         return
-    yield from _events(connecting, read)
-    client = connect(connecting, read)
+    yield from _events(connection, read)
+    client = connect(connection, read)
     try:
         yield from _access(client, read)
         yield from _zone(client, read)
         if read.client_id:
-            yield from _application(client, connecting)
+            yield from _application(client, connection)
     except AnnexError as exc:
         yield explained(exc)
-    moved = connecting.vault.get(DOMAIN) or {}
+    moved = connection.vault.get(DOMAIN) or {}
     if moved.get("from") == read.url and moved.get("url"):
         yield f"портал переименован: впишите в BITRIX24_URL новый адрес {moved['url']}"
 
@@ -66,14 +66,14 @@ def explained(exc: AnnexError) -> str:
     return f"Битрикс24 отказал: {exc}" if isinstance(exc, Fault) else str(exc)
 
 
-def _events(connecting: Connecting, read: Settings) -> Iterator[str]:
-    if not read.client_id and not settings.hook_token(connecting.settings):
+def _events(connection: Connection, read: Settings) -> Iterator[str]:
+    if not read.client_id and not settings.hook_token(connection.settings):
         yield (
             "события не придут: нет ни приложения (BITRIX24_CLIENT_ID), ни токена исходящего вебхука "
             "(BITRIX24_HOOK_TOKEN); изменения видны только при обходе"
         )
     local = read.url.startswith("http://")
-    if read.client_id and not connecting.public_url.startswith("https://") and not local:
+    if read.client_id and not connection.public_url.startswith("https://") and not local:
         yield "ANNEX_PUBLIC_URL должен начинаться с https://: на другие адреса Битрикс24 события не шлёт"
 
 
@@ -106,15 +106,15 @@ def _zone(client: Client, read: Settings) -> Iterator[str]:
         )
 
 
-def _application(client: Client, connecting: Connecting) -> Iterator[str]:
-    if not connecting.vault.get(APP):
+def _application(client: Client, connection: Connection) -> Iterator[str]:
+    if not connection.vault.get(APP):
         yield "приложение ещё не установлено: откройте его в Битрикс24 под администратором (Разработчикам → Интеграции)"
         return
     about: Any = client.call("app.info", app=True)
     if not (isinstance(about, dict) and about.get("INSTALLED")):
         yield "установка приложения не закончена, поэтому событий нет: откройте его в Битрикс24 под администратором"
         return
-    home = connecting.public_url
+    home = connection.public_url
     bound = [str(one.get("handler") or "") for one in client.call("event.get", app=True) or [] if isinstance(one, dict)]
     if home and not any(handler.startswith(f"{home}/") for handler in bound):
         yield f"портал не шлёт событий на {home}: выполните `annex apply`"

@@ -12,7 +12,7 @@ from connectors.bitrix24.auth import Tokens
 from connectors.bitrix24.errors import Expired, Moved, NotConnected, Overrun, Reply, judge
 from connectors.bitrix24.settings import Settings, same_zone
 from kernel.errors import Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Gate, HttpClient
 from kernel.telemetry import log
 
@@ -38,10 +38,10 @@ class PassedGate:
 class Wire:
     """The way to one portal."""
 
-    def __init__(self, connecting: Connecting, read: Settings, tokens: Tokens) -> None:
-        self._connecting, self._read, self._tokens, self._clock = connecting, read, tokens, connecting.clock
+    def __init__(self, connection: Connection, read: Settings, tokens: Tokens) -> None:
+        self._connection, self._read, self._tokens, self._clock = connection, read, tokens, connection.clock
         self._base, self._https = "", {}  # type: str, dict[str, HttpClient]
-        self._gate = connecting.http(read.url, pace=read.pace).gate
+        self._gate = connection.http(read.url, pace=read.pace).gate
 
     def send(self, ask: Callable[[], Request], *, writes: bool = False, app: bool = False, token: str = "") -> Reply:
         """`ask` is called when the gate has let the request through, so that what waits may still grow.
@@ -103,13 +103,13 @@ class Wire:
     def _http(self) -> HttpClient:
         base = self._base = self._base or self._known_address()
         if base not in self._https:
-            http = self._connecting.http(base)
+            http = self._connection.http(base)
             http.gate = PassedGate(self._gate)
             self._https[base] = http
         return self._https[base]
 
     def _known_address(self) -> str:
-        known = self._connecting.vault.get(DOMAIN) or {}
+        known = self._connection.vault.get(DOMAIN) or {}
         return str(known["url"]) if known.get("from") == self._read.url and known.get("url") else self._read.url
 
     def _follow(self, location: str) -> bool:
@@ -118,7 +118,7 @@ class Wire:
         if not url or url == self._base:
             return False
         log.warning("bitrix24.renamed", url=url, remedy="put it into BITRIX24_URL")
-        self._connecting.vault.put(DOMAIN, {"from": self._read.url, "url": url})
+        self._connection.vault.put(DOMAIN, {"from": self._read.url, "url": url})
         self._base = url
         return True
 

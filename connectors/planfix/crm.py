@@ -18,16 +18,16 @@ from connectors.planfix.writing import Writer
 from kernel.clock import Clock
 from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Values, Workday
 from kernel.errors import NotFound, Rejected
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
 
 
-def crm(connecting: Connecting) -> CRM:
+def crm(connection: Connection) -> CRM:
     """Build the CRM of one portal. Raises Misconfigured."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    client = connect(connecting, read)
-    return PlanfixCRM(client, Layout(client, connecting.mapping, connecting.clock), connecting.clock, read.zone, read.site)
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    client = connect(connection, read)
+    return PlanfixCRM(client, Layout(client, connection.mapping, connection.clock), connection.clock, read.zone, read.site)
 
 
 class PlanfixCRM:

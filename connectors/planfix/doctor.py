@@ -9,7 +9,7 @@ import requests
 from connectors.planfix import limits, settings
 from connectors.planfix.client import Client, connect
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 TOKEN_PLACE = "Керування акаунтом → Інтеграції → REST API"  # noqa: S105 - a place in a menu
 TOKEN_WORDS = {
@@ -24,16 +24,16 @@ TOKEN_WORDS = {
 }
 
 
-def doctor(connecting: Connecting) -> Iterator[str]:
-    yield from _hooks(connecting)
+def doctor(connection: Connection) -> Iterator[str]:
+    yield from _hooks(connection)
     try:
-        read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+        read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     except Misconfigured as exc:
         yield str(exc)
         return
     if not read.url.endswith("/rest/"):
         yield f"PLANFIX_URL зазвичай закінчується на /rest/, а тут {read.url}"
-    client = connect(connecting, read)
+    client = connect(connection, read)
     try:
         headers = {name.lower(): value for name, value in client.ping().headers.items()}
         yield from _quota(headers.get("x-ratelimit-remaining", ""), read.pace.per_day)
@@ -58,8 +58,8 @@ def explained(exc: AnnexError) -> str:
     return f"Planfix відмовив: {exc}" if isinstance(exc, Fault) else str(exc)
 
 
-def _hooks(connecting: Connecting) -> Iterator[str]:
-    present, old = (connecting.settings.get(f"PLANFIX_HOOK_SECRET{end}", "").strip() for end in ("", "_OLD"))
+def _hooks(connection: Connection) -> Iterator[str]:
+    present, old = (connection.settings.get(f"PLANFIX_HOOK_SECRET{end}", "").strip() for end in ("", "_OLD"))
     if not present:
         yield "PLANFIX_HOOK_SECRET не задано: жоден запит від скриптів Planfix не буде прийнято"
     for name, secret in (("PLANFIX_HOOK_SECRET", present), ("PLANFIX_HOOK_SECRET_OLD", old)):

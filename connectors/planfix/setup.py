@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from connectors.planfix.crm import crm
 from kernel.crm import Lack
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.mapping import Change, Setup
 
 
-def setup(connecting: Connecting) -> Setup:
+def setup(connection: Connection) -> Setup:
     """Raises Misconfigured."""
-    return ByHand(crm(connecting).lacks)
+    return ByHand(crm(connection).lacks)
 
 
 class ByHand:

@@ -89,8 +89,11 @@ class HttpClient:
         gate: Gate | None = None,
         transport: Transport | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
+        connection: str = "",
     ) -> None:
+        """`system` is its name in errors, `connection` the full name in metrics."""
         self.system, self.base_url = system, base_url.rstrip("/") + "/"
+        self._connection = connection or system
         self._clock, self.gate = clock, gate or OpenGate()
         self._transport = transport or RequestsTransport()
         self._headers = headers
@@ -119,7 +122,7 @@ class HttpClient:
         try:
             answer = self._transport(method, url, headers=headers, body=body, timeout=timeout)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-            metrics.outgoing(self.system, "none", self._clock.monotonic() - started)
+            metrics.outgoing(self._connection, "none", self._clock.monotonic() - started)
             reason = f"{self.system} did not answer: {type(exc).__name__}"
             self.gate.failed(reason)
             never_left = isinstance(exc, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(exc)
@@ -128,7 +131,7 @@ class HttpClient:
         finally:
             self.gate.done()
         took = self._clock.monotonic() - started
-        metrics.outgoing(self.system, str(answer.status), took)
+        metrics.outgoing(self._connection, str(answer.status), took)
         log.debug("call", system=self.system, method=method, path=path, status=answer.status, ms=round(took * 1000))
         if answer.status < 500:
             self.gate.succeeded()

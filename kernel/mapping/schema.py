@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kernel.errors import Misconfigured
 
 T = TypeVar("T", bound=BaseModel)
+CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
 
 
@@ -134,15 +135,31 @@ class PlacementMap(_Strict):
     page: str  #: the path of ours that opens there: "/heads/"
 
 
-class PortalMap(_Strict):
+class ConnectionMap(_Strict):
+    """One more outside system; its settings are in the environment: CONNECTOR_CONNECTION_SETTING."""
+
     connector: str
-    portal: str = "main"  #: the word in our webhook addresses
+
+
+class PortalMap(_Strict):
+    connector: str  #: the CRM's
+    portal: str = "main"  #: the name of the CRM's connection, and the word in its webhook addresses
+    connection: dict[str, ConnectionMap] = Field(default_factory=dict)  #: all others, by the customer's own names
     language: Literal["uk", "ru", "en"] = "uk"
     time_zone: str = "UTC"
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
     robot: dict[str, RobotMap] = Field(default_factory=dict)
     placement: dict[str, PlacementMap] = Field(default_factory=dict)
     by_hand: list[str] = Field(default_factory=list)  #: steps that only a person can do in the CRM's own settings
+
+    @model_validator(mode="after")
+    def _plain_names(self) -> PortalMap:
+        for name in self.connection:
+            if not CONNECTION_NAME.fullmatch(name):
+                raise ValueError(f"connection.{name}: a name is made of a-z, 0-9 and _, and begins with a letter")
+            if name == self.portal:
+                raise ValueError(f"connection.{name}: the CRM's own connection has that name (portal = «{self.portal}»)")
+        return self
 
 
 @dataclass(frozen=True)
@@ -153,6 +170,12 @@ class MappingSet:
     portal: PortalMap
     entities: Mapping[str, EntityMap]
     lists: Mapping[str, ListMap] = field(default_factory=dict)
+    folder: Path | None = None  #: where it was read from
+
+    def place(self, *keys: str) -> str:
+        """Where in portal.toml that key stands, for an error's beginning: "set/portal.toml, line 5: connection.partners"."""
+        text = (self.folder / "portal.toml").read_text(encoding="utf-8") if self.folder else ""
+        return f"{self.name}/portal.toml, line {_line_of(text, list(keys))}: {'.'.join(keys)}"
 
     def entity(self, name: str) -> EntityMap:
         if name not in self.entities:
@@ -174,7 +197,7 @@ def load_set(folder: Path) -> MappingSet:
         elif path.name != "portal.toml":
             entity = _load(path, EntityMap)
             entities[entity.entity] = entity
-    return MappingSet(folder.name, portal, entities, lists)
+    return MappingSet(folder.name, portal, entities, lists, folder)
 
 
 def _load(path: Path, model: type[T]) -> T:

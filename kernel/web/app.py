@@ -11,9 +11,8 @@ from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_f
 
 from kernel import texts
 from kernel.extension.model import Plugin
-from kernel.extension.portal import Portal
 from kernel.telemetry import bind_trace
-from kernel.web import answers, assets, frames, health, identity, jobs, live, portals, sessions, words
+from kernel.web import answers, assets, connections, frames, health, identity, jobs, live, sessions, words
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.pages import Pages
 from kernel.web.site import EXTENSION, Site
@@ -31,12 +30,12 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.extensions[EXTENSION] = site
     for own in (
         assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
-        jobs.blueprint(site), portals.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
+        jobs.blueprint(site), connections.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
         app.register_blueprint(free)
-    nav = [_mount(app, site, portal, plugin) for portal in site.portals for plugin in site.plugins.get(portal.name, ())]
+    nav = [_mount(app, site, plugin) for plugin in site.plugins]
     _guard(app, site, {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)})
     _dress(app, site, [entry for entries in nav for entry in entries])
     answers.register(app)
@@ -51,14 +50,12 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     return app
 
 
-def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[str, Any]]:
-    """The plugin's pages; the first portal has the short address, further ones their name in it."""
+def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
+    """The plugin's pages, under its name."""
     if plugin.pages is None:
         return []
-    pages = plugin.pages(portal)
-    first = portal is site.portals[0]
-    name = plugin.name if first else f"{plugin.name}@{portal.name}".replace(".", "_")
-    app.register_blueprint(pages, name=name, url_prefix=f"/{plugin.name}" if first else f"/{portal.name}/{plugin.name}")
+    pages = plugin.pages(site.portal)
+    app.register_blueprint(pages, name=plugin.name, url_prefix=f"/{plugin.name}")
     folder = Path(pages.root_path)
     assets.add_folder(plugin.name, folder / "static")
     texts.add_folder(folder / "locale_pages")
@@ -66,7 +63,7 @@ def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[
         return []
     if pages.version is not None:
         site.live.add(pages.version)
-    return [{"endpoint": f"{name}.{entry.view}", "title": entry.title, "roles": entry.roles} for entry in pages.nav]
+    return [{"endpoint": f"{plugin.name}.{entry.view}", "title": entry.title, "roles": entry.roles} for entry in pages.nav]
 
 
 def _guard(app: Flask, site: Site, free: set[str]) -> None:
@@ -128,7 +125,7 @@ def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
         ]
         if user.is_owner:
             found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
-            found.append({"address": url_for("portals.show"), "title": words.t("web_nav_portals")})
+            found.append({"address": url_for("connections.show"), "title": words.t("web_nav_connections")})
             found.append({"address": url_for("sessions.show"), "title": words.t("web_nav_sessions")})
         return found
 

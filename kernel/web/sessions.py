@@ -24,7 +24,7 @@ def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("sessions", __name__)
 
     def moment(micros: int) -> Any:
-        return from_micros(micros, site.portals[0].zone if site.portals else None)
+        return from_micros(micros, site.portal.zone)
 
     @pages.get("/sessions")
     def show() -> str:

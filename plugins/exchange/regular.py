@@ -48,7 +48,7 @@ def publish_head(portal: Portal) -> None:
         if not seq or unit.tx.value("SELECT day FROM ledger_published WHERE day = :d", d=today):
             return
         record_id = unit.tx.value(
-            "SELECT result FROM outgoing WHERE portal = :p AND key = :k AND key <> '' AND state = 'done'",
+            "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'",
             p=portal.name, k=f"journal:{portal.name}",
         )  # fmt: skip
         if not record_id:

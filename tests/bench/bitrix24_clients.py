@@ -57,7 +57,7 @@ def annex(order: Order) -> Callable[[], Result]:
     from connectors.bitrix24 import settings
     from connectors.bitrix24.client import connect
     from connectors.bitrix24.settings import SETTINGS
-    from kernel.extension import Connecting
+    from kernel.extension import Connection
     from kernel.http import HttpClient, SharedGate, Vault
     from kernel.mapping import MappingSet, PortalMap
     from kernel.storage import Database
@@ -74,7 +74,7 @@ def annex(order: Order) -> Callable[[], Result]:
     given |= {"BITRIX24_URL": order["address"], "BITRIX24_WEBHOOK": order["webhook"]}
     mapping = MappingSet("bench", PortalMap(connector="bitrix24"), {})
     vault = Vault("bitrix24/main", database, clock, b"bench")
-    client = connect(Connecting(given, mapping, http, clock, vault), settings.read(given))
+    client = connect(Connection(given, mapping, http, clock, vault), settings.read(given))
 
     def work() -> Result:
         match order["task"]:

@@ -15,7 +15,7 @@ import requests
 from connectors.bitrix24 import settings
 from connectors.bitrix24.client import Client, connect
 from kernel.clock import Clock
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, Transport, Vault
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, RobotMap, TableMap
 from kernel.storage import Database, Room, migrate
@@ -169,7 +169,7 @@ def a_vault(folder: Path, clock: Clock | None = None) -> Vault:
 
 def a_connecting(
     transport: Transport | None, vault: Vault, given: Mapping[str, str], clock: Clock | None = None, gate: Any = None
-) -> Connecting:
+) -> Connection:
     clock = clock or FakeClock()
 
     def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
@@ -177,8 +177,8 @@ def a_connecting(
             "bitrix24", base_url, clock=clock, gate=gate if pace else None, transport=transport, headers=headers
         )  # fmt: skip
 
-    return Connecting(given, a_set(), http, clock, vault, transport, "https://annex.example.com")
+    return Connection(given, a_set(), http, clock, vault, transport, "https://annex.example.com")
 
 
-def a_client(connecting: Connecting) -> Client:
-    return connect(connecting, settings.read(connecting.settings))
+def a_client(connection: Connection) -> Client:
+    return connect(connection, settings.read(connection.settings))

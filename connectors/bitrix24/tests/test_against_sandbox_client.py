@@ -15,14 +15,14 @@ from werkzeug import Response
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.doctor import doctor
 from connectors.bitrix24.errors import NotConnected, Overrun
-from connectors.bitrix24.identity import identity
-from connectors.bitrix24.intake import intake
 from connectors.bitrix24.reading import Query
+from connectors.bitrix24.receive import events_of
+from connectors.bitrix24.sign_in import sign_in
 from connectors.bitrix24.tests.pocket import a_client, a_connecting, a_set, a_vault
 from kernel.clock import SystemClock
 from kernel.crm import Event
 from kernel.errors import NoRight, NotFound, Rejected, Unreachable
-from kernel.extension import Connecting, Delivery, NotProven, Opening
+from kernel.extension import Connection, Delivery, FrameRequest, NotProven
 from kernel.http import HttpClient, Pace, SharedGate
 from sandbox.bitrix24.server import Options, Sandbox
 
@@ -55,13 +55,13 @@ class Office:
             "BITRIX24_CLIENT_SECRET": app["client_secret"], "BITRIX24_OAUTH_SERVER": app["oauth"], **more,
         }  # fmt: skip
 
-    def connecting(self, *, webhook=False, **more):
+    def connection(self, *, webhook=False, **more):
         if webhook:
             more["BITRIX24_WEBHOOK"] = self.about["base"]
         return a_connecting(None, self.vault, self.settings(**more), QuickClock())
 
     def client(self, *, webhook=False, **more):
-        return a_client(self.connecting(webhook=webhook, **more))
+        return a_client(self.connection(webhook=webhook, **more))
 
     def delivered(self, wanted=1):
         """What the portal posted to our door, as deliveries."""
@@ -74,7 +74,7 @@ class Office:
         self.door.clear_log()
         self.act("app/install", handler=self.door.url_for("/hooks"))
         [told] = self.delivered()
-        assert intake(told, self.connecting()) == []
+        assert events_of(told, self.connection()) == []
         self.door.clear_log()
 
     def count(self):
@@ -190,7 +190,7 @@ def test_no_refusal_by_the_bucket_from_several_threads(office):
     given = office.settings(BITRIX24_WEBHOOK=office.about["base"])
 
     def one():
-        client = a_client(Connecting(given, a_set(), http, own, office.vault))
+        client = a_client(Connection(given, a_set(), http, own, office.vault))
         for _ in range(40):
             client.call("profile", writes=True)  # as a write, so that nothing is gathered
 
@@ -207,8 +207,8 @@ def test_a_renamed_portal(office):
         office.act("rename-portal", to=new.about()["address"])
         client = office.client(webhook=True)
         client.call("crm.item.add", {"entityTypeId": DEAL, "fields": {"title": "x"}}, writes=True)
-        assert len(list(a_client(office.connecting(webhook=True)).all("crm.item.list", {"entityTypeId": DEAL}))) == 1
-        assert [line for line in doctor(office.connecting(webhook=True)) if "переименован" in line]
+        assert len(list(a_client(office.connection(webhook=True)).all("crm.item.list", {"entityTypeId": DEAL}))) == 1
+        assert [line for line in doctor(office.connection(webhook=True)) if "переименован" in line]
 
 
 # --- the application ----------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_installation_renewal_and_removal(office):
     assert office.client().call("profile")["ID"] == "1"
     office.act("app/uninstall")
     [gone] = office.delivered()
-    assert intake(gone, office.connecting()) == [] and office.vault.get(VAULT_NAME) is None
+    assert events_of(gone, office.connection()) == [] and office.vault.get(VAULT_NAME) is None
 
 
 def test_an_oauth_server_in_trouble(office):
@@ -260,31 +260,31 @@ def test_events_robots_and_strangers(office):
     made = office.act("as-user", user="11", method="crm.item.add", params={"entityTypeId": DEAL, "fields": {"title": "x"}})
     number = str(made["result"]["item"]["id"])
     told = office.delivered()
-    assert intake(told[0], office.connecting()) == [Event("deal.added", "deal", number, author="11")]
+    assert events_of(told[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
     office.door.clear_log()
     office.act("faults", foreign_token_next=1)
     office.act(
         "as-user", user="11", method="crm.item.update", params={"entityTypeId": DEAL, "id": number, "fields": {"title": "y"}}
     )
     with pytest.raises(NotProven):
-        intake(office.delivered()[0], office.connecting())
+        events_of(office.delivered()[0], office.connection())
     office.door.clear_log()
     robot = {"CODE": "annex_recalculate", "HANDLER": office.door.url_for("/hooks"), "USE_SUBSCRIPTION": "N", "NAME": "Annex"}
     client.call("bizproc.robot.add", robot, writes=True, app=True)
     office.act("robot/run", code="annex_recalculate", deal=number)
     [ran] = office.delivered()
-    [event] = intake(ran, office.connecting())
+    [event] = events_of(ran, office.connection())
     assert (event.name, event.record_id) == ("deal.recalculate", number) and event.delivery
 
 
 def test_an_outgoing_webhook(office):
     hook = office.act("outgoing-webhook", handler=office.door.url_for("/hooks"), events=["ONCRMDEALADD"])
-    connecting = office.connecting(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
+    connection = office.connection(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
     made = office.client(webhook=True).call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
     [told] = office.delivered()
-    assert intake(told, connecting) == [Event("deal.added", "deal", str(made["item"]["id"]))]
+    assert events_of(told, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
     with pytest.raises(NotProven):
-        intake(told, office.connecting(webhook=True))
+        events_of(told, office.connection(webhook=True))
 
 
 def test_a_page_inside_the_portal(office):
@@ -294,17 +294,17 @@ def test_a_page_inside_the_portal(office):
     for user, admin in (("11", {}), ("1", {"admin": "yes"})):
         opened = office.act("open", placement="CRM_DEAL_DETAIL_TAB", user=user, options={"ID": "5121"})
         query = dict(parse_qsl(urlsplit(opened["url"]).query))
-        found = identity(Opening(query, opened["fields"]), office.connecting())
+        found = sign_in(FrameRequest(query, opened["fields"]), office.connection())
         assert found.person_id == user
         assert found.context == {"placement": "CRM_DEAL_DETAIL_TAB", "deal": "5121", **admin}
 
 
 def test_the_doctor(office):
-    assert any("не установлено" in line for line in doctor(office.connecting(webhook=True)))
+    assert any("не установлено" in line for line in doctor(office.connection(webhook=True)))
     office.install()
-    lines = list(doctor(office.connecting(webhook=True)))
+    lines = list(doctor(office.connection(webhook=True)))
     assert len(lines) == 1 and "annex apply" in lines[0], lines
     office.act("faults", scopes="crm,user")
-    assert any("timeman" in line for line in doctor(office.connecting(webhook=True)))
+    assert any("timeman" in line for line in doctor(office.connection(webhook=True)))
     with pytest.raises(NoRight):
         office.client(webhook=True).call("department.get")

@@ -137,7 +137,7 @@ def test_a_throttled_question_is_no_answer(office):
         lambda: office.crm.workdays(["11"]),
         lambda: office.crm.overdue(["11"]),
         lambda: office.crm.people(),
-        lambda: office.crm.changed({"deal": office.connecting.clock.now()}),
+        lambda: office.crm.changed({"deal": office.connection.clock.now()}),
         lambda: office.fresh().lacks(),
     ):
         with pytest.raises(Throttled):

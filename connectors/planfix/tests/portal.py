@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.planfix import connector
 from kernel.errors import BadInput
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, Vault
 from kernel.mapping import load_set
 from kernel.storage import Database
@@ -96,15 +96,15 @@ class Portal:
 
     # --- the doors of the tests -------------------------------------------------------------------------------------
 
-    def connecting(self, **settings: str) -> Connecting:
+    def connection(self, **settings: str) -> Connection:
         def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
             return HttpClient("planfix", base_url, clock=self.clock, transport=self, headers=headers)
 
         vault = Vault("planfix/main", Database("sqlite://"), self.clock, b"secret")
-        return Connecting({**SETTINGS, **settings}, load_set(SET), http, self.clock, vault)
+        return Connection({**SETTINGS, **settings}, load_set(SET), http, self.clock, vault)
 
     def crm(self, **settings: str) -> Any:
-        return connector.crm(self.connecting(**settings))
+        return connector.crm(self.connection(**settings))
 
     def task(self, *, custom: Mapping[str, Any] | None = None, **system: Any) -> int:
         self._last += 1

@@ -16,7 +16,7 @@ from connectors.planfix import connector
 from kernel.clock import SystemClock
 from kernel.crm import Ref
 from kernel.errors import Fault, Misconfigured, NotFound, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import HttpClient
 from kernel.mapping import load_set
 
@@ -42,14 +42,14 @@ def sandbox(*faults, speedup=100):
         process.stdout.close()
 
 
-def connecting(about):
+def connection(about):
     clock = QuickClock()
 
     def http(base_url, *, pace, headers):
         return HttpClient("planfix", base_url, clock=clock, headers=headers)
 
     settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-    return Connecting(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock, None)
+    return Connection(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock, None)
 
 
 def the_whole_path(crm):
@@ -81,8 +81,8 @@ def the_whole_path(crm):
 
 def test_the_usual_portal():
     with sandbox("rate_per_second=0") as about:
-        assert list(connector.doctor(connecting(about))) == []
-        crm = connector.crm(connecting(about))
+        assert list(connector.doctor(connection(about))) == []
+        crm = connector.crm(connection(about))
         assert crm.lacks() == []
         deal = the_whole_path(crm)
         assert {person.role for person in crm.people()} == {"owner", "staff", "robot"}
@@ -105,12 +105,12 @@ def test_the_portal_at_its_most_peculiar():
         "totals_shape=wrapped", "answer_200_fail=on", "page_over_100=refuse", "busy_rate=1", "busy_ms=1500",
     )  # fmt: skip
     with sandbox(*faults) as about:
-        the_whole_path(connector.crm(connecting(about)))
+        the_whole_path(connector.crm(connection(about)))
 
 
 def test_answers_lost_after_the_work_was_done():
     with sandbox("rate_per_second=0", "cut_after_commit_rate=1") as about:
-        crm = connector.crm(connecting(about))
+        crm = connector.crm(connection(about))
 
         def insist(call, *args, **more):
             with pytest.raises(Unreachable) as told:
@@ -137,7 +137,7 @@ def test_answers_lost_after_the_work_was_done():
 )
 def test_trouble(fault, error):
     with sandbox("rate_per_second=0", "limit_answer=429", fault) as about:
-        crm = connector.crm(connecting(about))
+        crm = connector.crm(connection(about))
         with pytest.raises(error):
             crm.find("deal")
-        assert len(list(connector.doctor(connecting(about)))) == 1
+        assert len(list(connector.doctor(connection(about)))) == 1

@@ -73,7 +73,7 @@ def test_a_portal_that_cannot_be_asked_lacks_nothing_it_may_have(portal, crm):
 
 
 def words(portal, **changed):
-    return list(connector.doctor(portal.connecting(**changed)))
+    return list(connector.doctor(portal.connection(**changed)))
 
 
 def test_doctor_finds_nothing_wrong(portal):

@@ -241,12 +241,12 @@ def test_an_answer_without_its_content_is_no_answer(portal, crm, body):
 
 
 def test_a_set_may_name_only_system_fields_that_exist(portal):
-    connecting = portal.connecting()
-    journal = connecting.mapping.entities["journal"]
+    connection = portal.connection()
+    journal = connection.mapping.entities["journal"]
     odd = journal.model_copy(update={"field": {"name": journal.field["name"].model_copy(update={"system": "colour"})}})
-    connecting.mapping.entities["journal"] = odd
+    connection.mapping.entities["journal"] = odd
     from connectors.planfix import connector
 
     with pytest.raises(Misconfigured, match="colour"):
-        connector.crm(connecting).get("journal", "1")
+        connector.crm(connection).get("journal", "1")
     assert set(SETTINGS) < {line.name for line in connector.settings}

@@ -122,7 +122,7 @@ class Staff:
 
 
 def run(world: World, crm: Staff) -> None:
-    portal = world.site.portals[0]
+    portal = world.site.portal
     portal.crm = cast("CRM", crm)
     end_of_the_gone(portal)
 

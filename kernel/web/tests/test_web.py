@@ -112,7 +112,10 @@ class World:
 def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -> World:
     clock, queue = StillClock(), Queue()
     database = Database(f"sqlite:///{folder / 'annex.db'}")
-    rooms = [Room(name, ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")]
+    rooms = [
+        Room(name, ROOT / "kernel" / name / "migrations")
+        for name in ("ledger", "jobs", "crm", "http", "conversations", "web")
+    ]
     migrate(database, rooms, clock)
     ids = TimeIds(clock)
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
@@ -124,8 +127,8 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
     plugin = Plugin("notes", "Notes", pages=notes)
     blueprints = more.pop("blueprints", ())
     site = Site(
-        [portal],
-        {portal.name: [plugin]},
+        portal,
+        [plugin],
         settings,
         database,
         clock,
@@ -346,7 +349,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 
 
 def book(site: Site, key: str) -> None:
-    portal = site.portals[0]
+    portal = site.portal
     with portal.unit() as unit:
         portal.books.record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
@@ -444,7 +447,8 @@ def test_health(tmp_path: Path) -> None:
     world = make(tmp_path, ready=[lambda: said[0]])
     client = world.anybody()
     assert client.get("/healthz").text == "ok\n"
-    assert client.get("/readyz").json == {"ready": True, "wrong": []}
+    connections = {"planfix/main": {"up": True, "uncertain": 0}}
+    assert client.get("/readyz").json == {"ready": True, "wrong": [], "connections": connections}
     said[0] = "no worker was seen for 5 minutes"
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
@@ -514,7 +518,7 @@ def test_failed_work_is_dropped_by_a_person(world: World) -> None:
 @pytest.mark.row("PL-12")
 def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
-    portal = world.site.portals[0]
+    portal = world.site.portal
     with portal.unit(trace="t1", author="Ігор") as unit:
         portal.books.record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text

@@ -118,7 +118,8 @@ def make_desk(
     database = Database(url or f"sqlite:///{folder / 'annex.db'}")
     clock = clock or SystemClock()
     rooms = [
-        Room(f"kernel.{name}", ROOT / "kernel" / name / "migrations") for name in ("ledger", "jobs", "crm", "http", "web")
+        Room(f"kernel.{name}", ROOT / "kernel" / name / "migrations")
+        for name in ("ledger", "jobs", "crm", "http", "conversations", "web")
     ]
     rooms.append(Room("exchange", ROOT / "plugins/exchange/migrations"))
     migrate(database, rooms, clock)
@@ -130,7 +131,7 @@ def make_desk(
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages)
-    site = Site([portal], {PORTAL: [plugin]}, settings, database, clock, ids, live, links, list(ready), rooms)
+    site = Site(portal, [plugin], settings, database, clock, ids, live, links, list(ready), rooms)
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
 

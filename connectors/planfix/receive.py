@@ -19,7 +19,7 @@ from connectors.planfix.settings import hook_secrets
 from connectors.planfix.texts import clean
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connecting, Delivery, NotProven
+from kernel.extension import Connection, Delivery, NotProven, Received
 
 KEY_HEADER = "x-annex-key"
 WORDS = ("task", "contact", "event", "delivery", "sig", "key")
@@ -30,11 +30,16 @@ AUTHOR_CHARACTERS_MAX = 200
 FORM_FIELDS_MAX = 200
 
 
-def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
+def receive(delivery: Delivery, connection: Connection) -> Received:
+    """Raises NotProven, or BadInput naming the field."""
+    return Received(tuple(events_of(delivery, connection)))
+
+
+def events_of(delivery: Delivery, connection: Connection) -> list[Event]:
     """Raises NotProven, or BadInput naming the field."""
     told = read_body(delivery)
-    prove(delivery, told, hook_secrets(connecting.settings))
-    name = event_name(delivery.event, told.get("event", ""))
+    prove(delivery, told, hook_secrets(connection.settings))
+    name = event_name(delivery.rest, told.get("event", ""))
     number = told.get("task") or told.get("contact") or ""
     if not NUMBER.match(number):
         raise BadInput("`task` must be the number of the record, digits only", field="task")
@@ -51,7 +56,7 @@ def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
 def prove(delivery: Delivery, told: Mapping[str, str], secrets: tuple[str, ...]) -> None:
     """A signature, or the key in the header or the body. What is given must be right; one right proof is enough."""
     number = told.get("task") or told.get("contact") or ""
-    name = told.get("event") or delivery.event
+    name = told.get("event") or delivery.rest
     signed = f"{number}|{name}|{told.get('delivery', '')}".encode("utf-8", "replace")
     given = False
     if sig := told.get("sig", ""):
