@@ -12,6 +12,7 @@ import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,34 @@ from kernel.storage import Database, Room, migrate
 
 ROOT = Path(__file__).parent
 LOCAL = ("127.0.0.1", "::1", "localhost", "")
+SIMULATION_DAY = "ANNEX_SIMULATION_DAY"
 #: Files that take longest, the longest first. They are begun first, or at the end one process would work alone.
 LONG = (
-    "tests/simulation/test_bitrix24.py",
-    "tests/simulation/test_planfix.py",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_broker.py",
     "tests/e2e/test_desk.py",
     "tests/crash/test_crash.py",
     "tests/crash/test_fleet.py",
+    "tests/simulation/test_exchange_desk_bitrix24.py",
+    "tests/simulation/test_exchange_desk_planfix.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
     "tests/browser/test_board.py",
     "plugins/exchange/tests/test_history.py",
     "tests/conformance/test_outside_packages.py",
 )
+
+
+def pytest_configure() -> None:
+    """One day for all processes of a run, also over midnight: from it come the new seeds of the simulation."""
+    os.environ.setdefault(SIMULATION_DAY, datetime.now(UTC).date().isoformat())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    if any(report.nodeid.startswith("tests/simulation/") for report in reports):
+        day = os.environ[SIMULATION_DAY]
+        terminalreporter.write_line(f"simulation: the new seeds of {day}; the same again with {SIMULATION_DAY}={day}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,7 +68,8 @@ def _turn(file: str) -> int:
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> Iterator[None]:
     """Nothing of the machine's settings reaches a test."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("ANNEX_", "PLANFIX_", "BITRIX24_"))}
+    ours = ("ANNEX_", "PLANFIX_", "BITRIX24_")
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ours) and name != SIMULATION_DAY}
     if "ANNEX_DEMAND_BROWSER" in kept:
         os.environ["ANNEX_DEMAND_BROWSER"] = kept["ANNEX_DEMAND_BROWSER"]
     yield

@@ -243,8 +243,12 @@ def set_folder(name: str) -> Path:
     own = Path(name)
     if own.is_dir():
         return own
-    known = sorted(path.parent.name for path in Path(mappings.__file__).parent.glob("*/portal.toml"))
-    raise Misconfigured(f"ANNEX_SET: «{name}» is neither a known set ({', '.join(known)}) nor a folder")
+    raise Misconfigured(f"ANNEX_SET: «{name}» is neither a known set ({', '.join(our_sets())}) nor a folder")
+
+
+def our_sets() -> list[str]:
+    """Names of the sets that come with us."""
+    return sorted(path.parent.name for path in Path(mappings.__file__).parent.glob("*/portal.toml"))
 
 
 def _portal(

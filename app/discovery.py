@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -28,6 +29,17 @@ def find_plugins() -> Mapping[str, Plugin]:
 
 def find_connectors() -> Mapping[str, Connector]:
     return _find(connectors, "connector", Connector, "annex.connectors")
+
+
+def beside(name: str, part: str) -> ModuleType | None:
+    """A module that a plugin may bring beside its manifest and that serves no desk: `story`. None if it brings none."""
+    package = f"{plugins.__name__}.{name}"
+    for point in entry_points(group="annex.plugins"):
+        if getattr(point.load(), "name", "") == name:
+            package = point.module
+    if not hasattr(importlib.import_module(package), "__path__") or find_spec(f"{package}.{part}") is None:
+        return None
+    return importlib.import_module(f"{package}.{part}")
 
 
 def _find(package: ModuleType, attribute: str, kind: type[T], group: str) -> Mapping[str, T]:

@@ -25,6 +25,10 @@ class Known:
     secret: bool = False
 
 
+#: How to make a secret that nobody guesses; the doctor and the guides say the same.
+SECRET_COMMAND = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105 - a command
+SECRET_CHARACTERS_MIN = 24
+
 GENERAL = (
     Known("ANNEX_HOME", "data directory", "./var"),
     Known("ANNEX_DATABASE_URL", "database; default an SQLite file in ANNEX_HOME; postgresql+psycopg://… beyond one machine"),

@@ -1,61 +1,154 @@
-"""`annex doctor`: settings, tokens, rights, reachability, what the portal lacks by name, and what to do."""
+"""`annex doctor`: what is wrong with settings, tokens, rights and the portal, and what to do. In the set's language.
+
+Findings come first; the table of settings only for who asks for it, and only what this set uses.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
+from kernel import texts
 from kernel.crm.unset import UnsetCRM
 from kernel.errors import AnnexError
+from kernel.extension import Connection, SettingLine
+from kernel.extension.standing import standings
+from kernel.settings import GENERAL, SECRET_CHARACTERS_MIN, SECRET_COMMAND, Value
 from kernel.telemetry import mask
+from kernel.web import WEB_SETTINGS
+
+texts.add_folder(Path(__file__).parents[1] / "locale")
+SOURCES = {
+    "environment": "doctor_from_environment", "file": "doctor_from_file", "default": "doctor_from_default",
+    "not set": "doctor_from_not_set",
+}  # fmt: skip
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="the table of settings, too")
     parser.add_argument("--json", action="store_true")
+
+
+def _say(annex: Annex, code: str, **values: object) -> str:
+    return texts.say(annex.mapping.portal.language, code, **values)
+
+
+def settings_of(annex: Annex) -> list[Value]:
+    """Those that this set uses: the general ones and its connections'."""
+    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)}
+    for one in annex.running.portal.connections.values():
+        used |= {one.setting_name(line.name) for line in one.connector.settings}
+    return [value for value in annex.settings.values_with_source() if value.known.name in used]
+
+
+def help_of(annex: Annex, name: str, fallback: str = "") -> str:
+    """What a setting is, in the set's language; an outside connector's own words where it brings no others."""
+    try:
+        return _say(annex, f"setting_{name}")
+    except KeyError:
+        return fallback
+
+
+def _about_settings(annex: Annex) -> Iterator[str]:
+    for name in annex.settings.unknown():
+        yield _say(annex, "doctor_unknown_setting", name=name)
+    for one in annex.running.portal.connections.values():
+        for line in _unset(one):
+            words = help_of(annex, line.name, line.help)
+            yield _say(annex, "doctor_not_set", name=one.setting_name(line.name), help=words)
+    if 0 < len(annex.settings["ANNEX_SECRET"]) < SECRET_CHARACTERS_MIN:
+        least = SECRET_CHARACTERS_MIN
+        yield _say(annex, "doctor_short_secret", name="ANNEX_SECRET", least=least, how=SECRET_COMMAND)
+    if annex.settings["ANNEX_OPEN_PAGES"] == "yes":
+        yield _say(annex, "doctor_open_pages")
+
+
+def _unset(connection: Connection) -> list[SettingLine]:
+    return [line for line in connection.connector.settings if line.required and not connection.settings[line.name]]
 
 
 def wrong(annex: Annex) -> list[str]:
     """Everything that is not as it should be, each with what to do."""
-    found = [f"settings file: «{name}» is not a setting: misspelt?" for name in annex.settings.unknown()]
-    running = annex.running
-    for line in running.connector.settings:
-        if line.required and not annex.settings[line.name]:
-            found.append(f"{line.name} is not set: {line.help}")
-    if annex.settings["ANNEX_OPEN_PAGES"] == "yes":
-        found.append("ANNEX_OPEN_PAGES=yes: pages need no sign-in from this machine; take it away before real work")
+    found, portal = list(_about_settings(annex)), annex.running.portal
     try:
         annex.migrate(jobs=True)
+        found += _about_calls(annex)
     except Exception as exc:
-        found.append(f"database: {type(exc).__name__}: {mask(str(exc))[:300]}: check ANNEX_DATABASE_URL and its rights")
-    if isinstance(running.portal.crm, UnsetCRM):
-        found.append(running.portal.crm.reason)
-        return list(dict.fromkeys(found))
-    reach: list[str] = []
+        found.append(_say(annex, "doctor_database", text=f"{type(exc).__name__}: {mask(str(exc))[:300]}"))
+    for connection in portal.connections.values():
+        if _unset(connection):
+            continue  # said already; it cannot be asked
+        if connection.full_name == portal.name and isinstance(portal.crm, UnsetCRM):
+            found.append(portal.crm.reason)
+            continue
+        reach = list(_reached(connection))
+        told = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
+        found = [line for line in found if line.partition(" ")[0] not in told] + reach
+        if connection.full_name == portal.name:
+            found += _missing(annex, said=bool(reach))
+    return list(dict.fromkeys(found))
+
+
+def _reached(connection: Connection) -> Iterator[str]:
+    """What the connector itself finds wrong with one connection; of the CRM in its own words, of others with their name."""
+    crm = connection.connector.crm is not None
     try:
-        reach = [mask(line) for line in running.connector.doctor(running.connection)] if running.connector.doctor else []
-        found += reach
-        found += [
-            f"{lack.where}: {lack.kind} «{lack.name}» is missing: {lack.remedy}" for lack in running.portal.crm.lacks()
-        ]
+        for line in connection.connector.doctor(connection) if connection.connector.doctor else ():
+            text = connection.in_words(line)
+            yield text if crm else f"{connection.full_name}: {text}"
     except AnnexError as exc:
-        if not reach:  # else it is said already why the portal does not answer
-            found.append(f"{running.connector.title}: {mask(str(exc))}")
-    return found
+        yield f"{connection.connector.title if crm else connection.full_name}: {connection.in_words(str(exc))}"
+
+
+def _missing(annex: Annex, *, said: bool) -> Iterator[str]:
+    """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
+    try:
+        for lack in annex.running.portal.crm.lacks():
+            kind = _kind(annex, lack.kind)
+            yield _say(annex, "doctor_missing", where=lack.where, kind=kind, name=lack.name, remedy=lack.remedy)
+    except AnnexError as exc:
+        if not said:
+            yield f"{annex.running.connector.title}: {mask(str(exc))}"
+
+
+def _about_calls(annex: Annex) -> Iterator[str]:
+    with annex.database.read() as tx:
+        for one in standings(tx, annex.running.portal):
+            if number := one.calls["uncertain"]:
+                yield _say(annex, "doctor_uncertain", connection=one.full_name, number=number)
+
+
+def _kind(annex: Annex, kind: str) -> str:
+    try:
+        return _say(annex, f"doctor_kind_{kind}")
+    except KeyError:
+        return kind
+
+
+def _table(annex: Annex) -> Iterator[str]:
+    for value in settings_of(annex):
+        known = value.known
+        shown = _say(annex, "doctor_secret_set") if known.secret and value.text else "" if known.secret else value.shown()
+        yield f"{known.name:32} {shown:44} {_say(annex, SOURCES[value.source]):14} {help_of(annex, known.name, known.help)}"
+    for name, chosen in sorted(annex.running.portal.plugin_settings.items()):
+        for key, held in chosen.model_dump(mode="json").items():
+            source = "portal.toml" if key in chosen.model_fields_set else _say(annex, "doctor_from_default")
+            shown = json.dumps(held, ensure_ascii=False)
+            yield f"{f'plugin.{name}.{key}':32} {shown if len(shown) <= 44 else shown[:43] + '…':44} {source}"
 
 
 def _doctor(annex: Annex, args: argparse.Namespace) -> int:
     found = wrong(annex)
-    values = annex.settings.values_with_source()
     if args.json:
-        settings = {v.known.name: {"value": v.shown(), "source": v.source} for v in values}
+        settings = {v.known.name: {"value": v.shown(), "source": v.source} for v in settings_of(annex)}
         print(json.dumps({"ok": not found, "wrong": found, "settings": settings}, ensure_ascii=False, indent=2))
         return 1 if found else 0
-    for value in values:
-        print(f"{value.known.name:32} {value.shown():44} {value.source:12} {value.known.help}")
-    print()
-    print("\n".join(f"✗ {line}" for line in found) if found else "✓ all well")
+    print("\n".join(f"✗ {line}" for line in found) if found else f"✓ {_say(annex, 'doctor_well')}")
+    print("\n".join(["", *_table(annex)]) if args.all else f"\n{_say(annex, 'doctor_all')}")
     return 1 if found else 0
 
 

@@ -1,4 +1,7 @@
-"""One seeded story: staff work, the portal sends, jobs run, things break, processes die. What must hold is in checks.py."""
+"""One seeded run of a set: staff work, the portal sends, jobs run, things break, processes die.
+
+What staff do and what must hold comes with the plugins (kernel.testing.stories); what holds of every desk is in checks.py.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.bootstrap import Annex, build
+from app.bootstrap import Annex, build, our_sets
 from app.cli.jobs import act, failed
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
+from app.simulation.crm import SimulatedCRM
+from app.simulation.crm_bitrix24 import Bitrix24CRM
+from app.simulation.crm_planfix import PlanfixCRM
 from app.simulation.locks import taking_turns, turns_in
 from app.simulation.machine import Network, Points, SimulatedDatabase, ask
-from app.simulation.office import Office
-from app.simulation.office_bitrix24 import Bitrix24Office
-from app.simulation.office_planfix import PlanfixOffice
-from app.simulation.staff import Staff
+from app.simulation.stories import stories_of
 from app.site import make_site
 from connectors.bitrix24 import collector
 from kernel.errors import AnnexError
 from kernel.jobs.regular import Ticker
 from kernel.testing import CountingIds, Crash, FakeClock, MemoryQueue
+from kernel.testing.stories import SimulatedStory, World
 
-OFFICES: Mapping[str, type[PlanfixOffice] | type[Bitrix24Office]] = {"planfix": PlanfixOffice, "bitrix24": Bitrix24Office}
+CRMS: Mapping[str, type[PlanfixCRM] | type[Bitrix24CRM]] = {"planfix": PlanfixCRM, "bitrix24": Bitrix24CRM}
 WEB, WORKERS = "web", ("worker 1", "worker 2")
 AT_WORK_MAX = 4  #: jobs in the middle of something at once
 QUIET_ROUNDS_MAX = 60
-UNTOLD = 4  #: last deeds of which the portal tells nobody
-TOLD = 14  #: how many of the last deeds a failure shows
+UNTOLD = 4  #: last actions of which the portal tells nobody
+TOLD = 14  #: how many of the last notes a failure shows
 MONTH_ENDS = (
     "2026-10-31T21:30",
     "2026-11-30T21:40",
@@ -44,20 +48,16 @@ MONTH_ENDS = (
 
 
 class Failed(AssertionError):
-    """Seed, step and the last deeds stand in its text."""
+    """Set, seed, step and the last notes stand in its text."""
 
 
 @dataclass
 class Outcome:
-    """What one story held."""
+    """What one run held."""
 
+    set_name: str
     seed: int
-    steps: int
-    deals: int = 0
-    requests: int = 0
-    deaths: int = 0
-    rows: int = 0
-    comments: int = 0
+    figures: Mapping[str, int]
 
 
 @dataclass
@@ -70,11 +70,11 @@ class Process:
 
 
 @dataclass
-class Story:
+class Run:
     """Everything of one seed."""
 
     seed: int
-    connector: str
+    set_name: str
     file: Path
     crew: Crew = field(default_factory=Crew)
     processes: dict[str, Process] = field(default_factory=dict)
@@ -84,33 +84,32 @@ class Story:
     still: set[str] = field(default_factory=set)  #: processes that do not move just now
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(f"{self.connector}-{self.seed}")  # noqa: S311 - the same story again, no secret
-        self.clock = FakeClock(datetime.fromisoformat(self.dice.choice(MONTH_ENDS)).replace(tzinfo=UTC))
-        self.points = Points(self.dice)
+        self.random = random.Random(f"{self.set_name}-{self.seed}")  # noqa: S311 - the same story again, no secret
+        self.clock = FakeClock(datetime.fromisoformat(self.random.choice(MONTH_ENDS)).replace(tzinfo=UTC))
+        self.points = Points(self.random)
         self.database = SimulatedDatabase(self.file, self.points)
         self.network = Network(self.clock, self.points, self.database)
         self.ids = CountingIds()
         self.queue = MemoryQueue(self.clock, self.seed)
-        self.settings = {
-            "jump": self.dice.choice(("post", "post", "refuse")), "merge_from": self.dice.choice((2, 3)),
-            "payout_guard": self.dice.choice(("refuse", "refuse", "warn")), "places": ["Каса", "Банк", "Гаманець"],
-            "default_place": "Каса",
-        }  # fmt: skip
-        looker = build({"ANNEX_SET": OFFICES[self.connector].set_name}, database=self.database, clock=self.clock)
-        self.office: Office = OFFICES[self.connector](self.seed, self.dice, self.clock, looker.mapping)
-        self.network.portal = self.office.application
-        self.office.deliver_to(self.answer_the_portal)
+        reader = build({"ANNEX_SET": self.set_name}, database=self.database, clock=self.clock)
+        kinds = stories_of(reader.running.plugins)
+        self.plugin_settings = {name: kind.settings(self.random) for name, kind in kinds.items()}
+        self.crm: SimulatedCRM = CRMS[reader.running.connector.name](self.seed, self.random, self.clock, reader.mapping)
+        self.network.portal = self.crm.application
+        self.crm.deliver_to(self.answer_the_portal)
         for name in (WEB, *WORKERS):
             self.start(name)
-        self.office.set_up(self.processes[WORKERS[0]].annex)
-        self.staff = Staff(self.office, looker.mapping, self.dice, self.clock, self.note)
-        self.checks = Checks(self.build_process(), self.office, self.staff, self.queue)
+        self.crm.set_up(self.processes[WORKERS[0]].annex)
+        looker = self.build_process()
+        world = World(looker.running.portal, self.crm, self.random, self.clock, self.note)
+        self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
+        self.checks = Checks(looker, self.crm, self.stories, self.queue)
 
     # --- processes ------------------------------------------------------------------------------------------------------
 
     def build_process(self) -> Annex:
         environment = {
-            "ANNEX_SET": self.office.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.office.settings,
+            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings,
             "ANNEX_PUBLIC_URL": "https://annex.example.com", "ANNEX_DATABASE_URL": self.database.url,
         }  # fmt: skip
         annex = build(
@@ -118,9 +117,11 @@ class Story:
             database=self.database,
         )  # fmt: skip
         portal = annex.running.portal
-        chosen: Any = portal.plugin_settings["exchange"]
-        changed = type(chosen).model_validate({**chosen.model_dump(), **self.settings})
-        portal.plugin_settings = {**portal.plugin_settings, "exchange": changed}
+        for name, settings in self.plugin_settings.items():
+            if settings:
+                chosen = portal.plugin_settings[name]
+                changed = type(chosen).model_validate({**chosen.model_dump(), **settings})
+                portal.plugin_settings = {**portal.plugin_settings, name: changed}
         return annex
 
     def start(self, name: str) -> None:
@@ -157,7 +158,7 @@ class Story:
         piece = self.crew.begin(WEB, work)
         while not self.go_on(piece):
             pass
-        if not answers or (self.network.lost and self.dice.random() < self.network.lost):
+        if not answers or (self.network.lost and self.random.random() < self.network.lost):
             return 0, "no answer"
         return answers[0]
 
@@ -168,7 +169,8 @@ class Story:
 
     def play(self, steps: int) -> Outcome:
         try:
-            self.staff.open_the_till()
+            for story in self.stories:
+                story.begin()
             self.weather()
             for self.step in range(1, steps + 1):
                 self.one_step()
@@ -179,45 +181,57 @@ class Story:
         except BaseException as exc:
             told = "\n  ".join(self.did[-TOLD:])
             raise Failed(
-                f"{self.connector}, seed {self.seed}, step {self.step}: {type(exc).__name__}: {exc}\n  {told}\n"
-                f"again: annex simulate --connector {self.connector} --seed {self.seed} --steps {steps}"
+                f"{self.set_name}, seed {self.seed}, step {self.step}: {type(exc).__name__}: {exc}\n  {told}\n"
+                f"again: annex simulate --set {self.set_name} --seeds {self.seed} --steps {steps}"
             ) from exc
-        return Outcome(
-            self.seed, steps, len(self.staff.deals), self.network.requests, self.deaths, self.checks.rows(),
-            self.office.comments_of_ours(),
-        )  # fmt: skip
+        return Outcome(self.set_name, self.seed, self.figures(steps))
+
+    def figures(self, steps: int) -> Mapping[str, int]:
+        found = {
+            "steps": steps, "requests to the portal": self.network.requests, "deaths of a process": self.deaths,
+            "comments": self.crm.comments_of_ours(),
+        }  # fmt: skip
+        for story in self.stories:
+            found.update(story.figures())
+        return found
 
     def one_step(self) -> None:
         """One thing that happens in the world."""
-        dice = self.dice
+        chance = self.random
         happenings = {
             self.staff_act: 14, self.portal_acts: 25, self.work: 45, self.tick: 4, self.time_passes: 9, self.weather: 3,
             self.stand_still: 2,
         }  # fmt: skip
-        dice.choices(list(happenings), list(happenings.values()))[0]()
+        chance.choices(list(happenings), list(happenings.values()))[0]()
 
     def staff_act(self) -> None:
-        self.clock.advance(seconds=self.dice.choice((0.5, 2, 7)))
-        self.staff.act()
+        self.clock.advance(seconds=self.random.choice((0.5, 2, 7)))
+        self.somebody_acts()
+
+    def somebody_acts(self) -> None:
+        """Staff of any plugin's story."""
+        weights = {action: weight for story in self.stories for action, weight in story.actions().items()}
+        if weights:
+            self.random.choices(list(weights), list(weights.values()))[0]()
 
     def portal_acts(self) -> None:
-        for _ in range(self.dice.choice((1, 1, 2, 4))):
-            if not self.office.step():
-                due = self.office.due_in()
+        for _ in range(self.random.choice((1, 1, 2, 4))):
+            if not self.crm.step():
+                due = self.crm.due_in()
                 if due is not None and due < 10:
                     self.clock.advance(seconds=due + 0.001)
-                    self.office.step()
+                    self.crm.step()
                 return
 
     def work(self) -> None:
         """Workers begin what waits, or go on with what they have begun."""
-        dice, pieces = self.dice, self.moving()
-        if len(pieces) < AT_WORK_MAX and (not pieces or dice.random() < 0.6):
+        chance, pieces = self.random, self.moving()
+        if len(pieces) < AT_WORK_MAX and (not pieces or chance.random() < 0.6):
             self.begin_a_job()
-        for _ in range(dice.choice((2, 5, 10, 20))):
+        for _ in range(chance.choice((2, 5, 10, 20))):
             if not (pieces := self.moving()):
                 return
-            self.go_on(dice.choice(pieces))
+            self.go_on(chance.choice(pieces))
 
     @property
     def awake(self) -> list[str]:
@@ -232,7 +246,7 @@ class Story:
         if self.still:
             self.note(f"{self.still.pop()} wakes up")
             return
-        name = self.dice.choice(WORKERS)
+        name = self.random.choice(WORKERS)
         self.still.add(name)
         self.note(f"{name} stands still")
         for piece in self.crew.pieces:
@@ -243,14 +257,14 @@ class Story:
         claim = self.queue.claim() if self.awake else None
         if claim is None:
             return
-        process = self.processes[self.dice.choice(self.awake)]
+        process = self.processes[self.random.choice(self.awake)]
         # Its first stretch at once: a job that is claimed and never begun would be nobody's.
         self.go_on(self.crew.begin(process.name, partial(claim.run, process.handlers), claim.give_back))
 
     def tick(self) -> None:
         """A worker looks whether regular work is due."""
         if self.awake:
-            process = self.processes[self.dice.choice(self.awake)]
+            process = self.processes[self.random.choice(self.awake)]
             self.crew.begin(process.name, partial(self.regular, process))
 
     @staticmethod
@@ -260,37 +274,34 @@ class Story:
                 process.ticker.run(work)
 
     def time_passes(self) -> None:
-        self.clock.advance(seconds=self.dice.choice((1, 1, 5, 20, 60, 200, 900, 8_000)))
+        self.clock.advance(seconds=self.random.choice((1, 1, 5, 20, 60, 200, 900, 8_000)))
 
     def weather(self) -> None:
         """For a while things break more often, or not at all."""
-        rough = self.dice.random() < 0.7
-        self.office.weather.turn(self.dice, rough)
-        self.network.lost = self.dice.choice((0.0, 0.02, 0.1)) if rough else 0.0
-        self.network.cut_off = rough and self.dice.random() < 0.1
-        self.points.deaths = self.dice.choice((0.0, 0.002, 0.01)) if rough else 0.0
-        self.points.turns = self.dice.choice((0.0, 0.3, 1.0))
+        rough = self.random.random() < 0.7
+        self.crm.weather.turn(self.random, rough)
+        self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
+        self.network.cut_off = rough and self.random.random() < 0.1
+        self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
+        self.points.turns = self.random.choice((0.0, 0.3, 1.0))
 
     # --- the end --------------------------------------------------------------------------------------------------------
 
     def come_to_rest(self) -> None:
         """All is well again, and staff do what they are asked to; until nobody has anything to do."""
-        self.office.weather.tell_nobody()
+        self.crm.weather.tell_nobody()
         for _ in range(UNTOLD):
-            self.clock.advance(seconds=self.dice.choice((1, 20, 70)))
-            self.staff.act()
-        self.office.weather.turn(self.dice, rough=False)
+            self.clock.advance(seconds=self.random.choice((1, 20, 70)))
+            self.somebody_acts()
+        self.crm.weather.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
-            self.office.open_annex()
+            self.crm.open_annex()
             self.until_idle()
         self.retry_what_failed()
-        for deal in self.staff.deals:
-            if self.dice.random() < 0.8:
-                for _ in range(4):
-                    if problems := self.checks.problems_of(deal):
-                        self.staff.repair(deal, problems)
+        for story in self.stories:
+            story.repair()
         for _ in range(QUIET_ROUNDS_MAX):
             self.until_idle()
             self.clock.advance(seconds=self.processes[WORKERS[0]].annex.sweeping.every_seconds)
@@ -302,25 +313,25 @@ class Story:
             assert not fields, f"the sweep has not found that {fields} changed"
             if not silent:
                 return
-            kept = [deal for deal in silent if deal not in self.staff.deleted_from]
-            assert not (self.office.tells_of_rows and kept), f"the sweep has not found that rows of {kept} changed"
+            kept = [record for record in silent if record not in self.crm.rows_deleted]
+            assert not (self.crm.tells_of_rows and kept), f"the sweep has not found that rows of {kept} changed"
             self.note(f"people press the button of {silent}")
             self.clock.advance(seconds=61)  # the button works once a minute
-            for deal in silent:
-                self.office.recalculate(deal)
+            for entity, record_id in silent:
+                self.crm.press(entity, record_id)
         raise AssertionError("it never comes to rest: our own writes make us write again for ever")
 
     def until_idle(self) -> None:
         for _ in range(20_000):
             if self.crew.pieces:
-                self.go_on(self.dice.choice(self.crew.pieces))  # not always the first: it may wait for the second
-            elif self.office.step():
+                self.go_on(self.random.choice(self.crew.pieces))  # not always the first: it may wait for the second
+            elif self.crm.step():
                 continue
             elif self.queue.waiting:
                 if (moment := self.queue.next_at()) is not None and moment > self.clock.now():
                     self.clock.set(moment)
                 self.begin_a_job()
-            elif (due := self.office.due_in()) is not None:
+            elif (due := self.crm.due_in()) is not None:
                 self.clock.advance(seconds=max(due, 0.0) + 0.001)
             else:
                 return
@@ -346,24 +357,37 @@ class Story:
         return self.checks.swept_ever() - found
 
 
-def simulate(seed: int, steps: int, *, connector: str, template: Path, folder: Path) -> Outcome:
-    """Play one story on a copy of the migrated database `template`. Raises Failed."""
-    file = folder / f"{connector}-{seed}.db"
+def simulate(seed: int, steps: int, *, set_name: str, template: Path, folder: Path) -> Outcome:
+    """Play one seed on a copy of the migrated database `template`. Raises Failed."""
+    file = folder / f"{Path(set_name).name}-{seed}.db"
     shutil.copy(template, file)
-    story = Story(seed, connector, file)
+    run = Run(seed, set_name, file)
     try:
-        with turns_in(collector, story.clock.sleep):
-            return story.play(steps)
+        with turns_in(collector, run.clock.sleep):
+            return run.play(steps)
     finally:
-        story.database.close()
+        run.database.close()
         for leftover in folder.glob(f"{file.name}*"):
             leftover.unlink()
 
 
-def prepare(folder: Path, connector: str) -> Path:
+def prepare(folder: Path, set_name: str) -> Path:
     """A migrated, empty database to copy from."""
-    file = folder / f"template-{connector}.db"
-    annex = build({"ANNEX_SET": OFFICES[connector].set_name, "ANNEX_DATABASE_URL": f"sqlite:///{file}"})
+    file = folder / f"template-{Path(set_name).name}.db"
+    annex = build({"ANNEX_SET": set_name, "ANNEX_DATABASE_URL": f"sqlite:///{file}"})
     annex.migrate()
     annex.close()
     return file
+
+
+def playable_sets() -> list[str]:
+    """The sets that are ours, whose CRM can be emulated and whose plugins bring a story."""
+    return [name for name in our_sets() if is_playable(name)]
+
+
+def is_playable(set_name: str) -> bool:
+    annex = build({"ANNEX_SET": set_name, "ANNEX_DATABASE_URL": "sqlite://"})
+    try:
+        return annex.running.connector.name in CRMS and bool(stories_of(annex.running.plugins))
+    finally:
+        annex.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 import requests
 
@@ -14,84 +16,85 @@ from connectors.bitrix24.client import Client, connect
 from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import DOMAIN
+from kernel import texts
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Rejected, Throttled, Unreachable
 from kernel.extension import Connection
 
 SCOPES = ("crm", "user", "department", "timeman", "im")
 APP_SCOPES = ("placement", "bizproc", "userfieldconfig", "lists")
-REMEDIES = {
-    "NO_AUTH_FOUND": "портал не узнаёт вебхук или токен: создайте новый вебхук и впишите его в BITRIX24_WEBHOOK",
-    "INVALID_CREDENTIALS": "вебхук не принят: создайте новый (Разработчикам → Другое → Входящий вебхук) и впишите его в "
-    "BITRIX24_WEBHOOK",
-    "APPLICATION_NOT_FOUND": "приложение удалено в Битрикс24: установите его снова",
-    "PAYMENT_REQUIRED": "портал или приложение не оплачены",
-    "ACCESS_DENIED": "REST есть только на платных тарифах",
-    "PORTAL_DELETED": "портал удалён: проверьте BITRIX24_URL",
-    "INVALID_REQUEST": "адрес в BITRIX24_URL должен начинаться с https://",
-}
+REMEDIES = (
+    "NO_AUTH_FOUND", "INVALID_CREDENTIALS", "APPLICATION_NOT_FOUND", "PAYMENT_REQUIRED", "ACCESS_DENIED", "PORTAL_DELETED",
+    "INVALID_REQUEST",
+)  # fmt: skip
+texts.add_folder(Path(__file__).parent / "locale")
+
+
+class Words(Protocol):
+    """A text by its code, in the set's language."""
+
+    def __call__(self, code: str, /, **values: object) -> str: ...
 
 
 def doctor(connection: Connection) -> Iterator[str]:
+    say: Words = partial(texts.say, connection.mapping.portal.language)
     try:
         read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     except Misconfigured as exc:
         yield str(exc)
         return
-    yield from _events(connection, read)
+    yield from _events(connection, read, say)
     client = connect(connection, read)
     try:
-        yield from _access(client, read)
-        yield from _zone(client, read)
+        yield from _access(client, read, say)
+        yield from _zone(client, read, say)
         if read.client_id:
-            yield from _application(client, connection)
+            yield from _application(client, connection, say)
     except AnnexError as exc:
-        yield explained(exc)
+        yield explained(exc, say)
     moved = connection.vault.get(DOMAIN) or {}
     if moved.get("from") == read.url and moved.get("url"):
-        yield f"портал переименован: впишите в BITRIX24_URL новый адрес {moved['url']}"
+        yield say("bitrix24_doctor_renamed", url=moved["url"])
 
 
-def explained(exc: AnnexError) -> str:
+def explained(exc: AnnexError, say: Words) -> str:
     """An error of the first calls, as what to do about it."""
     if isinstance(exc.__cause__, requests.exceptions.SSLError):
-        return "сертификат адреса из BITRIX24_URL не прошёл проверку: проверьте адрес и часы этого компьютера"
+        return say("bitrix24_doctor_certificate")
     if isinstance(exc, NotConnected):
-        return REMEDIES.get(exc.vendor_code.upper(), f"портал нас не пускает: {exc}")
+        code = exc.vendor_code.upper()
+        known = code in REMEDIES
+        return say(f"bitrix24_doctor_{code.lower()}") if known else say("bitrix24_doctor_not_connected", text=exc)
     if isinstance(exc, Throttled):
-        return f"Битрикс24 просит подождать {exc.wait_seconds:g} с: лимит запросов исчерпан"
+        return say("bitrix24_doctor_throttled", seconds=f"{exc.wait_seconds:g}")
     if isinstance(exc, NoRight):
-        return f"не хватает прав: {exc}"
+        return say("bitrix24_doctor_no_right", text=exc)
     if isinstance(exc, Unreachable):
-        return f"Битрикс24 по адресу BITRIX24_URL не отвечает как следует: {exc}"
-    return f"Битрикс24 отказал: {exc}" if isinstance(exc, Fault) else str(exc)
+        return say("bitrix24_doctor_unreachable", text=exc)
+    return say("bitrix24_doctor_refused", text=exc) if isinstance(exc, Fault) else str(exc)
 
 
-def _events(connection: Connection, read: Settings) -> Iterator[str]:
+def _events(connection: Connection, read: Settings, say: Words) -> Iterator[str]:
     if not read.client_id and not settings.hook_token(connection.settings):
-        yield (
-            "события не придут: нет ни приложения (BITRIX24_CLIENT_ID), ни токена исходящего вебхука "
-            "(BITRIX24_HOOK_TOKEN); изменения видны только при обходе"
-        )
+        yield say("bitrix24_doctor_no_events")
     local = read.url.startswith("http://")
     if read.client_id and not connection.public_url.startswith("https://") and not local:
-        yield "ANNEX_PUBLIC_URL должен начинаться с https://: на другие адреса Битрикс24 события не шлёт"
+        yield say("bitrix24_doctor_not_https")
 
 
-def _access(client: Client, read: Settings) -> Iterator[str]:
+def _access(client: Client, read: Settings, say: Words) -> Iterator[str]:
     profile = client.call("profile")
     if not (isinstance(profile, dict) and profile.get("ADMIN") is True):
-        who = "вебхук" if read.webhook else "приложение"
-        yield f"{who} работает не от имени администратора: чужие рабочие дни и часть настроек не видны"
+        yield say("bitrix24_doctor_webhook_no_admin" if read.webhook else "bitrix24_doctor_app_no_admin")
     granted = {str(scope) for scope in client.call("scope") or []}
     wanted = SCOPES if read.webhook else (*SCOPES, *APP_SCOPES)
     users = {"user", "user_basic"} & granted
     missing = [scope for scope in wanted if scope not in granted and not (scope == "user" and users)]
     if missing:
-        where = "вебхука" if read.webhook else "приложения"
-        yield f"не хватает прав (scope): {', '.join(missing)}; добавьте их в карточке {where}"
+        code = "bitrix24_doctor_webhook_scopes" if read.webhook else "bitrix24_doctor_app_scopes"
+        yield say(code, scopes=", ".join(missing))
 
 
-def _zone(client: Client, read: Settings) -> Iterator[str]:
+def _zone(client: Client, read: Settings, say: Words) -> Iterator[str]:
     try:
         said = datetime.fromisoformat(str(client.call("server.time")))
     except (Rejected, ValueError):
@@ -100,21 +103,18 @@ def _zone(client: Client, read: Settings) -> Iterator[str]:
         return
     ours = said.astimezone(read.zone)
     if ours.utcoffset() != said.utcoffset():
-        yield (
-            f"часы портала идут по {said:%z}, а BITRIX24_TIME_ZONE (или набор) говорит {read.zone.key} ({ours:%z}): "
-            "сделайте их одинаковыми, иначе даты сдвинутся"
-        )
+        yield say("bitrix24_doctor_zone", theirs=f"{said:%z}", zone=read.zone.key, ours=f"{ours:%z}")
 
 
-def _application(client: Client, connection: Connection) -> Iterator[str]:
+def _application(client: Client, connection: Connection, say: Words) -> Iterator[str]:
     if not connection.vault.get(APP):
-        yield "приложение ещё не установлено: откройте его в Битрикс24 под администратором (Разработчикам → Интеграции)"
+        yield say("bitrix24_doctor_not_installed")
         return
     about: Any = client.call("app.info", app=True)
     if not (isinstance(about, dict) and about.get("INSTALLED")):
-        yield "установка приложения не закончена, поэтому событий нет: откройте его в Битрикс24 под администратором"
+        yield say("bitrix24_doctor_half_installed")
         return
     home = connection.public_url
     bound = [str(one.get("handler") or "") for one in client.call("event.get", app=True) or [] if isinstance(one, dict)]
     if home and not any(handler.startswith(f"{home}/") for handler in bound):
-        yield f"портал не шлёт событий на {home}: выполните `annex apply`"
+        yield say("bitrix24_doctor_not_bound", home=home)

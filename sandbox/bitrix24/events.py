@@ -17,7 +17,7 @@ EVENTS: dict[str, str] = {
     **{
         f"ONCRM{kind}{what}": "crm"
         for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY", "ACTIVITY", "DYNAMICITEM", "TIMELINECOMMENT", "TYPE", "CURRENCY",
-                     "QUOTE", "PRODUCT", "REQUISITE", "ADDRESS")
+                     "QUOTE", "PRODUCT", "REQUISITE")
         for what in ("ADD", "UPDATE", "DELETE")
     },
     **{
@@ -25,7 +25,7 @@ EVENTS: dict[str, str] = {
         for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY")
         for what in ("ADD", "UPDATE", "DELETE", "SETENUMVALUES")
     },
-    "ONCRMDEALMOVETOCATEGORY": "crm",
+    **dict.fromkeys(("ONCRMDEALMOVETOCATEGORY", "ONCRMADDRESSREGISTER", "ONCRMADDRESSUNREGISTER"), "crm"),
     **dict.fromkeys(("ONEXTERNALCALLSTART", "ONEXTERNALCALLBACKSTART"), "telephony"),
     **dict.fromkeys(("ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND"), "telephony"),
     **{f"ONTASK{what}": "task" for what in ("ADD", "UPDATE", "DELETE", "COMMENTADD", "COMMENTUPDATE", "COMMENTDELETE")},

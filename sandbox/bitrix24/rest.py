@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.bitrix24 import batch, calls
+from sandbox.bitrix24 import batch, calls, rest3
 from sandbox.bitrix24.limits import Bucket, Operating
 from sandbox.bitrix24.registry import METHODS, Client, RestError
 from sandbox.bitrix24.request import Answer, Request, as_html, as_json, as_xml, error
@@ -52,11 +52,16 @@ class Rest:
         who, name = "", ""
         try:
             self._refusals(request)
-            tree = request.json() if version3 else {**request.query, **request.body()}
-            client, name = self._client(path, tree, request)
+            tree = rest3.body_of(request) if version3 else {**request.query, **request.body()}
+            client, name = self._client(path, tree if isinstance(tree, dict) else {}, request)
             who = client.user_id
             portal.clock.sleep(portal.faults.number("latency"))
-            answer = self._call(client, name, tree, request.source, xml)
+            if version3 and rest3.serves(portal, name):
+                answer = self._call3(client, name, tree, request)
+            else:
+                answer = self._call(client, name, rest3.tree_of(tree), request.source, xml)
+        except rest3.Problem as problem:
+            answer = as_json(problem.body(), problem.status)
         except RestError as failed:
             answer = as_json(_third(failed), failed.status) if version3 else error(failed, xml)
         return self._noted(request, answer, name, who)
@@ -78,6 +83,14 @@ class Rest:
             cut = self._cut(names)
         answer = as_xml(body) if xml else as_json(body)
         answer.cut = cut
+        return answer
+
+    def _call3(self, client: Client, name: str, tree: Any, request: Request) -> Answer:
+        portal = self._portal
+        with portal.lock:
+            portal.counters.requests_by_method[name] += 1
+            answer, names = rest3.answer(portal, self.operating, client, name, tree, request.environ)
+            answer.cut = bool(names) and self._cut(names)
         return answer
 
     # -- who calls

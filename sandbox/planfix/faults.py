@@ -56,6 +56,7 @@ SWITCHES: dict[str, Switch] = {
     "limit_answer": Switch("403", "HTTP status over the rate (UNCONFIRMED which)", ("403", "429", "200")),
     "day_answer": Switch("403", "HTTP status over the day's quota (UNCONFIRMED which)", ("403", "429", "200")),
     "reset_unit": Switch("s", "unit of timeToReset (UNCONFIRMED)", ("s", "ms")),
+    "seats": Switch(0, "employees the tariff pays for; one more is refused with 24; 0 = no limit"),
     "page_over_100": Switch("cut", "pageSize above 100 is cut, or refused with 400/41 (UNCONFIRMED)", ("cut", "refuse")),
     # network and portal
     "latency": Switch(0.0, "sandbox seconds before every REST answer"),

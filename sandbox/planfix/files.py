@@ -133,6 +133,8 @@ def routes(rest: Blueprint, portal: Portal) -> None:
             task.files = [*task.files, stored.id]
         elif kind == "contact" and target in portal.contacts:
             portal.contacts[target].files.append(stored.id)
+        elif kind == "project" and target in portal.projects.rows:
+            portal.projects.rows[target].files.append(stored.id)
         else:
             raise errors.no_access(kind)
         return web.answer({})

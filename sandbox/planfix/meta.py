@@ -1,4 +1,4 @@
-"""What the portal consists of: objects, processes, statuses, custom fields, users (contract 3.5)."""
+"""What the portal consists of: objects, processes, statuses, custom fields (contract 3.5)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import errors, filters, web
-from sandbox.planfix.model import FIELD_TYPE_NAMES, OBJECT_TYPES, Field, ObjectDef, User
+from sandbox.planfix import errors, fields, web
+from sandbox.planfix.model import FIELD_TYPE_NAMES, OBJECT_TYPES, Field, Group, ObjectDef
 from sandbox.planfix.state import Portal
 from sandbox.planfix.tasks import status_out
 
@@ -15,35 +15,20 @@ from sandbox.planfix.tasks import status_out
 def field_out(field: Field) -> dict[str, Any]:
     """A definition of a custom field."""
     shown: dict[str, Any] = {
-        "id": field.id, "name": field.name, "names": {"Ru": field.name}, "type": field.type,
+        "id": field.id, "name": field.name, "names": {"Ru": field.name, **field.names}, "type": field.type,
         "objectType": OBJECT_TYPES[field.kind], "groupId": field.group,
     }  # fmt: skip
     if field.options:
         shown["enumValues"] = list(field.options)
     if field.directory:
         shown["directoryId"] = field.directory
+    if field.main_value is not None:
+        shown["mainValue"] = field.main_value
     return shown
 
 
-def user_out(portal: Portal, user: User, names: web.Wanted, viewer: User, prefixed: bool = False) -> dict[str, Any]:
-    """One user; ids are numbers unless prefixedId is asked."""
-    return web.pick({
-        "id": user.id if prefixed else int(user.id.partition(":")[2]),
-        "name": user.name,
-        "lastname": user.lastname or None,
-        "role": user.role,
-        "email": user.email or None,
-        "login": user.email or None,
-        "status": "ActiveWithoutAccess" if user.is_robot else "Active" if user.active else "Inactive",
-        "groups": [{"id": n, "name": portal.user_groups[n].name} for n in user.groups if n in portal.user_groups],
-        "timezone": user.zone,
-        "isDeleted": False,
-        "languageCode": "Ru",
-    }, names)  # fmt: skip
-
-
 def routes(rest: Blueprint, portal: Portal) -> None:
-    """Register /object…, /process…, /customfield…, /user…, /ping."""
+    """Register /object…, /process…, /customfield…, /ping."""
 
     @rest.get("/ping")
     def ping() -> Response:
@@ -115,13 +100,41 @@ def routes(rest: Blueprint, portal: Portal) -> None:
 
     for kind in ("task", "contact", "project", "user", "main"):
         rest.add_url_rule(f"/customfield/{kind}", f"fields_{kind}", lambda kind=kind: fields_of(kind))
-        rest.add_url_rule(f"/customfield/group/{kind}", f"sets_{kind}",
-                          lambda: web.answer({"customFieldSets": [{"id": 1, "name": "Annex"}]}))  # fmt: skip
+        rest.add_url_rule(f"/customfield/group/{kind}", f"sets_{kind}", lambda kind=kind: sets_of(kind))
+        rest.add_url_rule(
+            f"/customfield/group/{kind}/", f"add_set_{kind}", lambda kind=kind: set_add(kind), methods=["POST"]
+        )
         rest.add_url_rule(f"/customfield/{kind}/", f"add_{kind}", lambda kind=kind: field_add(kind), methods=["POST"])
         # Live, /customfield/task/{id} gave the whole list, not that task's only.
         rest.add_url_rule(
             f"/customfield/{kind}/<int:number>", f"fields_{kind}_of", lambda number, kind=kind: fields_of(kind)
         )
+
+    def sets_of(kind: str) -> Response:
+        found = portal.field_sets.get(kind, {}).values()
+        return web.answer({"customFieldSets": [{"id": one.id, "name": one.name} for one in found]})
+
+    def set_add(kind: str) -> Response:
+        name = str(web.body().get("name") or "").strip()
+        if not name:
+            raise errors.missing("Name of the set is required")
+        made = Group(portal.next_id("field_set"), name)
+        portal.field_sets.setdefault(kind, {})[made.id] = made
+        return web.answer({"id": made.id}, 201)
+
+    @rest.post("/customfield/main/<int:number>")
+    def main_update(number: int) -> Response:
+        """Fields of the account itself hold one value for everybody."""
+        field, data = portal.fields.get("main", {}).get(number), web.body()
+        if field is None:
+            raise errors.Refusal(400, 0, f"Custom field not found by id {number}")
+        field.name = str(data.get("name") or field.name)
+        field.names |= {str(key): str(value) for key, value in dict(data.get("names") or {}).items()}
+        if "mainValue" in data:
+            value = fields.accept(portal, field, data["mainValue"], web.viewer())
+            if value is not fields.IGNORED:  # shown as it was written, if its type takes it
+                field.main_value = None if value is None else data["mainValue"]
+        return web.answer({})
 
     @rest.get("/customfield/datatag/<int:number>")
     def customfield_datatag(number: int) -> Response:
@@ -134,40 +147,18 @@ def routes(rest: Blueprint, portal: Portal) -> None:
     def field_add(kind: str) -> Response:
         """Fields can be made by REST, but not attached to an object (contract 3.5)."""
         data = web.body()
-        kind_number, options = data.get("type"), data.get("enumValues")
+        kind_number, options, names = data.get("type"), data.get("enumValues"), data.get("names")
         if not data.get("name") or not isinstance(kind_number, int) or kind_number not in FIELD_TYPE_NAMES:
             raise errors.missing("Field name and type are required")
-        field = Field(portal.next_id("field"), str(data["name"]), kind_number, kind, group=web.ref(data.get("groupId")) or 1)
+        group = web.ref(data.get("groupId"))
+        if group and group not in portal.field_sets.get(kind, {}):
+            raise errors.bad_value(f"Custom field set not found by id {group}")
+        field = Field(portal.next_id("field"), str(data["name"]), kind_number, kind, group=group or 1)
         field.options = [str(option) for option in options] if isinstance(options, list) else []
+        field.names = {str(key): str(value) for key, value in names.items()} if isinstance(names, dict) else {}
+        field.directory = web.ref(data.get("directoryId"))
         portal.fields.setdefault(kind, {})[field.id] = field
         return web.answer({"id": field.id}, 201)
-
-    # -- users
-
-    @rest.post("/user/list")
-    def user_list() -> Response:
-        data, user = web.body(), web.viewer()
-        test = filters.for_users(portal, data.get("filters"), user)
-        active = data.get("onlyActive") is True
-        found = [u for u in portal.users.values() if (u.active or not active) and test(u)]
-        names, prefixed = web.wanted(data), data.get("prefixedId") is True
-        return web.answer({"users": [user_out(portal, u, names, user, prefixed) for u in web.page(portal, found, data)]})
-
-    @rest.get("/user/<ident:number>")
-    def user_get(number: int) -> Response:
-        found = portal.users.get(f"user:{number}")
-        if found is None:
-            raise errors.Refusal(400, 4000, f"User not found by id {number}")
-        return web.answer({"user": user_out(portal, found, web.wanted(), web.viewer())})
-
-    @rest.get("/user/groups")
-    def user_groups() -> Response:
-        names = web.wanted()
-        return web.answer({"groups": [web.pick({"id": g.id, "name": g.name}, names) for g in portal.user_groups.values()]})
-
-    @rest.get("/user/positions/")
-    def user_positions() -> Response:
-        return web.answer({"positions": []})
 
     @rest.get("/workspace/list")
     def workspace_list() -> Response:

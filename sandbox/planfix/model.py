@@ -15,6 +15,8 @@ FIELD_TYPE_NAMES = {
     26: "Subtask total", 27: "AI results", 28: "Date with time frame", 29: "Totals field",
 }  # fmt: skip
 
+PROJECT_ACTIVE = 1
+
 
 @dataclass
 class Field:
@@ -29,6 +31,8 @@ class Field:
     options: list[str] = field(default_factory=list)
     directory: int = 0
     total_of: tuple[int, int] | None = None  # (data tag, its field) for type 23
+    names: dict[str, str] = field(default_factory=dict)
+    main_value: Any = None  # of a field of the account itself
 
 
 @dataclass
@@ -93,6 +97,14 @@ class User:
     sees: str = "all"
     email: str = ""
     active: bool = True
+    position: int = 0
+    midname: str = ""
+    login: str = ""
+    gender: str = "NotDefined"
+    language: str = "Ru"
+    deleted: bool = False
+    phones: list[dict[str, Any]] = field(default_factory=list)
+    values: dict[int, Any] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -185,6 +197,41 @@ class Contact:
     @property
     def full_name(self) -> str:
         return f"{self.name} {self.lastname}".strip()
+
+
+@dataclass
+class Project:
+    """One project, or a template of projects."""
+
+    id: int
+    name: str
+    created: datetime
+    owner: str
+    description: str = ""
+    status: int = PROJECT_ACTIVE
+    parent: int = 0
+    template: int = 0
+    group: int = 0
+    counterparty: str = ""
+    start: Moment | None = None
+    end: Moment | None = None
+    hidden_for_employees: bool = False
+    hidden_for_clients: bool = False
+    deleted: bool = False
+    is_template: bool = False
+    assignees: People = field(default_factory=People)
+    participants: People = field(default_factory=People)
+    auditors: People = field(default_factory=People)
+    managers: People = field(default_factory=People)
+    values: dict[int, Any] = field(default_factory=dict)
+    files: list[int] = field(default_factory=list)
+    source: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Projects:
+    rows: dict[int, Project] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
 
 
 @dataclass

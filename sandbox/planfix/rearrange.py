@@ -87,9 +87,9 @@ def attach(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def user(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
-    """Change `sees` (all|own), `active`, `role` or `zone` of `user`."""
+    """Change `sees` (all|own), `active`, `role`, `zone`, `groups` or `position` of `user`."""
     found = portal.users[str(data["user"])]
-    for key in ("sees", "active", "role", "zone"):
+    for key in ("sees", "active", "role", "zone", "groups", "position"):
         if key in data:
             setattr(found, key, data[key])
     return data

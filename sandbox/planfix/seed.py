@@ -15,6 +15,7 @@ from sandbox.planfix.model import (
     Field,
     Group,
     ObjectDef,
+    Project,
     Script,
     Status,
     User,
@@ -30,6 +31,9 @@ FIRST_IDS = {
     "entry": 20,
     "file": 70200,
     "field": 12000,
+    "field_set": 1,
+    "project": 300,
+    "position": 10,
 }
 
 
@@ -48,6 +52,12 @@ def load(portal: Portal, name: str, token: str, hook_secret: str) -> None:
         secret = token if user["role"] == "Robot" else "staff-" + user["id"].partition(":")[2]
         portal.users[user["id"]] = User(token=secret, **{"zone": "Europe/Kyiv", **user})
     portal.user_groups = {g["id"]: Group(**g) for g in data.get("user_group", [])}
+    portal.positions = {p["id"]: Group(**p) for p in data.get("position", [])}
+    portal.field_sets = {kind: {1: Group(1, "Annex")} for kind in ("task", "contact", "project", "user", "main")}
+    portal.projects.groups = {g["id"]: Group(**g) for g in data.get("project_group", [])}
+    for item in data.get("project_template", []):
+        made = Project(item["id"], item["name"], portal.clock.now(), portal.robot().id, is_template=True)
+        portal.projects.rows[made.id] = made
     portal.statuses = {s["id"]: Status(**s) for s in data.get("status", [])}
     portal.objects = {o["id"]: ObjectDef(**o) for o in data.get("object", [])}
     portal.tags = {t["id"]: DataTag(**t) for t in data.get("tag", [])}

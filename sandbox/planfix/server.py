@@ -22,8 +22,10 @@ from sandbox.planfix import (
     files,
     incoming,
     meta,
+    projects,
     reports,
     rows,
+    staff,
     tasks,
     web,
 )  # fmt: skip
@@ -152,6 +154,8 @@ def build(portal: Portal, busy: BusyQueue, delivery: Delivery, scripts: Scripts,
     rows.routes(rest, portal)
     directories.routes(rest, portal)
     meta.routes(rest, portal)
+    staff.routes(rest, portal)
+    projects.routes(rest, portal)
     files.routes(rest, portal)
     reports.routes(rest, portal)
     incoming.rest_routes(rest, portal)

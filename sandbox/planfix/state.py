@@ -22,6 +22,7 @@ from sandbox.planfix.model import (
     Field,
     Group,
     ObjectDef,
+    Projects,
     Row,
     Script,
     Status,
@@ -74,6 +75,9 @@ class Portal:
     lock: threading.RLock = field(default_factory=threading.RLock)
     users: dict[str, User] = field(default_factory=dict)
     user_groups: dict[int, Group] = field(default_factory=dict)
+    positions: dict[int, Group] = field(default_factory=dict)
+    field_sets: dict[str, dict[int, Group]] = field(default_factory=dict)  #: by kind of field
+    projects: Projects = field(default_factory=Projects)
     statuses: dict[int, Status] = field(default_factory=dict)
     objects: dict[int, ObjectDef] = field(default_factory=dict)
     templates: dict[int, ContactTemplate] = field(default_factory=dict)

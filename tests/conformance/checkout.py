@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 NOT_COPIED = shutil.ignore_patterns(
     ".venv", ".git", "var", "build", "dist", "*.egg-info", "__pycache__", ".hypothesis", ".pytest_cache", "*.db*", "*.log"
 )
+SERVING_NOBODY = {"tests", "story", "story.py"}
 # Enough for everything that does not speak to a portal.
 ENVIRONMENT = {
     "PLANFIX_URL": "http://127.0.0.1:1/rest/",
@@ -58,8 +59,8 @@ def folders(room: str) -> list[Path]:
 
 
 def sources(*places: str) -> Iterable[Path]:
-    """Our Python files under these places, tests left out."""
+    """Our Python files under these places; tests are left out, and so are stories, which play people and serve no desk."""
     for place in places:
         path = ROOT / place
         found = [path] if path.is_file() else sorted(path.rglob("*.py"))
-        yield from (file for file in found if "tests" not in file.relative_to(ROOT).parts)
+        yield from (file for file in found if not SERVING_NOBODY & set(file.relative_to(ROOT).parts))

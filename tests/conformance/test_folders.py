@@ -27,7 +27,7 @@ LANGUAGES = ("en", "uk")
 # Calls whose first plain text is a code of the catalogs.
 SAYING = {"say", "t", "of", "_word"}
 LOCALES = sorted(
-    {path for room in ("kernel", "plugins", "connectors") for path in (ROOT / room).rglob("locale*") if path.is_dir()}
+    {path for room in ("kernel", "plugins", "connectors", "app") for path in (ROOT / room).rglob("locale*") if path.is_dir()}
 )
 
 

@@ -39,12 +39,12 @@ plugin = Plugin(
 CONNECTOR = """
 from pathlib import Path
 from kernel.crm import Event, Person, Record
-from kernel.extension import Connector, SettingLine
+from kernel.extension import CRM_VERBS, Connector, Received, SettingLine
 
 class Crm:
     name = "guest_crm"
-    def __init__(self, connecting):
-        self.book = Path(connecting.settings["GUEST_BOOK"])
+    def __init__(self, connection):
+        self.book = Path(connection.settings["GUEST_BOOK"])
         self.values = {}
     def get(self, entity, record_id, *, tables=()):
         return Record(entity, record_id, name="Deal " + record_id, stage="new", values=dict(self.values))
@@ -64,11 +64,12 @@ class Crm:
     def link(self, entity, record_id):
         return ""
 
-def intake(delivery, connecting):
-    return [Event(delivery.event, "deal", delivery.body.decode(), delivery="d1")]
+def receive(delivery, connection):
+    return Received((Event(delivery.rest, "deal", delivery.body.decode(), delivery="d1"),))
 
 connector = Connector(
-    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), intake, crm=Crm
+    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), receive, crm=Crm,
+    verbs=CRM_VERBS,
 )
 """
 # A webhook through the real door, then every job that it leaves behind, as a worker would run them.

@@ -107,7 +107,7 @@ def in_planfix(folder: Path) -> Iterator[World]:
     with PlanfixSandbox(PlanfixOptions(speedup=100, faults=(("rate_per_second", 0),))) as sandbox:
         about = sandbox.about()
         settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-        connection = _connecting(folder, "planfix", settings, planfix_set())
+        connection = a_connection(folder, "planfix", settings, planfix_set())
         yield World(_crm(planfix, connection), _typist(planfix, connection, planfix_set("text")), "user:3", workdays=False)
 
 
@@ -117,12 +117,12 @@ def in_bitrix(folder: Path) -> Iterator[World]:
         settings = {
             "BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box",
         }  # fmt: skip
-        connection = _connecting(folder, "bitrix24", settings, bitrix_set())
+        connection = a_connection(folder, "bitrix24", settings, bitrix_set())
         _apply(connection)
         yield World(_crm(bitrix24, connection), _typist(bitrix24, connection, bitrix_set("text")), "11")
 
 
-def _connecting(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
+def a_connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
     clock = QuickClock()
     database = Database(f"sqlite:///{folder / 'vault.db'}")
     migrate(database, [Room("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)

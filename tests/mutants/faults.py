@@ -1,14 +1,16 @@
-"""The list of faults, which stands in data/*.toml, one file a room."""
+"""The list of faults. Each plugin, connector and room of the kernel keeps its own in tests/mutants.toml."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(__file__).parent / "data"
+FOLDERS = ("kernel", "connectors", "plugins", "webhooks", "app")  #: where code and its faults may stand
+FILE = "tests/mutants.toml"
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Fault:
     """One thing that could be wrong: where `old` stands in the file, exactly once, `new` is put."""
 
     id: str
-    room: str
+    room: str  #: the folder it belongs to, whose tests/mutants.toml names it
     file: str
     old: str
     new: str
@@ -37,23 +39,29 @@ class Fault:
 
     def planted_in(self, text: str) -> str:
         if (count := text.count(self.old)) != 1:
-            where = f"mend tests/mutants/data/{self.room}.toml"
+            where = f"mend {self.room}/{FILE}"
             raise ValueError(f"{self.id}: its text stands {count} times in {self.file}; {where}")
         return text.replace(self.old, self.new)
 
 
-def load(folder: Path = FOLDER) -> list[Fault]:
+def load(root: Path = ROOT) -> list[Fault]:
     """All faults, by room and in the order of their files. Raises ValueError for an id that stands twice."""
     found: list[Fault] = []
-    for path in sorted(folder.glob("*.toml")):
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        for one in data["fault"]:
-            tests = one.pop("tests", None) or _nearest(data["near"], one["file"])
-            found.append(Fault(room=path.stem, tests=tuple(tests), **one))
+    for path in sorted(path for folder in FOLDERS for path in (root / folder).glob(f"**/{FILE}")):
+        room = path.parents[1].relative_to(root).as_posix()
+        found += _of_room(room, tomllib.loads(path.read_text(encoding="utf-8")))
     ids = [fault.id for fault in found]
     if twice := {one for one in ids if ids.count(one) > 1}:
         raise ValueError(f"faults with the same id: {', '.join(sorted(twice))}")
     return found
+
+
+def _of_room(room: str, data: Mapping[str, Any]) -> Iterator[Fault]:
+    for one in data["fault"]:
+        if not one["file"].startswith(f"{room}/"):
+            raise ValueError(f"{one['id']} stands in {room}/{FILE}, but {one['file']} is not of that room")
+        tests = one.pop("tests", None) or _nearest(data["near"], one["file"])
+        yield Fault(room=room, tests=tuple(tests), **one)
 
 
 def _nearest(near: Mapping[str, Sequence[str]], file: str) -> Sequence[str]:

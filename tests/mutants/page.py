@@ -6,19 +6,12 @@ from collections.abc import Sequence
 
 from tests.mutants.planting import Result
 
-ROOMS = {
-    "connectors": "connectors: Planfix and Bitrix24",
-    "exchange": "the exchange desk",
-    "kernel_books": "money, books and storage",
-    "kernel_work": "jobs, looks, sweeps, calls and the door in",
-    "sales": "stage lock, assignment, working day, reception",
-}
 INTRODUCTION = """# Faults on purpose
 
 Tests that cannot fail prove nothing. `make mutants` plants one fault after another in a copy of the checkout (a wrong sign,
 a rounding, a lost lock, a forgotten reversal, a day off by one, a page of a list skipped …), runs the tests nearest to it,
-and counts which are noticed. The faults are data: [tests/mutants/data](../tests/mutants/data). This page is written by
-`make mutants ARGS=--write`.
+and counts which are noticed. The faults are data and stand beside the tests that have to notice them: a plugin, a connector
+and a room of the kernel each have a `tests/mutants.toml`. This page is written by `make mutants ARGS=--write`.
 
 - A fault counts as caught when a test fails, or does not end in time.
 - The same tests pass in the same copy without a fault; else nothing is counted.
@@ -35,7 +28,7 @@ def page(results: Sequence[Result]) -> str:
     lines = [INTRODUCTION, "| where | faults | caught |", "|---|---|---|"]
     for room in sorted({result.fault.room for result in counted}):
         mine = [result for result in counted if result.fault.room == room]
-        lines.append(f"| {ROOMS.get(room, room)} | {len(mine)} | {sum(r.caught for r in mine)} |")
+        lines.append(f"| {room} | {len(mine)} | {sum(r.caught for r in mine)} |")
     lines.append(f"| **together** | **{len(counted)}** | **{caught}** |")
     share = f"{100 * caught / len(counted):.1f}" if counted else "0"
     lines += ["", f"{share} of 100 are caught, {hangs} of them because the tests did not end.", ""]

@@ -37,7 +37,7 @@ def test_a_redirect_leads_to_nobody_else(broker: Whole, location: str) -> None:
     with pytest.raises(AnnexError):
         broker.annex.running.portal.crm.people()
     assert broker.outside.urls and all(url.startswith(OURS) for url in broker.outside.urls)
-    assert broker.annex.running.connecting.vault.get("domain") is None
+    assert broker.annex.running.connection.vault.get("domain") is None
 
 
 def test_a_renamed_portal_of_the_same_vendor_is_followed(broker: Whole) -> None:
@@ -63,13 +63,13 @@ def test_no_address_in_a_delivery_or_a_page_is_called(broker: Whole, address: st
 
 @pytest.mark.parametrize("address", [*INNER, "https://evil.example/rest/", "https://oauth.bitrix24.tech.evil.example/"])
 def test_the_applications_secret_goes_to_the_vendors_servers_only(broker: Whole, address: str) -> None:
-    vault = broker.annex.running.connecting.vault
+    vault = broker.annex.running.connection.vault
     vault.put("app", {**(vault.get("app") or {}), "server_endpoint": address})
-    broker.annex.running.connecting.settings["BITRIX24_WEBHOOK"] = ""  # type: ignore[index]
+    broker.annex.running.connection.settings["BITRIX24_WEBHOOK"] = ""  # type: ignore[index]
     broker.outside.before = lambda method, params: Answer(401, {}, b'{"error": "expired_token"}')
     broker.outside.urls.clear()
     with pytest.raises(AnnexError):
-        broker.annex.running.connector.crm(broker.annex.running.connecting).people()  # type: ignore[misc]
+        broker.annex.running.connector.crm(broker.annex.running.connection).people()  # type: ignore[misc]
     with_secret = [url for url in broker.outside.urls if SECRETS["client"] in url]
     assert with_secret and all(urlsplit(url).hostname == "oauth.bitrix24.tech" for url in with_secret)
     assert {urlsplit(url).hostname for url in broker.outside.urls} <= {"broker.bitrix24.ru", "oauth.bitrix24.tech"}

@@ -56,7 +56,7 @@ def test_an_event_of_another_portal_or_with_another_token_is_nothing(broker: Who
 
 
 def test_a_forged_removal_or_installation_changes_nothing(broker: Whole) -> None:
-    held = broker.annex.running.connecting.vault.get("app")
+    held = broker.annex.running.connection.vault.get("app")
     assert broker.event("ONAPPUNINSTALL", {**PROOF, "application_token": "forged"}).status_code == 403
     forged = {
         "access_token": "stolen-from-elsewhere",
@@ -66,7 +66,7 @@ def test_a_forged_removal_or_installation_changes_nothing(broker: Whole) -> None
     }
     assert broker.event("ONAPPINSTALL", forged).status_code == 403
     assert broker.event("ONAPPUPDATE", {**forged, "access_token": SECRETS["visitor"]}).status_code == 403, "no administrator"
-    assert broker.annex.running.connecting.vault.get("app") == held
+    assert broker.annex.running.connection.vault.get("app") == held
 
 
 def test_one_step_of_a_process_counts_once(broker: Whole) -> None:

@@ -107,7 +107,7 @@ def test_no_table_no_copy_and_no_file_holds_a_secret(broker: Whole, tmp_path: Pa
     for path in files:
         raw = path.read_bytes()
         assert {name for name, secret in SECRETS.items() if secret.encode() in raw} == set(), path.name
-    assert (broker.annex.running.connecting.vault.get("app") or {})["refresh_token"] == SECRETS["refresh"], "it is there"
+    assert (broker.annex.running.connection.vault.get("app") or {})["refresh_token"] == SECRETS["refresh"], "it is there"
 
 
 def test_settings_show_no_secret_and_the_databases_password_is_one(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_settings_show_no_secret_and_the_databases_password_is_one(tmp_path: Pat
 
 
 def test_what_holds_secrets_does_not_show_them(broker: Whole) -> None:
-    connecting = broker.annex.running.connecting
-    assert found_in(repr(bitrix.read(connecting.settings)) + repr(connecting.vault)) == set()
+    connection = broker.annex.running.connection
+    assert found_in(repr(bitrix.read(connection.settings)) + repr(connection.vault)) == set()
 
 
 # --- the machine -----------------------------------------------------------------------------------------------------------

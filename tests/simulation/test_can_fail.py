@@ -15,10 +15,10 @@ from tests.simulation.stories import story
 SEEDS = range(1, 13)
 
 
-def first_failure(connector: str, folder: Any, steps: int = 150) -> str:
+def first_failure(crm: str, folder: Any, steps: int = 150) -> str:
     for seed in SEEDS:
         try:
-            story(seed, connector, folder, steps=steps)
+            story(seed, f"exchange-desk-{crm}", folder, steps=steps)
         except Failed as exc:
             return str(exc)
     return ""

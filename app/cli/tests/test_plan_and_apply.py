@@ -44,7 +44,7 @@ class Script:
 
 
 def annex(setup: Setup | None, by_hand: tuple[str, ...] = ()) -> Annex:
-    connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda _connecting: setup)
+    connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda a_connection: setup)
     mapping = SimpleNamespace(portal=SimpleNamespace(by_hand=list(by_hand)))
     running = SimpleNamespace(connector=connector, connection=None)
     return cast(Annex, SimpleNamespace(running=running, mapping=mapping, migrate=lambda: None))

@@ -167,7 +167,7 @@ def a_vault(folder: Path, clock: Clock | None = None) -> Vault:
     return Vault("bitrix24/main", database, clock or FakeClock(), b"secret")
 
 
-def a_connecting(
+def a_connection(
     transport: Transport | None, vault: Vault, given: Mapping[str, str], clock: Clock | None = None, gate: Any = None
 ) -> Connection:
     clock = clock or FakeClock()

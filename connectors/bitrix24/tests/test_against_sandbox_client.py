@@ -18,7 +18,7 @@ from connectors.bitrix24.errors import NotConnected, Overrun
 from connectors.bitrix24.reading import Query
 from connectors.bitrix24.receive import events_of
 from connectors.bitrix24.sign_in import sign_in
-from connectors.bitrix24.tests.pocket import a_client, a_connecting, a_set, a_vault
+from connectors.bitrix24.tests.pocket import a_client, a_connection, a_set, a_vault
 from kernel.clock import SystemClock
 from kernel.crm import Event
 from kernel.errors import NoRight, NotFound, Rejected, Unreachable
@@ -58,7 +58,7 @@ class Office:
     def connection(self, *, webhook=False, **more):
         if webhook:
             more["BITRIX24_WEBHOOK"] = self.about["base"]
-        return a_connecting(None, self.vault, self.settings(**more), QuickClock())
+        return a_connection(None, self.vault, self.settings(**more), QuickClock())
 
     def client(self, *, webhook=False, **more):
         return a_client(self.connection(webhook=webhook, **more))

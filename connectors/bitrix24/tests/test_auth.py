@@ -16,7 +16,7 @@ from connectors.bitrix24.tests.pocket import (
     WEBHOOK,
     Portal,
     a_client,
-    a_connecting,
+    a_connection,
     a_vault,
     cut,
     refused,
@@ -70,7 +70,7 @@ def vault(tmp_path):
 
 
 def a_caller(portal, vault, clock=None, **more):
-    return a_client(a_connecting(portal, vault, {**APP, **more}, clock))
+    return a_client(a_connection(portal, vault, {**APP, **more}, clock))
 
 
 def test_an_expired_token_is_renewed_and_the_call_repeated(portal, vault):
@@ -196,4 +196,4 @@ def test_the_webhook_speaks_unless_an_application_must(portal, vault):
     assert portal.urls[0].endswith("/rest/1/webhook-code/profile") and "auth" not in portal.requests[0][1]
     assert portal.urls[1].endswith("/rest/event.get") and portal.requests[1][1]["auth"] == "access-1"
     with pytest.raises(Misconfigured, match="BITRIX24_CLIENT_ID"):
-        a_client(a_connecting(portal, vault, WEBHOOK)).call("event.get", app=True)
+        a_client(a_connection(portal, vault, WEBHOOK)).call("event.get", app=True)

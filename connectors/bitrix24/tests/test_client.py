@@ -12,7 +12,7 @@ import pytest
 from connectors.bitrix24 import limits
 from connectors.bitrix24.commands import NotRun, query
 from connectors.bitrix24.errors import NotConnected, Overrun
-from connectors.bitrix24.tests.pocket import URL, WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import URL, WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, refused
 from kernel.errors import NoRight, NotFound, Rejected, Throttled, Unreachable
 from kernel.http import Answer
 from kernel.testing import FakeClock
@@ -30,7 +30,7 @@ def clock():
 
 @pytest.fixture
 def client(portal, clock, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock))
 
 
 def in_turn(*answers):
@@ -239,7 +239,7 @@ class SlowGate:
 
 def test_reads_that_wait_at_the_gate_leave_together(portal, clock, tmp_path):
     gate, found = SlowGate(), {}
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
     def ask(params):
         if params["n"] in ("7", 7):
@@ -269,7 +269,7 @@ def test_reads_that_wait_at_the_gate_leave_together(portal, clock, tmp_path):
 
 def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
     gate, faults = SlowGate(), []
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
     def take():
         gate.waiting.set()
@@ -298,7 +298,7 @@ def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
 
 def test_a_method_that_no_batch_may_hold_is_asked_alone(portal, clock, tmp_path):
     gate, found = SlowGate(), []
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
     def before(method, params):
         if method == "batch":
@@ -337,14 +337,14 @@ def renamed(portal, to):
 def test_a_renamed_portal_is_followed_and_remembered(portal, clock, tmp_path):
     renamed(portal, "https://newname.bitrix24.ru/rest/1/webhook-code/")
     vault = a_vault(tmp_path)
-    client = a_client(a_connecting(portal, vault, WEBHOOK, clock))
+    client = a_client(a_connection(portal, vault, WEBHOOK, clock))
     assert client.call("crm.item.add", {"fields": {"title": "x"}}, writes=True)["item"]["title"] == "x"
     assert len(portal.rows) == 1 and portal.urls[1].startswith("https://newname.bitrix24.ru/rest/1/webhook-code/")
-    again = a_client(a_connecting(portal, vault, WEBHOOK, clock))
+    again = a_client(a_connection(portal, vault, WEBHOOK, clock))
     again.call("crm.item.list", {"order": {"id": "ASC"}})
     assert len(portal.requests) == 3  # another process need not be told again
     settled = {**WEBHOOK, "BITRIX24_URL": "https://third.bitrix24.ru/"}
-    a_client(a_connecting(portal, vault, settled, clock)).call("crm.item.list", {"order": {"id": "ASC"}})
+    a_client(a_connection(portal, vault, settled, clock)).call("crm.item.list", {"order": {"id": "ASC"}})
     assert portal.urls[-1].startswith("https://third.bitrix24.ru/")  # a new setting puts the memory out of force
 
 

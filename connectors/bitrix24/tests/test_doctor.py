@@ -6,7 +6,7 @@ import pytest
 
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.doctor import APP_SCOPES, SCOPES, doctor
-from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def vault(tmp_path):
 
 
 def said(portal, vault, **given):
-    return list(doctor(a_connecting(portal, vault, {**WEBHOOK, **APP, **given})))
+    return list(doctor(a_connection(portal, vault, {**WEBHOOK, **APP, **given})))
 
 
 def test_all_is_well(portal, vault):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors.bitrix24.changes import Changes
-from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, refused
 from connectors.bitrix24.values import PortalField, day_of, moment_of, same, stamp, to_wire
 from connectors.bitrix24.work import moves_of
 from kernel.crm import Ref
@@ -30,7 +30,7 @@ def portal():
 
 @pytest.fixture
 def client(portal, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, FakeClock()))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, FakeClock()))
 
 
 # --- values ------------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_wish_for_silence_reaches_all_who_share_the_gate(portal, tmp_path, cod
         def quiet(self, seconds: float) -> None:
             asked.append(seconds)
 
-    caller = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, FakeClock(), gate=Noting()))
+    caller = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, FakeClock(), gate=Noting()))
     portal.before = lambda method, params: refused(503, code)
     with pytest.raises(Throttled):
         caller.call("crm.item.add", {"fields": {}}, writes=writes)

@@ -8,7 +8,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from connectors.bitrix24.reading import Query
-from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, ok
+from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, ok
 from kernel.errors import Rejected, Throttled, Unreachable
 
 DEALS = ("crm.item.list", {"entityTypeId": 2, "select": ["title"]})
@@ -21,7 +21,7 @@ def portal():
 
 @pytest.fixture
 def client(portal, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK))
 
 
 def ids(rows):
@@ -59,7 +59,7 @@ def test_a_short_list_asks_for_no_more_pages_than_it_can_have(portal, client):
 def test_none_is_missed_or_doubled_while_rows_come_and_go(tmp_path_factory, numbers, gone, came, at):
     portal = Portal()
     portal.fill(numbers)
-    client = a_client(a_connecting(portal, a_vault(tmp_path_factory.mktemp("vault")), WEBHOOK))
+    client = a_client(a_connection(portal, a_vault(tmp_path_factory.mktemp("vault")), WEBHOOK))
     plain, count = portal.listed, [0]
 
     def listed(params):

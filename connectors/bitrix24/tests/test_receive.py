@@ -19,7 +19,7 @@ from connectors.bitrix24.tests.pocket import (
     MEMBER,
     WEBHOOK,
     Portal,
-    a_connecting,
+    a_connection,
     a_vault,
     cut,
     refused,
@@ -52,7 +52,7 @@ def vault(tmp_path):
 
 @pytest.fixture
 def connection(vault):
-    return a_connecting(Portal(), vault, {**WEBHOOK, **APP})
+    return a_connection(Portal(), vault, {**WEBHOOK, **APP})
 
 
 def fixture(name, **changed):
@@ -134,7 +134,7 @@ def test_without_proof_nothing_is_believed(connection, changed, status):
 
 
 def test_nothing_installed_and_no_token_set(tmp_path):
-    connection = a_connecting(Portal(), a_vault(tmp_path), WEBHOOK)
+    connection = a_connection(Portal(), a_vault(tmp_path), WEBHOOK)
     for token in ("", "None", APPLICATION_TOKEN):
         with pytest.raises(NotProven):
             events_of(
@@ -147,7 +147,7 @@ def test_nothing_equals_what_is_not_set():
 
 
 def test_an_outgoing_webhook_has_a_token_of_its_own(tmp_path):
-    connection = a_connecting(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
+    connection = a_connection(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
     told = event("ONCRMDEALUPDATE", ID="5")
     with pytest.raises(NotProven):
         events_of(told, connection)
@@ -187,7 +187,7 @@ def empty(tmp_path):
 
 
 def installing(vault, **more):
-    return a_connecting(Installing(**more), vault, APP)
+    return a_connection(Installing(**more), vault, APP)
 
 
 def test_an_installation(empty):
@@ -247,7 +247,7 @@ def test_an_installation_that_lacks_something(empty, missing):
 
 def test_no_application_expected(empty):
     with pytest.raises(NotProven):
-        events_of(fixture("app__installed"), a_connecting(Installing(), empty, WEBHOOK))
+        events_of(fixture("app__installed"), a_connection(Installing(), empty, WEBHOOK))
 
 
 def test_a_new_version_may_bring_no_refresh_token(vault):

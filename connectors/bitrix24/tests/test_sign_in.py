@@ -10,7 +10,7 @@ import pytest
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.receive import IDS
 from connectors.bitrix24.sign_in import sign_in
-from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
 from kernel.errors import Unreachable
 from kernel.extension import FrameRequest, NotProven
 
@@ -30,7 +30,7 @@ def connection(portal, tmp_path):
     vault = a_vault(tmp_path)
     vault.put(VAULT_NAME, HELD)
     vault.put(IDS, {"smart": {"deal/operation": ["1040", "7"]}})
-    return a_connecting(portal, vault, APP)
+    return a_connection(portal, vault, APP)
 
 
 def opening(name, **changed):
@@ -114,7 +114,7 @@ def test_a_portal_that_cannot_be_asked_or_says_nothing(portal, connection):
 
 
 def test_the_first_opening_by_an_administrator_installs(portal, tmp_path):
-    connection = a_connecting(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
+    connection = a_connection(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
     with pytest.raises(NotProven):
         sign_in(opening("page__contact_tab"), connection)
     assert connection.vault.get(VAULT_NAME) is None

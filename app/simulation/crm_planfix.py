@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from app.bootstrap import Annex
+from app.simulation.crm import Weather, choose
 from app.simulation.machine import Application, ask
-from app.simulation.office import Card, Typed, Weather, choose
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
 from kernel.testing import FakeClock
+from kernel.testing.stories import Card, DayChange, DayStatus, Member, StageChange, Typed
 from sandbox.common.clock import LedClock
 from sandbox.planfix.server import Options, Still
 
@@ -38,14 +39,13 @@ FELT_BY_STAFF = {
 }  # fmt: skip
 
 
-class PlanfixOffice:
-    """Keeps app.simulation.office.Office."""
+class PlanfixCRM:
+    """Keeps app.simulation.crm.SimulatedCRM."""
 
-    set_name = "exchange-desk-planfix"
     tells_of_rows = False
 
-    def __init__(self, seed: int, dice: Any, clock: FakeClock, mapping: MappingSet) -> None:
-        faults = choose(dice, UNCONFIRMED)
+    def __init__(self, seed: int, chance: Any, clock: FakeClock, mapping: MappingSet) -> None:
+        faults = choose(chance, UNCONFIRMED)
         options = Options(
             token=TOKEN, hook_secret=HOOK_SECRET, seed=seed, post_to="https://annex.example.com", faults=faults
         )
@@ -59,15 +59,18 @@ class PlanfixOffice:
             "PLANFIX_REQUESTS_PER_DAY": "0",
         }  # fmt: skip
         self._portal.faults.set("per_day", 0)
-        self._first_contacts = set(self._portal.contacts)
-        contacts = [Card(f"contact:{one.id}", one.full_name) for one in self._portal.contacts.values()]
-        self.partners, self.clients = contacts[:3], contacts[3:]
+        self._made_by_staff = set(self._portal.contacts)
+        self.contacts: Sequence[Card] = [Card(f"contact:{one.id}", one.full_name) for one in self._portal.contacts.values()]
         staff = [user for user in self._portal.users.values() if not user.is_robot]
-        self.people = [Card(user.id, user.full_name) for user in staff]
-        self._tokens = [user.token for user in staff]
-        self._dice = dice
-        self._object = next(one.id for one in self._portal.objects.values() if one.name == mapping.entity("deal").object)
-        self._tag = next(one.id for one in self._portal.tags.values() if one.name == "Операція")
+        self.people: Sequence[Member] = [Member(user.id, user.full_name) for user in staff]
+        self._tokens = {user.id: user.token for user in staff}
+        self._chance = chance
+        self.rows_deleted: set[tuple[str, str]] = set()
+        self.days: list[DayChange] = []
+        self._tables = {
+            (entity, name): next(one.id for one in self._portal.tags.values() if one.name == table.label)
+            for entity, plan in mapping.entities.items() for name, table in plan.table.items()
+        }  # fmt: skip
 
     def set_up(self, annex: Annex) -> None:
         """Nothing: the portal is seeded as docs/setup-planfix.md has it made by hand."""
@@ -89,40 +92,75 @@ class PlanfixOffice:
 
     # --- what staff do --------------------------------------------------------------------------------------------------
 
-    def new_deal(self, values: Mapping[str, Typed]) -> str:
-        body = {"name": "Обмін", "object": {"id": self._object}, "template": {"id": self._object}}
-        return str(self._ask("POST", "/rest/task/", {**body, **self._task(values)})["id"])
+    def new(self, entity: str, values: Mapping[str, Typed], *, stage: str = "", by: str = "") -> str:
+        if entity != "deal":
+            raise NotImplementedError(f"the emulated Planfix makes no {entity} yet")
+        number = next(one.id for one in self._portal.objects.values() if one.name == self._map.entity(entity).object)
+        body = {"name": "Обмін", "object": {"id": number}, "template": {"id": number}, **self._task(entity, values)}
+        made = str(self._ask("POST", "/rest/task/", body, by)["id"])
+        if stage:
+            self.move(entity, made, stage, by=by)
+        return made
 
-    def set(self, deal: str, values: Mapping[str, Typed]) -> None:
-        self._ask("POST", f"/rest/task/{deal}", self._task(values))
+    def set(self, entity: str, record: str, values: Mapping[str, Typed], *, by: str = "") -> None:
+        self._ask("POST", f"/rest/task/{record}", self._task(entity, values), by)
 
-    def move(self, deal: str, stage_label: str) -> None:
-        status = next((one.id for one in self._portal.statuses.values() if one.name == stage_label), 0)
-        self._ask("POST", f"/rest/task/{deal}", {"status": {"id": status}})
+    def move(self, entity: str, record: str, stage: str, *, by: str = "") -> None:
+        label = self._map.entity(entity).stage[stage].label
+        status = next((one.id for one in self._portal.statuses.values() if one.name == label), 0)
+        self._ask("POST", f"/rest/task/{record}", {"status": {"id": status}}, by)
 
-    def add_row(self, deal: str, values: Mapping[str, Typed]) -> None:
-        body = {"dataTag": {"id": self._tag}, "items": [{"customFieldData": self._row(values)}]}
-        self._ask("POST", f"/rest/task/{deal}/datatags/", body)
+    def delete(self, entity: str, record: str, *, by: str = "") -> None:
+        self._ask("DELETE", f"/rest/task/{record}", None, by)
 
-    def edit_row(self, deal: str, key: str, values: Mapping[str, Typed]) -> None:
-        self._ask("POST", f"/rest/datatag/entry/{key}", {"customFieldData": self._row(values)})
+    def add_row(self, entity: str, record: str, table: str, values: Mapping[str, Typed]) -> None:
+        body = {"dataTag": {"id": self._tables[entity, table]}, "items": [self._row(entity, table, values)]}
+        self._ask("POST", f"/rest/task/{record}/datatags/", body)
 
-    def delete_row(self, deal: str, key: str) -> None:
+    def edit_row(self, entity: str, record: str, table: str, key: str, values: Mapping[str, Typed]) -> None:
+        self._ask("POST", f"/rest/datatag/entry/{key}", self._row(entity, table, values))
+
+    def delete_row(self, entity: str, record: str, table: str, key: str) -> None:
         self._ask("DELETE", f"/rest/datatag/entry/{key}", None)
+        self.rows_deleted.add((entity, record))
 
-    def recalculate(self, deal: str) -> None:
-        self._still.scripts.press(int(deal), "Перерахувати", self._portal.users["user:1"])
+    def press(self, entity: str, record: str) -> None:
+        self._still.scripts.press(int(record), "Перерахувати", self._portal.users["user:1"])
+
+    def arrive(self, entity: str, values: Mapping[str, Typed]) -> str:
+        raise NotImplementedError("the emulated Planfix makes no record by itself yet")
+
+    def set_day(self, person: str, status: DayStatus) -> None:
+        raise NotImplementedError("Planfix has no working days")
+
+    def set_active(self, person: str, active: bool) -> None:
+        raise NotImplementedError("the emulated Planfix dismisses nobody yet")
 
     def open_annex(self) -> None:
         """Changes nothing: the robot's token never runs out."""
 
     # --- what stands there ----------------------------------------------------------------------------------------------
 
-    def row_keys(self, deal: str) -> list[str]:
-        return [str(row.key) for row in self._portal.rows_of(task=int(deal), tag=self._tag)]
+    def value(self, entity: str, record: str, field: str) -> str:
+        raise NotImplementedError("no story has asked an emulated Planfix for it yet")
 
-    def stage_of(self, deal: str) -> str:
-        return self._portal.statuses[self._portal.tasks[int(deal)].status].name
+    def stage_of(self, entity: str, record: str) -> str:
+        status = self._portal.statuses[self._portal.tasks[int(record)].status].name
+        return self._map.entity(entity).stage_of(status) or ""
+
+    def row_keys(self, entity: str, record: str, table: str) -> list[str]:
+        return [str(row.key) for row in self._portal.rows_of(task=int(record), tag=self._tables[entity, table])]
+
+    def history(self, entity: str, record: str) -> list[StageChange]:
+        raise NotImplementedError("Planfix keeps no history of stages")
+
+    def rows_of_ours(self) -> list[tuple[str, str]]:
+        keys: dict[int, int] = {}  # by tag: the column of our key
+        for (entity, name), tag in self._tables.items():
+            table = self._map.entity(entity).table[name]
+            keys[tag] = self._number("datatag", table.field[table.key].label, tag)
+        found = [(row, str(row.values.get(keys[row.tag]) or "")) for row in self._portal.rows.values() if row.tag in keys]
+        return [(f"contact:{row.contact}" if row.contact else str(row.task), key) for row, key in found if key]
 
     def comments_of_ours(self) -> int:
         robot = self._portal.robot().id
@@ -131,27 +169,18 @@ class PlanfixOffice:
     def records_of_ours(self) -> list[str]:
         robot = self._portal.robot().id
         tasks = [str(one.id) for one in self._portal.tasks.values() if one.assigner == robot]
-        return tasks + [f"contact:{number}" for number in self._portal.contacts if number not in self._first_contacts]
-
-    def custody_rows(self) -> list[tuple[str, str]]:
-        tag = next(one.id for one in self._portal.tags.values() if one.name == "Зберігання")
-        columns = {one.name: one.id for one in self._portal.fields["datatag"].values() if one.owner == tag}
-        return [
-            (f"contact:{row.contact}", str(row.values.get(columns["Ключ Annex"]) or ""))
-            for row in self._portal.rows.values()
-            if row.tag == tag
-        ]
+        return tasks + [f"contact:{number}" for number in self._portal.contacts if number not in self._made_by_staff]
 
     def refused(self) -> int:
         return self._portal.counters.refused
 
     # --- inside ---------------------------------------------------------------------------------------------------------
 
-    def _task(self, values: Mapping[str, Typed]) -> dict[str, Any]:
+    def _task(self, entity: str, values: Mapping[str, Typed]) -> dict[str, Any]:
         body: dict[str, Any] = {}
         custom = []
         for name, value in values.items():
-            plan = self._map.entity("deal").field[name]
+            plan = self._map.entity(entity).field[name]
             if plan.system == "counterparty":
                 body["counterparty"] = {"id": value.id if isinstance(value, Card) else None}
             elif plan.system == "assignees":
@@ -160,12 +189,12 @@ class PlanfixOffice:
                 custom.append(self._one("task", plan, value))
         return {**body, "customFieldData": custom} if custom else body
 
-    def _row(self, values: Mapping[str, Typed]) -> list[dict[str, Any]]:
-        plans = self._map.entity("deal").table["operation"].field
-        return [self._one("datatag", plans[name], value) for name, value in values.items()]
+    def _row(self, entity: str, table: str, values: Mapping[str, Typed]) -> dict[str, Any]:
+        plans, tag = self._map.entity(entity).table[table].field, self._tables[entity, table]
+        return {"customFieldData": [self._one("datatag", plans[name], value, tag) for name, value in values.items()]}
 
-    def _one(self, kind: str, plan: FieldMap, value: Typed) -> dict[str, Any]:
-        number = self._number(kind, plan.label)
+    def _one(self, kind: str, plan: FieldMap, value: Typed, owner: int = 0) -> dict[str, Any]:
+        number = self._number(kind, plan.label, owner)
         shape = self._portal.fields[kind][number].type
         wire: Any = value
         if isinstance(value, Card):
@@ -178,16 +207,18 @@ class PlanfixOffice:
             wire = float(value.replace(",", "."))  # Planfix keeps numbers as doubles, whatever is typed
         return {"field": {"id": number}, "value": wire}
 
-    def _number(self, kind: str, label: str) -> int:
-        owner = {"task": 0, "contact": 0, "datatag": self._tag}[kind]
+    def _number(self, kind: str, label: str, owner: int) -> int:
         fields = self._portal.fields[kind].values()
         return next(one.id for one in fields if one.name == label and one.owner == owner)
 
-    def _ask(self, method: str, path: str, body: Any) -> Any:
+    def _ask(self, method: str, path: str, body: Any, by: str = "") -> Any:
         """As a member of staff would, in the portal's own pages: no fault of the network comes between."""
         meanwhile = {name: self._portal.faults.get(name) for name in FELT_BY_STAFF}
         self._portal.faults.set_all(FELT_BY_STAFF)
-        headers = {"Authorization": f"Bearer {self._dice.choice(self._tokens)}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self._tokens[by or self._chance.choice(self.people).id]}",
+            "Content-Type": "application/json",
+        }
         raw = b"" if body is None else json.dumps(body).encode()
         try:
             status, _shown, content, _cut = ask(self.application, method, ADDRESS + path, headers, raw)

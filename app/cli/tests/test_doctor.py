@@ -1,0 +1,89 @@
+"""`annex doctor`: findings first, in the set's language, and only what the set uses."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.bootstrap import Annex, build
+from app.cli.doctor import DOCTOR, wrong
+from kernel.settings import GENERAL
+
+PLANFIX = {
+    "PLANFIX_URL": "http://127.0.0.1:1/rest/", "PLANFIX_TOKEN": "a-token-of-the-tests",
+    "PLANFIX_HOOK_SECRET": "a-hook-secret-of-the-tests",
+}  # fmt: skip
+QUIET = {**PLANFIX, "ANNEX_SET": "exchange-desk-planfix"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"ANNEX_HOME": str(tmp_path)}
+
+
+def built(environment: dict[str, str], **more: Any) -> Annex:
+    return build(environment, **more)
+
+
+def run(environment: dict[str, str], *options: str, capsys: Any) -> tuple[int, str]:
+    parser = argparse.ArgumentParser()
+    DOCTOR.arguments(parser)
+    annex = built(environment)
+    try:
+        code = DOCTOR.run(annex, parser.parse_args(options))
+    finally:
+        annex.close()
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    return code, "".join(line for line in lines if not line[:4].isdecimal())  # the log goes elsewhere in production
+
+
+@pytest.mark.row("PL-13")
+def test_findings_come_first_and_the_table_only_when_asked(home: dict[str, str], capsys: Any) -> None:
+    environment = {**home, **QUIET, "ANNEX_OPEN_PAGES": "yes"}
+    code, text = run(environment, capsys=capsys)
+    assert code == 1 and text.startswith("✗ ANNEX_OPEN_PAGES=yes: з цього комп'ютера")
+    assert "ANNEX_HOME" not in text and "--all" in text
+    code, text = run(environment, "--all", capsys=capsys)
+    assert code == 1 and text.startswith("✗ ") and text.index("\n\n") < text.index("ANNEX_HOME")
+    assert "plugin.exchange.report_currency" in text and PLANFIX["PLANFIX_TOKEN"] not in text
+
+
+@pytest.mark.row("PL-13")
+@pytest.mark.parametrize(("name", "foreign"), [("exchange-desk-planfix", "BITRIX24_"), ("broker-bitrix24", "PLANFIX_")])
+def test_only_what_the_set_uses(home: dict[str, str], capsys: Any, name: str, foreign: str) -> None:
+    environment = {**home, "ANNEX_SET": name, "ANNEX_LOG": "error"}
+    _code, text = run(environment, "--all", capsys=capsys)
+    assert foreign not in text
+    _code, told = run(environment, "--json", capsys=capsys)
+    assert not any(one.startswith(foreign) for one in json.loads(told)["settings"])
+    assert {one.name for one in GENERAL} <= set(json.loads(told)["settings"])
+
+
+@pytest.mark.parametrize("name", ["exchange-desk-planfix", "exchange-desk-bitrix24", "broker-bitrix24"])
+def test_every_line_of_the_table_is_in_the_sets_language(home: dict[str, str], capsys: Any, name: str) -> None:
+    code, text = run({**home, "ANNEX_SET": name}, "--all", capsys=capsys)
+    assert code == 1
+    for line in text.splitlines():
+        if line.startswith(("ANNEX_", "PLANFIX_", "BITRIX24_")):
+            assert any("а" <= letter <= "я" for letter in line[80:].casefold()), line
+    if name.endswith("desk-bitrix24"):
+        assert not set("ыэъё") & set(text.casefold()), "Ukrainian has no such letters"
+
+
+@pytest.mark.parametrize("setting", ["PLANFIX_HOOK_SECRET", "PLANFIX_HOOK_SECRET_OLD", "ANNEX_SECRET"])
+def test_a_short_secret_says_how_to_make_a_good_one(home: dict[str, str], setting: str) -> None:
+    annex = built({**home, **QUIET, setting: "short-of-it"})
+    [line] = [line for line in wrong(annex) if line.startswith(f"{setting} ")]
+    assert "24" in line and "secrets.token_urlsafe" in line and "short-of-it" not in line
+    annex.close()
+
+
+def test_what_is_missing_is_said_once_and_a_portal_as_it_should_be_is_well(home: dict[str, str]) -> None:
+    annex = built({**home, "ANNEX_SET": "exchange-desk-planfix"})
+    lines = wrong(annex)
+    assert sorted(line.partition(" ")[0] for line in lines) == ["PLANFIX_HOOK_SECRET", "PLANFIX_TOKEN", "PLANFIX_URL"]
+    annex.close()
