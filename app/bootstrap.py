@@ -22,6 +22,8 @@ from kernel.crm.unset import UnsetCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
+from kernel.extension.connector import CATCH_UP_EVERY
+from kernel.extension.listening import catch_up
 from kernel.extension.look import look
 from kernel.extension.messages import hand_over
 from kernel.extension.portal import Portal
@@ -201,6 +203,11 @@ class Annex:
             Work("annex:checkpoints", timedelta(hours=6), self.keep_checkpoints),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
+            *(
+                Work(f"{one.full_name}:catch_up", CATCH_UP_EVERY, partial(catch_up, portal, self.running.plugins, one))
+                for one in portal.connections.values()
+                if one.connector.catch_up is not None and one.connector.listen is None
+            ),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
                 for plugin in self.running.plugins

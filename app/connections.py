@@ -41,7 +41,7 @@ def _all(mapping: MappingSet | None, connectors: Mapping[str, Connector]) -> Ite
     yield from ((one, "") for one in connectors.values() if one.crm is not None)
     if mapping is not None:
         for name, wanted in mapping.portal.connection.items():
-            if wanted.connector in connectors:
+            if wanted.connector in connectors and connectors[wanted.connector].crm is None:
                 yield connectors[wanted.connector], name
 
 

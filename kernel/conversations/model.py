@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ class Channel(Protocol):
     def send(self, message: Outgoing, *, key: str, maybe_done: bool) -> str:
         """Send it; returns the vendor's id. `key` is ours, for vendors that refuse a second message with the same one."""
 
-    def fetch(self, file: FileRef, into: BinaryIO, *, bytes_max: int) -> None:
-        """Write the file's content. Raises Rejected if it is larger than that, NotFound if the vendor has it no more."""
+    def fetch(self, file: FileRef, into: Path, *, bytes_max: int) -> None:
+        """Write the file's content to that path, whole or not at all. Raises Rejected if it is larger than that, NotFound
+        if the vendor has it no more."""
 
 
 def pack_incoming(message: Incoming) -> str:

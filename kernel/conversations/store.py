@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,12 @@ from kernel.clock import Clock, Ids
 from kernel.conversations.model import Incoming, pack_incoming, unpack_incoming
 from kernel.jobs.queue import Job, Queue, enqueue_all, next_number, next_numbers
 from kernel.storage import Tx
+from kernel.storage.text import storable
 from kernel.telemetry import mask
 from kernel.values import to_micros
 
 JOB = "message"
 NAME_CHARACTERS_MAX = 200  #: of an address in a lane's name
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def receive_many(
     at = to_micros(clock.now())
     rows = [
         (
-            ids.new(), connection, _name(one.account), _name(one.vendor_id), _name(one.address), pack_incoming(one), at,
+            ids.new(), connection, storable(one.account), storable(one.vendor_id), storable(one.address), pack_incoming(one), at,
             "new", "",
         )
         for one in messages
@@ -115,7 +114,7 @@ def overdue(tx: Tx, before: int) -> list[StoredMessage]:
 
 def revive(tx: Tx, stored: StoredMessage, *, queue: Queue, mark: str) -> None:
     """A further job for a message whose own job may have been given up; two jobs for one do no harm."""
-    lane = _lane(stored.connection, _name(stored.message.account), _name(stored.message.address))
+    lane = _lane(stored.connection, storable(stored.message.account), storable(stored.message.address))
     queue.enqueue(tx, _job(stored.id, lane, next_number(tx, lane), f":{mark}"))
 
 
@@ -142,8 +141,3 @@ def _lane(connection: str, account: str, address: str) -> str:
     if len(name) > NAME_CHARACTERS_MAX:
         name = hashlib.sha256(name.encode()).hexdigest()
     return f"message:{connection}:{name}"
-
-
-def _name(text: str) -> str:
-    """Without what no database text can hold; the message itself keeps it."""
-    return _UNSTORABLE.sub("\ufffd", text)

@@ -10,6 +10,7 @@ from typing import Any
 from kernel.clock import Clock, Ids
 from kernel.jobs.queue import Job, Queue, next_number
 from kernel.storage import Tx
+from kernel.storage.text import storable
 from kernel.telemetry import mask
 from kernel.values import to_micros
 
@@ -68,18 +69,22 @@ def enqueue(
 ) -> str | None:
     """Write a call down and enqueue its job; None if a call with that key exists already."""
     new_id = ids.new()
-    full_lane = f"out:{connection}:{lane}"
+    full_lane = storable(f"out:{connection}:{lane}")
     number = next_number(tx, full_lane)
     added = tx.run(
         "INSERT INTO outgoing VALUES (:id, :c, :lane, :n, :verb, :key, :target, :payload, 'waiting', 0, '', '', :trace, "
         ":at, NULL) ON CONFLICT DO NOTHING",
-        id=new_id, c=connection, lane=full_lane, n=number, verb=verb, key=key, target=target,
-        payload=json.dumps(payload, ensure_ascii=False, sort_keys=True), trace=trace, at=to_micros(clock.now()),
+        id=new_id, c=connection, lane=full_lane, n=number, verb=verb, key=storable(key), target=target,
+        payload=_text(payload), trace=trace, at=to_micros(clock.now()),
     )  # fmt: skip
     if not added:
         return None
     queue.enqueue(tx, _job(new_id, full_lane, number, trace, ""))
     return new_id
+
+
+def _text(payload: Mapping[str, Any]) -> str:
+    return storable(json.dumps(payload, ensure_ascii=False, sort_keys=True))
 
 
 def again(tx: Tx, call: Call, *, queue: Queue, clock: Clock) -> None:
@@ -111,7 +116,7 @@ def load(tx: Tx, call_id: str) -> Call | None:
 
 
 def by_key(tx: Tx, connection: str, key: str) -> Call | None:
-    row = tx.one("SELECT * FROM outgoing WHERE connection = :c AND key = :k AND key <> ''", c=connection, k=key)
+    row = tx.one("SELECT * FROM outgoing WHERE connection = :c AND key = :k AND key <> ''", c=connection, k=storable(key))
     return _call(row) if row else None
 
 
@@ -137,7 +142,7 @@ def unseen_writes(tx: Tx, connection: str, lane: str, since: int) -> list[Call]:
 
 def said_before(tx: Tx, connection: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
     """Whether the very same call was already carried out since then."""
-    text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+    text = _text(payload)
     found = tx.value(
         "SELECT id FROM outgoing WHERE connection = :c AND lane = :l AND payload = :text AND state = 'done' "
         "AND done_at >= :since LIMIT 1",

@@ -61,7 +61,8 @@ def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
     rows = tx.all(
         "SELECT entity, record_id FROM stage_lock_record AS r WHERE portal = :p AND unsure = 1 AND NOT EXISTS (SELECT 1 "
         "FROM outgoing AS o WHERE o.connection = :p "
-        "AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id AND o.verb = 'update' AND o.state IN ('waiting', 'sending')) ORDER BY entity, record_id",
+        "AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id "
+        "AND o.verb = 'update' AND o.state IN ('waiting', 'sending')) ORDER BY entity, record_id",
         p=portal,
     )
     return [(row["entity"], row["record_id"]) for row in rows]
