@@ -37,8 +37,8 @@ def receive_many(
     at = to_micros(clock.now())
     rows = [
         (
-            ids.new(), connection, storable(one.account), storable(one.vendor_id), storable(one.address), pack_incoming(one), at,
-            "new", "",
+            ids.new(), connection, *(storable(name) for name in (one.account, one.vendor_id, one.address)),
+            pack_incoming(one), at, "new", "",
         )
         for one in messages
     ]  # fmt: skip

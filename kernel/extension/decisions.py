@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernel.errors import BadInput, Refused
+from kernel.errors import BadInput, Misconfigured, Refused
 from kernel.extension.calls import finish
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
 from kernel.jobs.outgoing import Call, Receipt
 from kernel.telemetry import log
+from kernel.values import to_micros
 
 ALLOWED = {"failed": ("again", "drop"), "uncertain": ("arrived", "again", "drop")}
 RECEIPT = "receipt"
@@ -55,6 +56,22 @@ def receipt_came(unit: Unit, plugins: Sequence[Plugin], connection: str, receipt
             unit.tx, call.id, "failed", clock, reason=receipt.reason or "the other side says that it did not arrive"
         )
     return True
+
+
+def doubt_what_waits(portal: Portal, reason: str) -> int:
+    """Make uncertain what waits to be sent and must not be sent twice: these rows come from a copy, and life went on since.
+    How many there were."""
+    doubtful = 0
+    with portal.database.write() as tx:
+        for call in outgoing.overdue(tx, to_micros(portal.clock.now()) + 1):
+            try:
+                _connection, verb = portal.verb(call)
+            except Misconfigured:
+                continue  # it fails when its turn comes
+            if verb.repeat == "never":
+                outgoing.mark(tx, call.id, "uncertain", portal.clock, reason=reason)
+                doubtful += 1
+    return doubtful
 
 
 def locked(unit: Unit, call_id: str) -> Call | None:

@@ -12,7 +12,7 @@ import pytest
 from app.cli.doctor import wrong
 from app.cli.jobs import act, failed
 from kernel.errors import BadInput, Misconfigured, Refused, Unreachable
-from kernel.extension.decisions import decide
+from kernel.extension.decisions import decide, doubt_what_waits
 from kernel.jobs import outgoing
 from kernel.telemetry import metrics
 from tests.toy.desk import Desk
@@ -314,3 +314,15 @@ def test_an_answer_that_the_database_could_not_take_is_not_lost(make_desk: Calla
     assert states(desk) == ["sending"]
     desk.annex.handlers()["call"]({"id": call})
     assert states(desk) == ["done"] and other_side.sent == {"echo:v1": 1}
+
+
+def test_a_copy_that_is_restored_sends_nothing_that_may_have_been_sent_since(
+    make_desk: Callable[..., Desk], other_side: Peer
+) -> None:
+    desk = make_desk()
+    desk.toy_told(id="v1", **{"from": "anna"}, text="x")
+    desk.queue.run_one(desk.annex.handlers())
+    assert states(desk) == ["waiting"]
+    assert doubt_what_waits(desk.annex.running.portal, "restored") == 1
+    desk.run()
+    assert states(desk) == ["uncertain"] and other_side.sent == {}
