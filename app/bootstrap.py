@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 import kernel
 import mappings
-from app.connections import check_wishes, known_settings, make_connections
+from app.connections import check_wishes, chosen_connectors, known_settings, make_connections
 from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.conversations import store as messages
@@ -23,6 +23,7 @@ from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.connector import CATCH_UP_EVERY
+from kernel.extension.hooks import collect
 from kernel.extension.listening import catch_up
 from kernel.extension.look import look
 from kernel.extension.messages import hand_over
@@ -270,8 +271,9 @@ def _portal(
     transport: Transport | None,
     crm: CRM | None,
 ) -> PortalRuntime:
+    chosen = chosen_connectors(mapping, connectors)
     switched_on = _switched_on(mapping, plugins)
-    connections = make_connections(settings, mapping, connectors, switched_on, database, clock, transport)
+    connections = make_connections(settings, mapping, chosen, switched_on, database, clock, transport)
     connection = connections[mapping.portal.portal]
     if crm is None:
         try:
@@ -284,7 +286,7 @@ def _portal(
         mapping=mapping,
         crm=crm,
         database=database,
-        books=Books(clock),
+        books=Books(clock, [chart for plugin in switched_on for chart in plugin.books]),
         clock=clock,
         ids=ids,
         queue=queue,
@@ -292,18 +294,10 @@ def _portal(
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
         public_url=connection.public_url,
-        offers=_offers(switched_on),
+        hooks=collect(switched_on, plugins.values()),
     )
     check_wishes(portal, switched_on)
     return PortalRuntime(portal, switched_on, connection)
-
-
-def _offers(switched_on: Sequence[Plugin]) -> dict[str, tuple[Callable[..., Any], ...]]:
-    found: dict[str, tuple[Callable[..., Any], ...]] = {}
-    for plugin in switched_on:
-        for name, what in plugin.offers.items():
-            found[name] = (*found.get(name, ()), what)
-    return found
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:

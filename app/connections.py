@@ -45,19 +45,24 @@ def _all(mapping: MappingSet | None, connectors: Mapping[str, Connector]) -> Ite
                 yield connectors[wanted.connector], name
 
 
+def chosen_connectors(mapping: MappingSet, connectors: Mapping[str, Connector]) -> dict[str, Connector]:
+    """Of each connection, by the customer's names, the CRM's first. Raises Misconfigured naming file, line and key."""
+    chosen = {mapping.portal.portal: _crm(mapping, connectors)}
+    for name, wanted in mapping.portal.connection.items():
+        chosen[name] = _other(mapping, connectors, name, wanted.connector)
+    return chosen
+
+
 def make_connections(
     settings: Settings,
     mapping: MappingSet,
-    connectors: Mapping[str, Connector],
+    chosen: Mapping[str, Connector],
     plugins: Sequence[Plugin],
     database: Database,
     clock: Clock,
     transport: Transport | None,
 ) -> dict[str, Connection]:
-    """By the customer's names, the CRM's first. Raises Misconfigured naming file, line and key."""
-    chosen = {mapping.portal.portal: _crm(mapping, connectors)}
-    for name, wanted in mapping.portal.connection.items():
-        chosen[name] = _other(mapping, connectors, name, wanted.connector)
+    """The same, ready to be used; nothing is connected yet."""
     made = {}
     for name, connector in chosen.items():
         full_name = f"{connector.name}/{name}"

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.bitrix24 import limits
+from connectors.bitrix24.calls import Calls
 from connectors.bitrix24.commands import Outcome
+from connectors.bitrix24.reading import Query, read_chosen
 from kernel.clock import Clock
 from kernel.errors import Fault, Unreachable
-
-if TYPE_CHECKING:
-    from connectors.bitrix24.client import Client
 
 DIALECT = {"useOriginalUfNames": "Y"}
 
 
-def update_many(
-    client: Client, entity_type_id: int, changes: Sequence[tuple[int | str, Mapping[str, Any]]]
-) -> list[Outcome]:
+def update_many(client: Calls, entity_type_id: int, changes: Sequence[tuple[int | str, Mapping[str, Any]]]) -> list[Outcome]:
     calls = [
         ("crm.item.update", {"entityTypeId": entity_type_id, "id": int(number), "fields": fields, **DIALECT})
         for number, fields in changes
@@ -27,7 +24,7 @@ def update_many(
 
 
 def create_many(
-    client: Client,
+    client: Calls,
     entity_type_id: int,
     items: Sequence[Mapping[str, Any]],
     key_field: str,
@@ -58,7 +55,7 @@ def create_many(
 
 
 def _not_there(
-    client: Client,
+    client: Calls,
     entity_type_id: int,
     items: Sequence[Mapping[str, Any]],
     key_field: str,
@@ -73,7 +70,7 @@ def _not_there(
     return [n for n in places if found[n].fault is not None]
 
 
-def by_key(client: Client, entity_type_id: int, key_field: str, keys: Sequence[str]) -> dict[str, int]:
+def by_key(client: Calls, entity_type_id: int, key_field: str, keys: Sequence[str]) -> dict[str, int]:
     """The records that keep these keys of ours, by key; the oldest where one stands twice."""
     calls = []
     for start in range(0, len(keys), limits.PAGE_ROWS):
@@ -87,11 +84,11 @@ def by_key(client: Client, entity_type_id: int, key_field: str, keys: Sequence[s
     return found
 
 
-def contacts_of(client: Client, entity_type_id: int, ids: Iterable[int | str]) -> dict[int, list[int]]:
+def contacts_of(client: Calls, entity_type_id: int, ids: Iterable[int | str]) -> dict[int, list[int]]:
     """From lists of fifty, where the portal puts the contacts there; else record by record, fifty a request."""
     wanted = list(dict.fromkeys(int(one) for one in ids))
     params = {"entityTypeId": entity_type_id, "select": ["id", "contactIds"], **DIALECT}
-    found = {int(row["id"]): row.get("contactIds") for row in client.chosen("crm.item.list", params, wanted)}
+    found = {int(row["id"]): row.get("contactIds") for row in read_chosen(client, Query("crm.item.list", params), wanted)}
     told = {number: [int(one) for one in contacts] for number, contacts in found.items() if isinstance(contacts, list)}
     missing = [number for number in found if number not in told]
     calls = [("crm.item.get", {"entityTypeId": entity_type_id, "id": number, **DIALECT}) for number in missing]

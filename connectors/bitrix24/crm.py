@@ -14,15 +14,15 @@ from connectors.bitrix24.comments import put_comment
 from connectors.bitrix24.lacks import find_lacks
 from connectors.bitrix24.layout import EntityPlan, Layout, TablePlan
 from connectors.bitrix24.names import Names
-from connectors.bitrix24.people import people_of
+from connectors.bitrix24.people import BitrixPeople
 from connectors.bitrix24.portal import rows as listed
 from connectors.bitrix24.records import ORIGINAL, Raw, item_of
 from connectors.bitrix24.search import Finder
 from connectors.bitrix24.values import number_in, number_of
-from connectors.bitrix24.work import moves_of, overdue_of, start_workday, workdays_of
+from connectors.bitrix24.work import BitrixHistory, BitrixWorkdays
 from connectors.bitrix24.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Value, Values, Workday
+from kernel.crm import CRM, NO_VALUES, Changed, History, Lack, People, Record, Row, Value, Values, Workdays
 from kernel.errors import NotFound
 from kernel.extension import Connection
 
@@ -39,7 +39,7 @@ def crm(connection: Connection) -> CRM:
     return BitrixCRM(client, layout, connection.clock, read.zone, read.url)
 
 
-class BitrixCRM:
+class BitrixCRM(CRM):
     name = "bitrix24"
 
     def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
@@ -47,6 +47,9 @@ class BitrixCRM:
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, zone)
         self._names = Names(client, clock)
+        self.people: People | None = BitrixPeople(client, self._names, clock, zone)
+        self.workdays: Workdays | None = BitrixWorkdays(client)
+        self.history: History | None = BitrixHistory(client, layout, zone)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -75,26 +78,11 @@ class BitrixCRM:
         rows = self._finder.rows_of_many(wanted, [number_in(raw.get("id")) for raw in found])
         return self._records(plan, found, wanted, rows)
 
-    def people(self) -> list[Person]:
-        return people_of(self._client, self._names)
-
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return self._changes.since(since)
 
     def owner_of(self, entity: str, row_id: str) -> str:
         return self._changes.owner_of(entity, row_id)
-
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        return moves_of(self._client, self._layout.plan(entity), number_of(record_id), self._zone)
-
-    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
-        return workdays_of(self._client, people)
-
-    def start_workday(self, person: str) -> None:
-        start_workday(self._client, person)
-
-    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
-        return overdue_of(self._client, people, self._clock.now(), self._zone)
 
     def lacks(self) -> list[Lack]:
         self._layout.forget()

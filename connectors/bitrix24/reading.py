@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.bitrix24 import limits
+from connectors.bitrix24.calls import Calls
 from connectors.bitrix24.commands import Call, Earlier, Outcome, refers
 from kernel.errors import Throttled, Unreachable
-
-if TYPE_CHECKING:
-    from connectors.bitrix24.client import Client
 
 Raw = dict[str, Any]
 
@@ -118,7 +116,7 @@ class _Walk:
         self.done = len(rows) < limits.PAGE_ROWS or self.after >= self.top
 
 
-def read_stream(client: Client, query: Query) -> Iterator[Raw]:
+def read_stream(client: Calls, query: Query) -> Iterator[Raw]:
     [walk] = _begun(client, [query])
     while True:
         yield from walk.rows
@@ -128,14 +126,14 @@ def read_stream(client: Client, query: Query) -> Iterator[Raw]:
         _go_on(client, [walk])
 
 
-def read_all(client: Client, queries: Sequence[Query]) -> list[list[Raw]]:
+def read_all(client: Calls, queries: Sequence[Query]) -> list[list[Raw]]:
     walks = _begun(client, queries)
     while left := [walk for walk in walks if not walk.done]:
         _go_on(client, left)
     return [walk.rows for walk in walks]
 
 
-def read_chosen(client: Client, query: Query, ids: Iterable[int | str]) -> list[Raw]:
+def read_chosen(client: Calls, query: Query, ids: Iterable[int | str]) -> list[Raw]:
     wanted = list(dict.fromkeys(int(one) for one in ids))
     calls = []
     for start in range(0, len(wanted), limits.PAGE_ROWS):
@@ -146,7 +144,7 @@ def read_chosen(client: Client, query: Query, ids: Iterable[int | str]) -> list[
     return [found[number] for number in wanted if number in found]
 
 
-def read_counted(client: Client, query: Query) -> list[Raw]:
+def read_counted(client: Calls, query: Query) -> list[Raw]:
     """Page by page; those after the first together. A row that moved to an earlier page meanwhile comes at the next read."""
     first = client.reply(query.method, {**query.params, "start": 0})
     found = query.rows(first.result)
@@ -156,7 +154,7 @@ def read_counted(client: Client, query: Query) -> list[Raw]:
     return list({query.number(row): row for row in found}.values())
 
 
-def _begun(client: Client, queries: Sequence[Query]) -> list[_Walk]:
+def _begun(client: Calls, queries: Sequence[Query]) -> list[_Walk]:
     calls = [call for query in queries for call in (query.page(), query.page(downwards=True))]
     told = client.batch(calls)
     walks = [_Walk(query) for query in queries]
@@ -165,7 +163,7 @@ def _begun(client: Client, queries: Sequence[Query]) -> list[_Walk]:
     return walks
 
 
-def _go_on(client: Client, walks: Sequence[_Walk]) -> None:
+def _go_on(client: Calls, walks: Sequence[_Walk]) -> None:
     """One request: its fifty places go to the lists in turn."""
     for walk in walks:
         if refers(walk.query.params):

@@ -127,6 +127,18 @@ class Client:
         query = {"fields": "id,name,type,objectType,enumValues"}
         return _items(self._read("GET", f"customfield/{of}", query=query), "customfields")
 
+    def field_sets(self, of: str) -> list[Raw]:
+        """The sets (groups) in which the fields of `task` or `contact` stand."""
+        return _items(self._read("GET", f"customfield/group/{of}"), "customFieldSets")
+
+    def create_field_set(self, of: str, name: str) -> int:
+        answer, body = self._write(f"customfield/group/{of}/", {"name": name})
+        return _number(body, "id", answer)
+
+    def create_field(self, of: str, payload: Raw) -> int:
+        answer, body = self._write(f"customfield/{of}/", payload)
+        return _number(body, "id", answer)
+
     def tables(self) -> list[Raw]:
         return list(self._pages("datatag/list", "dataTags", {"fields": "id,name"}, "id"))
 

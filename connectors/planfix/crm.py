@@ -11,16 +11,15 @@ from connectors.planfix.client import Client, Raw, connect
 from connectors.planfix.comments import put_comment
 from connectors.planfix.lacks import find_lacks
 from connectors.planfix.layout import EntityPlan, Layout, kind_of
+from connectors.planfix.people import PlanfixPeople
 from connectors.planfix.search import Finder
-from connectors.planfix.system import full_name
 from connectors.planfix.values import number_of
+from connectors.planfix.work import PlanfixHistory
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, Lack, Move, Person, Record, Row, Values, Workday
-from kernel.errors import NotFound, Rejected
+from kernel.crm import CRM, NO_VALUES, Changed, History, Lack, People, Record, Row, Values
+from kernel.errors import NotFound
 from kernel.extension import Connection
-
-ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
 
 
 def crm(connection: Connection) -> CRM:
@@ -30,7 +29,9 @@ def crm(connection: Connection) -> CRM:
     return PlanfixCRM(client, Layout(client, connection.mapping, connection.clock), connection.clock, read.zone, read.site)
 
 
-class PlanfixCRM:
+class PlanfixCRM(CRM):
+    """Planfix keeps no working days."""
+
     name = "planfix"
 
     def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
@@ -38,6 +39,8 @@ class PlanfixCRM:
         self._clock = clock
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, clock, zone)
+        self.people: People | None = PlanfixPeople(client, layout, self._finder, clock, zone)
+        self.history: History | None = PlanfixHistory(client, layout, zone)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -69,15 +72,6 @@ class PlanfixCRM:
             for raw in found
         ]
 
-    def people(self) -> list[Person]:
-        found = []
-        for raw in self._client.users():
-            number, role = records.number_in(raw.get("id")), str(raw.get("role") or "")
-            if number:
-                active = raw.get("status") != "Inactive"
-                found.append(Person(f"user:{number}", full_name(raw), ROLES.get(role, "staff"), active))
-        return found
-
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return work.changed(self._finder, self._layout, since, self._zone, self._site)
 
@@ -89,18 +83,6 @@ class PlanfixCRM:
         if not number:
             raise NotFound(f"planfix: there is no row {row_id} of a {plan.kind}")
         return records.record_id(plan, number)
-
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        return work.moves(self._client, self._layout, self._layout.plan(entity), number_of(record_id), self._zone)
-
-    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
-        return work.workdays(people)
-
-    def start_workday(self, person: str) -> None:
-        raise Rejected("planfix keeps no working day")
-
-    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
-        return work.overdue(self._finder, self._layout, people, self._clock, self._zone)
 
     def lacks(self) -> list[Lack]:
         self._layout.forget()

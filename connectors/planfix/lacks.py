@@ -1,4 +1,4 @@
-"""What the portal lacks of the mapping set, each with where to click. Nothing here can be mended through REST."""
+"""What the portal lacks of the mapping set, each with where to click; fields can be made through REST, too (setup.py)."""
 
 from __future__ import annotations
 
@@ -51,17 +51,39 @@ PROBES: Mapping[str, tuple[str, str, dict[str, object] | None]] = {
 SCOPE_CODE = "5"
 
 
+@dataclass(frozen=True)
+class NewField:
+    """A field that REST can make: on what (`task` or `contact`), and as the set describes it."""
+
+    of: str
+    map: FieldMap
+
+    @property
+    def type(self) -> int:
+        return best_type(self.map)
+
+
+def best_type(mapped: FieldMap) -> int:
+    """The type of field to make for what the set declares."""
+    return types.TEXT if mapped.multiline else WRITABLE[mapped.type][0]
+
+
 def find_lacks(layout: Layout, client: Client) -> list[Lack]:
     """Raises Unreachable or Throttled where the portal cannot be asked now."""
+    return [lack for lack, _new in search(layout, client)]
+
+
+def search(layout: Layout, client: Client) -> list[tuple[Lack, NewField | None]]:
+    """What is missing, and where REST can make it, the field to make. Raises like find_lacks."""
     rights = missing_rights(client)
-    search = _Search(layout)
+    found = _Search(layout)
     for entity in layout.mapping.entities.values():
         try:
-            search.entity(entity)
+            found.entity(entity)
         except NoRight as exc:
             if exc.vendor_code != SCOPE_CODE or not rights:
                 rights.append(Lack("right", entity.entity, "токен REST", f"{exc}: {_token('усі потрібні дозволи')}"))
-    return [*rights, *search.found]
+    return [*((right, None) for right in rights), *((lack, found.new.get(lack)) for lack in found.found)]
 
 
 def missing_rights(client: Client) -> list[Lack]:
@@ -86,11 +108,14 @@ def _token(what: str) -> str:
 class _Search:
     layout: Layout
     found: list[Lack] = field(default_factory=list)
+    new: dict[Lack, NewField] = field(default_factory=dict)
 
-    def add(self, kind: str, name: str, where: str, remedy: str) -> None:
+    def add(self, kind: str, name: str, where: str, remedy: str, new: NewField | None = None) -> None:
         lack = Lack(kind, name, where, remedy)
         if lack not in self.found:
             self.found.append(lack)
+        if new is not None:
+            self.new[lack] = new
 
     def entity(self, entity: EntityMap) -> None:
         if kind_of(entity) == "contact":
@@ -153,10 +178,11 @@ class _Search:
             return
         same = [one for one in self.layout.fields(of) if folded(one.name) == folded(mapped.label)]
         joined = same if attached is None else [one for one in same if one.id in attached]
-        best = WRITABLE[mapped.type][0]
         if not same:
             if mapped.required:
-                self.add("field", mapped.label, where, f"{make} «{mapped.label}» типу «{types.TITLES[best]}»")
+                remedy = f"{make} «{mapped.label}» типу «{types.TITLES[best_type(mapped)]}»"
+                # Fields of a data tag are made in the interface only.
+                self.add("field", mapped.label, where, remedy, NewField(of, mapped) if "/" not in of else None)
         elif len(same) > 1 and len(joined) != 1:
             numbers = ", ".join(str(one.id) for one in same)
             remedy = f"назва стоїть на кількох полях ({numbers}): {ACCOUNT} → Поля: перейменуйте зайві"
@@ -172,7 +198,7 @@ class _Search:
     def _type(self, mapped: FieldMap, portal: PortalField, where: str) -> None:
         fits = set(WRITABLE[mapped.type]) | (set() if mapped.write else READABLE.get(mapped.type, frozenset()))
         if portal.type not in fits:
-            best, have = types.TITLES[WRITABLE[mapped.type][0]], types.TITLES.get(portal.type, str(portal.type))
+            best, have = types.TITLES[best_type(mapped)], types.TITLES.get(portal.type, str(portal.type))
             remedy = (
                 f"поле має тип «{have}», а треба «{best}»: {ACCOUNT} → Поля: перейменуйте це поле й створіть нове "
                 f"«{mapped.label}» типу «{best}»"

@@ -35,13 +35,7 @@ def receive_many(
 ) -> list[str]:
     """Keep each message once and enqueue its job; the trace of each, the first one's where it came before."""
     at = to_micros(clock.now())
-    rows = [
-        (
-            ids.new(), connection, *(storable(name) for name in (one.account, one.vendor_id, one.address)),
-            pack_incoming(one), at, "new", "",
-        )
-        for one in messages
-    ]  # fmt: skip
+    rows = [_row(ids.new(), connection, one, at) for one in messages]
     # In the order of their names: two who store the same ones at once do not wait for each other.
     fresh = {
         found
@@ -55,6 +49,11 @@ def receive_many(
     jobs = [_job(row[0], lane, number, "") for row, lane, number in zip(new, lanes, next_numbers(tx, lanes), strict=True)]
     enqueue_all(queue, tx, jobs)
     return [row[0] if row[0] in fresh else _known(tx, row) for row in rows]
+
+
+def _row(message_id: str, connection: str, one: Incoming, at: int) -> tuple[str, str, str, str, str, str, int, str, str]:
+    names = storable(one.account), storable(one.vendor_id), storable(one.address)
+    return (message_id, connection, *names, pack_incoming(one), at, "new", "")
 
 
 def load(tx: Tx, message_id: str) -> StoredMessage | None:

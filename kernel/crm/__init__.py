@@ -1,7 +1,7 @@
 """The small CRM interface, its records and events."""
 
+from kernel.crm.interface import CRM, History, People, Workdays
 from kernel.crm.model import (
-    CRM,
     NO_VALUES,
     Changed,
     Event,
@@ -19,6 +19,6 @@ from kernel.crm.model import (
 )
 
 __all__ = [
-    "CRM", "NO_VALUES", "Changed", "Event", "Lack", "Move", "Person", "Record", "Ref", "Row", "Unreadable", "Value",
-    "Values", "Workday", "shown",
+    "CRM", "NO_VALUES", "Changed", "Event", "History", "Lack", "Move", "People", "Person", "Record", "Ref", "Row",
+    "Unreadable", "Value", "Values", "Workday", "Workdays", "shown",
 ]  # fmt: skip

@@ -6,12 +6,12 @@ A value that stands in the CRM but cannot be read as its declared type is an `Un
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from kernel.texts import say
 
@@ -128,75 +128,6 @@ class Lack:
     name: str
     where: str
     remedy: str  #: what to click, in words
-
-
-class CRM(Protocol):
-    """The one small interface through which plugins speak to any CRM.
-
-    Creates take a `key` of ours that the CRM keeps with the record. With `maybe_done` the call first looks the key up,
-    since an earlier try may have been carried out although its answer was lost. Writes are read back by the
-    implementation; a difference raises `Unverified`. All calls may raise the tree under `kernel.errors.Fault`.
-    """
-
-    name: str
-
-    def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
-        """Read one record with all mapped fields and the named child tables. Raises NotFound."""
-
-    def find(
-        self,
-        entity: str,
-        *,
-        where: Values = NO_VALUES,
-        ids: Iterable[str] | None = None,
-        changed_since: datetime | None = None,
-        tables: Iterable[str] = (),
-    ) -> list[Record]:
-        """All records that fit, oldest first, in as few requests as the CRM allows."""
-
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
-        """Make a record; returns its id."""
-
-    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
-        """Set the named fields (None empties one) and, if given, the stage."""
-
-    def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
-        """Add a child row; returns the CRM's key of it."""
-
-    def update_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None: ...
-
-    def comment(
-        self, entity: str, record_id: str, text: str, *, to: Iterable[str] = (), key: str, maybe_done: bool = False
-    ) -> str:
-        """Write a plain-text comment (line ends kept) and notify the given people; returns its id."""
-
-    def people(self) -> list[Person]: ...
-
-    def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
-        """What changed since the given moments, by entity, child rows too where the CRM can tell: for a sweep that may
-        cost next to nothing. May name records that did not really change; must not miss any. An entity left out is not
-        asked for this time."""
-
-    def owner_of(self, entity: str, row_id: str) -> str:
-        """The record to which a child row ("deal/operation") belongs. Raises NotFound."""
-
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        """The record's stage history, oldest first; None where the CRM keeps none."""
-
-    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
-        """Each person's working day, by id."""
-
-    def start_workday(self, person: str) -> None:
-        """Begin that person's working day, as his own button in the CRM would. Raises Rejected where the CRM has none."""
-
-    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
-        """By person: how many open leads and deals of his have an activity that should have been done by now."""
-
-    def lacks(self) -> list[Lack]:
-        """What the portal lacks of the mapping set, each with what to do about it."""
-
-    def link(self, entity: str, record_id: str) -> str:
-        """The address at which staff open the record."""
 
 
 def shown(value: Any) -> str:

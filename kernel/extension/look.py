@@ -15,8 +15,9 @@ from kernel.crm import Record
 from kernel.crm.codec import pack_record, unpack_record, unpack_values
 from kernel.crm.seen import keep_seen, last_seen, owner_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
-from kernel.extension.model import Plugin, Seen, author_of
-from kernel.extension.portal import Portal
+from kernel.extension.model import PHASES, Plugin, Seen, Watch, author_of
+from kernel.extension.portal import Portal, Write
+from kernel.extension.reading import ReadAgain, ReadOnlyPortal
 from kernel.jobs import Again, inbox, outgoing
 from kernel.jobs.inbox import Waiting
 from kernel.jobs.outgoing import Call
@@ -34,7 +35,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     if "/" in entity:
         _look_at_owner(portal, args, attempt)
         return
-    watches = [(plugin, watch) for plugin in plugins for watch in plugin.watches if watch.entity == entity]
+    watches = _in_turn(plugins, entity)
     with portal.database.read() as tx:
         waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
     if not waiting:
@@ -42,12 +43,9 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     if pause := _delivery_may_follow(portal, waiting):
         raise Again(pause)
     ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
-    began = to_micros(portal.clock.now())
     try:
-        tables = sorted({table for _, watch in watches for table in watch.tables})
-        record = _storable(portal.crm.get(entity, record_id, tables=tables))
+        record, prepared, began = _read(portal, watches, entity, record_id)
         author = portal.name_of(author_of(events))
-        prepared = {plugin.name: watch.prepare(portal, record) for plugin, watch in watches if watch.prepare}
     except NotFound:
         log.info("look.gone", entity=entity, record=record_id)
         with portal.unit(author=author_of(events), trace=args["trace"]) as unit:
@@ -69,11 +67,38 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
             raise Again(PAUSE_SECONDS_MIN)
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
-        for plugin, watch in sorted(watches, key=lambda pair: not pair[1].fills):
-            watch.handle(unit, Seen(record, before, events, soon, prepared.get(plugin.name)))
+        for plugin, watch in watches:
+            # All judge the same reading; what those before have written in this pass stands in `soon`.
+            expected = _with_writes(soon, unit.writes_to(entity, record_id))
+            watch.handle(unit, Seen(record, before, events, expected, prepared.get(plugin.name)))
         keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _in_turn(plugins: Sequence[Plugin], entity: str) -> list[tuple[Plugin, Watch]]:
+    """Who watches that kind of record: by phase, and by name within a phase."""
+    found = [(plugin, watch) for plugin in plugins for watch in plugin.watches if watch.entity == entity]
+    return sorted(found, key=lambda pair: (PHASES.index(pair[1].phase), pair[0].name))
+
+
+def _read(
+    portal: Portal, watches: Sequence[tuple[Plugin, Watch]], entity: str, record_id: str
+) -> tuple[Record, dict[str, Any], int]:
+    """The record, what each plugin prepared from it, and the moment at which that reading began. A plugin that cannot judge
+    it has it read once more, for all of them."""
+    tables = sorted({table for _, watch in watches for table in watch.tables})
+    for last in (False, True):
+        began = to_micros(portal.clock.now())
+        record = _storable(portal.crm.get(entity, record_id, tables=tables))
+        view = ReadOnlyPortal.of(portal, read_at=began, last_reading=last)
+        try:
+            return record, {plugin.name: watch.prepare(view, record) for plugin, watch in watches if watch.prepare}, began
+        except ReadAgain as again:
+            if last:
+                raise
+            portal.clock.sleep(again.after_seconds)
+    raise AssertionError
 
 
 def _delivery_may_follow(portal: Portal, waiting: Sequence[Waiting]) -> float:
@@ -128,17 +153,28 @@ def _storable(record: Record) -> Record:
 
 def _with_our_writes(record: Record, calls: Sequence[Call]) -> Record:
     """The record as it will stand once our own calls on the way have arrived: what a comparison before writing needs."""
+    return _with_writes(
+        record,
+        [
+            Write(unpack_values(body["values"]), body.get("stage"), body.get("table", ""), body.get("row_key", ""))
+            for body in (call.payload for call in calls)
+        ],
+    )
+
+
+def _with_writes(record: Record, writes: Sequence[Write]) -> Record:
+    if not writes:
+        return record
     values, stage, rows = dict(record.values), record.stage, {t: list(found) for t, found in record.rows.items()}
-    for call in calls:
-        wanted = unpack_values(call.payload["values"])
-        if call.verb == "update":
-            values.update(wanted)
-            stage = call.payload.get("stage") or stage
+    for write in writes:
+        if not write.table:
+            values.update(write.values)
+            stage = write.stage or stage
             continue
-        table = rows.get(call.payload["table"], [])
+        table = rows.get(write.table, [])
         for n, row in enumerate(table):
-            if row.key == call.payload["row_key"]:
-                table[n] = replace(row, values={**row.values, **wanted})
+            if row.key == write.row_key:
+                table[n] = replace(row, values={**row.values, **write.values})
     return replace(record, values=values, stage=stage, rows={t: tuple(found) for t, found in rows.items()})
 
 

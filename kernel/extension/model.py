@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kernel.conversations import Incoming
 from kernel.crm import Event, Record, Values
 from kernel.extension.connector import Capability
+from kernel.extension.hooks import Hook, Implementation
+from kernel.ledger.chart import Chart
 
 if TYPE_CHECKING:
     from flask import Blueprint
     from pydantic import BaseModel
 
     from kernel.extension.portal import Portal, Unit
+    from kernel.extension.reading import ReadOnlyPortal
 
 
 def author_of(events: Sequence[Event]) -> str:
@@ -32,7 +35,9 @@ class Seen:
     record: Record
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
-    soon: Record  #: the record as it will stand when our own writes on the way have arrived: compare with this to write
+    soon: Record
+    """The record as it will stand when our own writes on the way have arrived, those of the plugins before in this pass
+    too: compare with this to write."""
     prepared: Any = None
 
     @property
@@ -40,18 +45,25 @@ class Seen:
         return author_of(self.events)
 
 
+Phase = Literal["guard", "fill", "act"]
+"""When a watching plugin has its turn within one pass. "guard": it judges whether what happened may stand. "fill": it fills
+inputs that others read. "act": everything else. Within a phase plugins go by name."""
+PHASES: tuple[Phase, ...] = ("guard", "fill", "act")
+
+
 @dataclass(frozen=True)
 class Watch:
     """A plugin's interest in one kind of record. `handle` runs in one unit of work with the look's bookkeeping.
 
-    `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`.
+    `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`. It only reads: the portal
+    it gets refuses to write. All plugins of one pass judge the same reading of the record.
     """
 
     entity: str
     handle: Callable[[Unit, Seen], None]
     tables: tuple[str, ...] = ()
-    fills: bool = False  #: it fills inputs that other plugins read, so it goes first
-    prepare: Callable[[Portal, Record], Any] | None = None
+    phase: Phase = "act"
+    prepare: Callable[[ReadOnlyPortal, Record], Any] | None = None
     gone: Callable[[Unit, str], None] | None = None  #: the CRM has no record of that id (any more)
 
 
@@ -92,9 +104,11 @@ class Plugin:
     message and in order for each writer."""
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
+    books: tuple[Chart, ...] = ()
+    """The books it keeps, with their accounts; nothing else can be posted."""
     every: tuple[RunsEvery, ...] = ()
-    offers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    """By name, "stage_lock.objection": what the plugin named first asks of all the others that are switched on."""
+    asks: tuple[Hook[..., Any], ...] = ()  #: its own hooks, which it asks of the other plugins
+    hooks: tuple[Implementation, ...] = ()  #: what it answers to the hooks of others: `UNFIT.by(unfit)`
     done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
     """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
     pages: Callable[[Portal], Blueprint] | None = None

@@ -18,6 +18,7 @@ from kernel.crm.codec import pack_values
 from kernel.errors import Misconfigured
 from kernel.extension.connector import Connection, Connector, Verb
 from kernel.extension.crm_verbs import CRM_VERBS
+from kernel.extension.hooks import Hooks
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
@@ -47,7 +48,7 @@ class Portal:
     public_url: str = ""
     links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
-    offers: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)  #: from all plugins, by name
+    hooks: Hooks = field(default_factory=dict)  #: what plugins answer to each other's hooks
     connections: Mapping[str, Connection] = field(default_factory=dict)  #: by the customer's names, the CRM's among them
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
@@ -97,11 +98,11 @@ class Portal:
         assert isinstance(found, kind)
         return found
 
-    def people(self) -> list[Person]:
-        """Staff as the CRM knows them, asked at most every few minutes."""
+    def people(self, *, seconds: float = PEOPLE_SECONDS) -> list[Person]:
+        """Staff as the CRM knows them, asked at most every few minutes; nobody where the CRM names no staff."""
         now = self.clock.monotonic()
-        if self._people is None or now - self._people[0] > PEOPLE_SECONDS:
-            self._people = (now, self.crm.people())
+        if self._people is None or now - self._people[0] > seconds:
+            self._people = (now, self.crm.people.all() if self.crm.people else [])
         return self._people[1]
 
     def name_of(self, person: str) -> str:
@@ -125,6 +126,16 @@ class Portal:
             yield Unit(self, tx, author="", trace=current_trace())
 
 
+@dataclass(frozen=True)
+class Write:
+    """What a unit of work sets in a record, or in one of its rows."""
+
+    values: Values
+    stage: str | None = None
+    table: str = ""
+    row_key: str = ""
+
+
 @dataclass
 class Unit:
     """One unit of work in one portal."""
@@ -137,16 +148,22 @@ class Unit:
     filling: set[tuple[str, str, str]] = field(default_factory=set)
     """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
     _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
+    _writes: dict[tuple[str, str], list[Write]] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
         return self.portal.clock.now()
+
+    def writes_to(self, entity: str, record_id: str) -> list[Write]:
+        """What this unit of work has set in that record so far, in order."""
+        return self._writes.get((entity, record_id), [])
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, look: bool = False) -> None:
         """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end.
 
         `look`: what is set are inputs that others read, and the CRM does not tell us of our own changes: look again after.
         """
+        self._writes.setdefault((entity, record_id), []).append(Write(values, stage))
         known, known_stage, known_look = self._updates.get((entity, record_id), ({}, None, False))
         self._updates[entity, record_id] = ({**known, **values}, stage or known_stage, look or known_look)
 
@@ -180,6 +197,7 @@ class Unit:
 
     def change_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
         """Set fields of a child row that the CRM knows under `row_key`."""
+        self._writes.setdefault((entity, record_id), []).append(Write(values, None, table, row_key))
         self._call("update_row", entity, record_id, {"table": table, "row_key": row_key, "values": pack_values(values)})
 
     def create(self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any]) -> None:

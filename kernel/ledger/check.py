@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from kernel.ledger.chart import COMMON
 from kernel.ledger.checkpoints import NEVER, Where
 from kernel.ledger.model import entry_hash
+from kernel.ledger.store import HEAD
 from kernel.storage import Row, Tx
 
 
 def faults(tx: Tx) -> Iterator[str]:
-    """Hash chain, legs as the journal says, zero in every currency, balances as the legs say, published heads."""
+    """Hash chain, legs as the journal says, zero sums, balances as the legs say, published heads: over all books."""
     points = Points([row["until"] for row in tx.all("SELECT until FROM ledger_checkpoint ORDER BY until")])
     yield from _journal_and_legs(tx, points)
+    yield from _heads(tx)
     yield from _zero_sums(points.all)
     yield from _balances(tx, points.all)
     yield from _checkpoints(tx, points)
@@ -81,37 +84,47 @@ def _journal_and_legs(tx: Tx, points: Points) -> Iterator[str]:
 def _legs_of(row: Mapping[str, Any], found: list[Row], points: Points) -> Iterator[str]:
     try:
         body = json.loads(row["body"])
-    except ValueError:
-        return  # the hash has said so already
-    wanted = body.get("legs", []) if isinstance(body, dict) else []
+        wanted, op = body.get("legs", []), body.get("op", "")
+    except (ValueError, AttributeError):
+        yield f"ledger_journal {row['seq']} ({row['key']}): the row was changed: its body cannot be read"
+        return
     for n, leg in enumerate(wanted):
         account, party, currency, place, amount, _flow = leg
-        points.add(row["at"], (account, party, currency, place), amount)
+        points.add(row["at"], (row["book"], account, party, currency, place), amount)
         here = found[n] if n < len(found) else None
         if here is None or here["n"] != n:
             yield f"ledger_leg {row['seq']}/{n}: the row was removed"
             return
         columns = [here[name] for name in ("account", "party", "currency", "place", "amount", "flow")]
-        other = (here["at"], here["subject"], here["op"]) != (row["at"], row["subject"], body.get("op", ""))
-        if columns != leg or other:
+        if columns != leg:
             yield f"ledger_leg {row['seq']}/{n}: the row was changed: the journal says {leg}, the table says {columns}"
+        for name, value in {"book": row["book"], "at": row["at"], "subject": row["subject"], "op": op}.items():
+            if here[name] != value:
+                yield f"ledger_leg {row['seq']}/{n}: {name} was changed: the journal says {value!r}, not {here[name]!r}"
     if len(found) > len(wanted):
         yield f"ledger_leg {row['seq']}/{found[len(wanted)]['n']}: the row was added"
 
 
+def _heads(tx: Tx) -> Iterator[str]:
+    for row in tx.all("SELECT id FROM ledger_head WHERE id <> 1 ORDER BY id"):
+        yield f"ledger_head {row['id']}: the row was added"
+
+
 def _zero_sums(balances: Mapping[Where, int]) -> Iterator[str]:
-    sums: dict[str, int] = defaultdict(int)
-    for (_, _, currency, _), amount in balances.items():
-        sums[currency] += amount
-    for currency, rest in sorted(sums.items()):
+    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    for (book, _, _, currency, place), amount in balances.items():
+        sums[book, currency, place] += amount
+    for (book, currency, place), rest in sorted(sums.items()):
         if rest:
-            yield f"the postings in {currency} add up to {rest} minor units instead of zero"
+            yield (
+                f"book «{book}»: the postings in {currency} at {place or '—'} add up to {rest} minor units instead of zero"
+            )
 
 
 def _balances(tx: Tx, wanted: Mapping[Where, int]) -> Iterator[str]:
     seen = set()
-    for row in tx.all("SELECT * FROM ledger_balance ORDER BY account, party, currency, place"):
-        key = (row["account"], row["party"], row["currency"], row["place"])
+    for row in tx.all("SELECT * FROM ledger_balance ORDER BY book, account, party, currency, place"):
+        key = _where(row)
         seen.add(key)
         if key not in wanted:
             yield f"ledger_balance {key}: the row was added"
@@ -131,7 +144,7 @@ def _checkpoints(tx: Tx, points: Points) -> Iterator[str]:
         for where, amount in more.items():
             wanted[where] += amount
         found = {
-            (row["account"], row["party"], row["currency"], row["place"]): int(row["amount"])
+            _where(row): int(row["amount"])
             for row in tx.all("SELECT * FROM ledger_checkpoint_balance WHERE until = :u", u=until)
         }
         for where in sorted(found.keys() | wanted.keys()):
@@ -145,11 +158,38 @@ def _checkpoints(tx: Tx, points: Points) -> Iterator[str]:
         yield "ledger_checkpoint_balance: rows were added, or a row of ledger_checkpoint was removed"
 
 
+def _where(row: Mapping[str, Any]) -> Where:
+    return row["book"], row["account"], row["party"], row["currency"], row["place"]
+
+
 def _published(tx: Tx) -> Iterator[str]:
-    for row in tx.all("SELECT * FROM ledger_published ORDER BY day"):
-        there = tx.value("SELECT hash FROM ledger_journal WHERE seq = :s", s=row["seq"])
-        if there != row["hash"]:
+    rows = tx.all("SELECT day, seq, hash, published_at FROM ledger_published ORDER BY day")
+    facts = tx.all("SELECT body FROM ledger_journal WHERE kind = :k AND book = :b ORDER BY seq", k=HEAD, b=COMMON)
+    unknown: dict[str, tuple[Any, ...]] = {}
+    for head in (tuple(head) for fact in facts for head in json.loads(fact["body"])["heads"]):
+        if head[0] in unknown:
+            yield f"ledger_published {head[0]}: the row was removed once, and made again"
+        unknown[head[0]] = head
+    for row in rows:
+        there = tx.one("SELECT hash, recorded_at FROM ledger_journal WHERE seq = :s", s=row["seq"])
+        if there is None or there["hash"] != row["hash"]:
             yield (
                 f"ledger_published {row['day']}: journal row {row['seq']} had the hash {row['hash'][:16]}… when it was "
-                f"published, it has {str(there)[:16]}… now"
+                f"published, it has {str(there and there['hash'])[:16]}… now"
             )
+        elif facts:
+            said = unknown.pop(row["day"], None)
+            if said is None:
+                yield f"ledger_published {row['day']}: the row was added"
+            elif said != tuple(row.values()):
+                yield f"ledger_published {row['day']}: the row was changed: the journal says {said}, the table {row}"
+        elif not there["recorded_at"] <= row["published_at"] < _facts_since(tx):
+            yield f"ledger_published {row['day']}: the row was added: nothing was published then"
+    for day in sorted(unknown if facts else ()):
+        yield f"ledger_published {day}: the row was removed"
+
+
+def _facts_since(tx: Tx) -> int:
+    """From when on every published head is a fact, too: when this database learnt it."""
+    sql = "SELECT applied_at FROM annex_migration WHERE room = 'kernel.ledger' AND number = 3"
+    return int(tx.value(sql) or 0)

@@ -18,29 +18,34 @@ LEGS_BETWEEN = 20_000  #: so many are added up in a moment
 LEGS_PER_BALANCE = 4  #: and so many times the rows of a checkpoint, so that all of them stay smaller than the legs
 NEVER = -(2**62)  #: before all legs
 DAY_MICROS = 86_400_000_000
-Where = tuple[str, str, str, str]  #: account, party, currency, place
+Where = tuple[str, str, str, str, str]  #: book, account, party, currency, place
 
 
-def balances_at(tx: Tx, moment: int) -> list[Row]:
-    """Balances (account, party, currency, place, amount) by all legs up to that moment, included."""
+def balances_at(tx: Tx, book: str, moment: int) -> list[Row]:
+    """A book's balances (account, party, currency, place, amount) by all its legs up to that moment, included."""
     until = tx.value("SELECT MAX(until) FROM ledger_checkpoint WHERE until <= :m", m=moment + 1)
     return tx.all(
         "SELECT account, party, currency, place, SUM(amount) AS amount FROM ("
-        "SELECT account, party, currency, place, amount FROM ledger_checkpoint_balance WHERE until = :until UNION ALL "
-        "SELECT account, party, currency, place, amount FROM ledger_leg WHERE at >= :until AND at <= :m) AS x "
+        "SELECT account, party, currency, place, amount FROM ledger_checkpoint_balance "
+        "WHERE until = :until AND book = :book UNION ALL "
+        "SELECT account, party, currency, place, amount FROM ledger_leg "
+        "WHERE at >= :until AND at <= :m AND book = :book) AS x "
         "GROUP BY account, party, currency, place",
-        until=NEVER if until is None else until, m=moment,
+        until=NEVER if until is None else until, m=moment, book=book,
     )  # fmt: skip
 
 
 def add_late(tx: Tx, late: Mapping[tuple[int, Where], int]) -> None:
     """Legs, by their time and balance, for moments that a checkpoint covers already."""
     tx.run_many(
-        "INSERT INTO ledger_checkpoint_balance (until, account, party, currency, place, amount) "
-        "SELECT until, :a, :p, :c, :l, :m FROM ledger_checkpoint WHERE until > :at "
-        "ON CONFLICT (until, account, party, currency, place) "
+        "INSERT INTO ledger_checkpoint_balance (until, book, account, party, currency, place, amount) "
+        "SELECT until, :b, :a, :p, :c, :l, :m FROM ledger_checkpoint WHERE until > :at "
+        "ON CONFLICT (until, book, account, party, currency, place) "
         "DO UPDATE SET amount = ledger_checkpoint_balance.amount + excluded.amount",
-        [{"at": at, "a": a, "p": p, "c": c, "l": place, "m": m} for (at, (a, p, c, place)), m in sorted(late.items())],
+        [
+            {"at": at, "b": book, "a": account, "p": party, "c": currency, "l": place, "m": amount}
+            for (at, (book, account, party, currency, place)), amount in sorted(late.items())
+        ],
     )
 
 
@@ -79,11 +84,12 @@ def _make(tx: Tx, until: int) -> None:
     if head is None or head["covered"] >= until:
         return  # another process was faster
     tx.run(
-        "INSERT INTO ledger_checkpoint_balance (until, account, party, currency, place, amount) "
-        "SELECT :until, account, party, currency, place, SUM(amount) FROM ("
-        "SELECT account, party, currency, place, amount FROM ledger_checkpoint_balance WHERE until = :before UNION ALL "
-        "SELECT account, party, currency, place, amount FROM ledger_leg WHERE at >= :before AND at < :until) AS x "
-        "GROUP BY account, party, currency, place",
+        "INSERT INTO ledger_checkpoint_balance (until, book, account, party, currency, place, amount) "
+        "SELECT :until, book, account, party, currency, place, SUM(amount) FROM ("
+        "SELECT book, account, party, currency, place, amount FROM ledger_checkpoint_balance "
+        "WHERE until = :before UNION ALL "
+        "SELECT book, account, party, currency, place, amount FROM ledger_leg WHERE at >= :before AND at < :until) AS x "
+        "GROUP BY book, account, party, currency, place",
         until=until, before=head["covered"],
     )  # fmt: skip
     tx.run("INSERT INTO ledger_checkpoint VALUES (:until)", until=until)

@@ -1,8 +1,7 @@
 """Double entry as values that never change.
 
-Sign: what the desk has is positive (account `place`), what it owes or owns as a claim against that is negative; all legs
-of a posting add up to zero in each currency at each place. So for any currency, at any moment and in any place:
-held = own + owed + custody, with own = what is neither owed to clients nor kept for them.
+Sign: what is held is positive, what is owed or owned as a claim against that is negative; all legs of a posting add up to
+zero in each currency at each place. Which accounts a book has, the plugin that keeps it declares (chart.py).
 """
 
 from __future__ import annotations
@@ -15,23 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernel.errors import BooksBroken
-
-PLACE = "place"  #: money the desk holds, by place
-CLIENT = "client"  #: what the desk owes a client (negative), or he owes the desk (positive)
-CUSTODY = "custody"  #: clients' money kept until a date
-PARTNER = "partner"  #: the desk's money that lies with a partner
-EQUITY = "equity"  #: the owners' money put in and taken out
-TRADING = "trading"  #: the desk's open position between the client's side and the partner's side of a deal
-PROFIT = "profit"
-COMMISSION = "commission"
-FEES = "fees"
-TRANSFER = "transfer"  #: passes money between places without anyone earning
-OWN_ACCOUNTS = (EQUITY, TRADING, PROFIT, COMMISSION, FEES, TRANSFER, PARTNER)
+from kernel.ledger.chart import FIRST_BOOK
 
 
 @dataclass(frozen=True)
 class Leg:
-    """An amount in minor units on one account. `flow` marks money coming into or leaving the desk's places."""
+    """An amount in minor units on one account. `flow` marks money coming into or leaving a place."""
 
     account: str
     currency: str
@@ -101,6 +89,7 @@ class Entry:
     trace: str
     reverses: int | None
     body: Mapping[str, Any] = field(default_factory=dict)
+    book: str = ""
 
     @property
     def slot(self) -> str:
@@ -132,13 +121,18 @@ HASHED = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace
 
 
 def entry_hash(prev: str, row: Mapping[str, Any]) -> str:
-    """SHA-256 over the previous hash and every column of the row."""
-    return hash_of(prev, [row[name] for name in HASHED])
+    """SHA-256 over the previous hash, the book and every other column of the row."""
+    return hash_of(prev, row["book"], [row[name] for name in HASHED])
 
 
-def hash_of(prev: str, values: Iterable[Any]) -> str:
-    """The same, where the columns' values are at hand in the order of HASHED."""
-    text = "\x1f".join([prev, *("" if value is None else str(value) for value in values)])
+def hash_of(prev: str, book: str, values: Iterable[Any]) -> str:
+    """The same, where the columns' values are at hand in the order of HASHED.
+
+    The first book's rows are hashed as they were before books had names; any other name comes in front, so that no row can
+    be given to another book without its hash being wrong.
+    """
+    named = () if book == FIRST_BOOK else ("book", book)
+    text = "\x1f".join([*named, prev, *("" if value is None else str(value) for value in values)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

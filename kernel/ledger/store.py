@@ -9,62 +9,84 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel.clock import Clock
+from kernel.errors import BooksBroken, Misconfigured
+from kernel.ledger.chart import COMMON, Chart
 from kernel.ledger.checkpoints import Where, add_late, balances_at
 from kernel.ledger.model import Draft, Entry, Posting, canonical, changes, hash_of, standing
 from kernel.storage import Row, Tx
 from kernel.values import to_micros
 
 SUBJECTS_PER_QUERY = 400
+HEAD = "head"  #: the kind of fact that says which heads were published
 
 
 @dataclass(frozen=True)
 class Change:
-    """What should stand in the books for one subject."""
+    """What should stand in a book for one subject."""
 
     subject: str
     wanted: Sequence[Posting]
 
 
 class Books:
-    """All methods act in the caller's unit of work."""
+    """All books of a database, by name: they share one journal and one hash chain."""
+
+    def __init__(self, clock: Clock, charts: Iterable[Chart] = ()) -> None:
+        self._journal = Journal(clock)
+        self._books: dict[str, Book] = {}
+        for chart in charts:
+            if chart.book in self._books:
+                raise Misconfigured(f"book «{chart.book}» is declared twice")
+            self._books[chart.book] = Book(chart, self._journal)
+
+    def book(self, name: str) -> Book:
+        """The book of that name. Raises BooksBroken if no plugin that is switched on declares it."""
+        if name not in self._books:
+            raise BooksBroken(f"book «{name}» is not declared; known: {', '.join(sorted(self._books)) or 'none'}")
+        return self._books[name]
+
+    def head(self, tx: Tx) -> tuple[int, str]:
+        """Number and hash of the newest row, whichever book it belongs to."""
+        row = tx.one("SELECT seq, hash FROM ledger_head WHERE id = 1")
+        return (int(row["seq"]), str(row["hash"])) if row else (0, "")
+
+    def publish(self, tx: Tx, day: str, *, author: str = "", trace: str = "") -> tuple[int, str] | None:
+        """Note that today's head, which covers all books, is published; None if the day has one, or nothing is booked.
+
+        What was published is a fact of the journal as well, so that the table of heads can be derived like any other.
+        """
+        held = self._journal.hold(tx)
+        if not held["seq"] or tx.value("SELECT day FROM ledger_published WHERE day = :d", d=day):
+            return None
+        now = to_micros(self._journal.clock.now())
+        row = (day, int(held["seq"]), str(held["hash"]), now)
+        heads = [row]
+        if not tx.value("SELECT 1 FROM ledger_journal WHERE kind = :k AND book = :b LIMIT 1", k=HEAD, b=COMMON):
+            # The first of its kind also holds what releases published that did not write such facts.
+            earlier = tx.all("SELECT day, seq, hash, published_at FROM ledger_published ORDER BY day")
+            heads = [*(tuple(one.values()) for one in earlier), row]
+        fact = Draft(HEAD, "heads", f"heads/{held['seq'] + 1}", now, {"heads": heads}, author=author, trace=trace)
+        self._journal.append(tx, held, COMMON, [fact])
+        tx.insert("ledger_published (day, seq, hash, published_at)", [row])
+        return row[1], row[2]
+
+
+class Journal:
+    """The one journal that all books share."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
 
-    # --- writing ---------------------------------------------------------------------------------------------------
-
-    def settle(self, tx: Tx, subject: str, wanted: Sequence[Posting], *, author: str, trace: str) -> list[Entry]:
-        """Make exactly `wanted` stand for the subject; returns what was appended (nothing if it stood already)."""
-        return self.settle_many(tx, [Change(subject, wanted)], author=author, trace=trace)
-
-    def settle_many(self, tx: Tx, items: Sequence[Change], *, author: str, trace: str) -> list[Entry]:
-        head = self._hold_head(tx)
-        now = self._standing_of(tx, [item.subject for item in items])
-        drafts: list[Draft] = []
-        for item in items:
-            version = head["seq"] + len(drafts) + 1
-            drafts += changes(item.subject, now.get(item.subject, {}), item.wanted, version=version)
-        return self._append(tx, head, [replace(draft, author=author, trace=trace) for draft in drafts])
-
-    def preview(self, tx: Tx, subject: str, wanted: Sequence[Posting]) -> list[Draft]:
-        """What `settle` would append. Holds the books until the end of the unit of work, so that the answer stays true."""
-        head = self._hold_head(tx)
-        return changes(subject, self.standing(tx, subject), wanted, version=int(head["seq"]) + 1)
-
-    def record(self, tx: Tx, drafts: Iterable[Draft]) -> list[Entry]:
-        """Append facts. A key that is there already is an error of the caller: look before."""
-        drafts = list(drafts)
-        return self._append(tx, self._hold_head(tx), drafts) if drafts else []
-
-    def _hold_head(self, tx: Tx) -> Mapping[str, Any]:
+    def hold(self, tx: Tx) -> Mapping[str, Any]:
+        """The head's row, which nobody else can hold until this unit of work ends."""
         head = tx.lock("SELECT seq, hash, covered FROM ledger_head WHERE id = 1")
         assert head is not None, "the books were not migrated"
         return head
 
-    def _append(self, tx: Tx, head: Mapping[str, Any], drafts: Sequence[Draft]) -> list[Entry]:
+    def append(self, tx: Tx, head: Mapping[str, Any], book: str, drafts: Sequence[Draft]) -> list[Entry]:
         if not drafts:
             return []
-        seq, prev, recorded = int(head["seq"]), str(head["hash"]), to_micros(self._clock.now())
+        seq, prev, recorded = int(head["seq"]), str(head["hash"]), to_micros(self.clock.now())
         rows: list[tuple[Any, ...]] = []
         legs: list[tuple[Any, ...]] = []
         entries = []
@@ -76,44 +98,83 @@ class Books:
                 seq, draft.kind, draft.subject, draft.key, draft.at, recorded, draft.author, draft.trace, draft.reverses,
             )  # fmt: skip
             body = canonical(draft.body)
-            before, prev = prev, hash_of(prev, (*columns, body))
-            rows.append((*columns, body, before, prev))
+            before, prev = prev, hash_of(prev, book, (*columns, body))
+            rows.append((*columns, body, before, prev, book))
             for n, leg in enumerate(draft.legs):
-                where = (leg.account, leg.party, leg.currency, leg.place)
+                where = (book, leg.account, leg.party, leg.currency, leg.place)
                 legs.append((seq, n, *where, leg.amount, leg.flow, draft.at, draft.subject, draft.op))
                 deltas[where] += leg.amount
                 if draft.at < head["covered"]:
                     late[draft.at, where] += leg.amount
-            entries.append(Entry(*columns, draft.body))
+            entries.append(Entry(*columns, draft.body, book))
         with tx.at_once():
             # Legs go first: the database lets the journal's row in only if its legs add up to zero.
-            tx.insert("ledger_leg (seq, n, account, party, currency, place, amount, flow, at, subject, op)", legs)
+            tx.insert("ledger_leg (seq, n, book, account, party, currency, place, amount, flow, at, subject, op)", legs)
             tx.insert(
-                "ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, hash)", rows
+                "ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, hash, book)",
+                rows,
             )
             # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
             tx.insert(
-                "ledger_balance (account, party, currency, place, amount)",
+                "ledger_balance (book, account, party, currency, place, amount)",
                 [(*where, amount) for where, amount in sorted(deltas.items())],
-                "ON CONFLICT (account, party, currency, place) "
+                "ON CONFLICT (book, account, party, currency, place) "
                 "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
             )
             add_late(tx, late)
             tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=seq, h=prev)
         return entries
 
+
+class Book:
+    """One book. All methods act in the caller's unit of work."""
+
+    def __init__(self, chart: Chart, journal: Journal) -> None:
+        self.chart = chart
+        self.name = chart.book
+        self._journal = journal
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def settle(self, tx: Tx, subject: str, wanted: Sequence[Posting], *, author: str, trace: str) -> list[Entry]:
+        """Make exactly `wanted` stand for the subject; returns what was appended (nothing if it stood already)."""
+        return self.settle_many(tx, [Change(subject, wanted)], author=author, trace=trace)
+
+    def settle_many(self, tx: Tx, items: Sequence[Change], *, author: str, trace: str) -> list[Entry]:
+        head = self._journal.hold(tx)
+        now = self._standing_of(tx, [item.subject for item in items])
+        drafts: list[Draft] = []
+        for item in items:
+            version = head["seq"] + len(drafts) + 1
+            drafts += changes(item.subject, now.get(item.subject, {}), item.wanted, version=version)
+        return self._append(tx, head, [replace(draft, author=author, trace=trace) for draft in drafts])
+
+    def preview(self, tx: Tx, subject: str, wanted: Sequence[Posting]) -> list[Draft]:
+        """What `settle` would append. Holds the books until the end of the unit of work, so that the answer stays true."""
+        head = self._journal.hold(tx)
+        return changes(subject, self.standing(tx, subject), wanted, version=int(head["seq"]) + 1)
+
+    def record(self, tx: Tx, drafts: Iterable[Draft]) -> list[Entry]:
+        """Append facts. A key that is there already is an error of the caller: look before."""
+        drafts = list(drafts)
+        return self._append(tx, self._journal.hold(tx), drafts) if drafts else []
+
+    def _append(self, tx: Tx, head: Mapping[str, Any], drafts: Sequence[Draft]) -> list[Entry]:
+        for draft in drafts:
+            if draft.reverses is None:  # what stood before an account was given up can still be taken back
+                self.chart.check(leg.account for leg in draft.legs)
+        return self._journal.append(tx, head, self.name, drafts)
+
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def head(self, tx: Tx) -> tuple[int, str]:
-        row = tx.one("SELECT seq, hash FROM ledger_head WHERE id = 1")
-        return (int(row["seq"]), str(row["hash"])) if row else (0, "")
-
     def entries(self, tx: Tx, subject: str) -> list[Entry]:
-        """All journal rows of a subject, oldest first."""
-        return [entry_of(row) for row in tx.all("SELECT * FROM ledger_journal WHERE subject = :s ORDER BY seq", s=subject)]
+        """All journal rows of a subject in this book, oldest first."""
+        sql = "SELECT * FROM ledger_journal WHERE subject = :s AND book = :b ORDER BY seq"
+        return [entry_of(row) for row in tx.all(sql, s=subject, b=self.name)]
 
     def facts(self, tx: Tx, kind: str) -> list[Entry]:
-        return [entry_of(row) for row in tx.all("SELECT * FROM ledger_journal WHERE kind = :k ORDER BY seq", k=kind)]
+        sql = "SELECT * FROM ledger_journal WHERE kind = :k AND book = :b ORDER BY seq"
+        return [entry_of(row) for row in tx.all(sql, k=kind, b=self.name)]
 
     def balances(self, tx: Tx, currencies: Sequence[str]) -> list[Row]:
         """Standing balances of these currencies: account, party, currency, place, amount."""
@@ -121,11 +182,11 @@ class Books:
             return []
         names = {f"c{i}": code for i, code in enumerate(currencies)}
         marks = ", ".join(f":{mark}" for mark in names)
-        return tx.all(f"SELECT * FROM ledger_balance WHERE currency IN ({marks})", **names)
+        return tx.all(f"SELECT * FROM ledger_balance WHERE book = :b AND currency IN ({marks})", b=self.name, **names)
 
     def balances_at(self, tx: Tx, moment: int) -> list[Row]:
         """All balances as of a past moment (microseconds), as we know it today."""
-        return balances_at(tx, moment)
+        return balances_at(tx, self.name, moment)
 
     def standing(self, tx: Tx, subject: str) -> dict[str, Entry]:
         return self._standing_of(tx, [subject]).get(subject, {})
@@ -137,13 +198,14 @@ class Books:
             names = {f"s{i}": name for i, name in enumerate(wanted[start : start + SUBJECTS_PER_QUERY])}
             marks = ", ".join(f":{mark}" for mark in names)
             for row in tx.all(
-                f"SELECT * FROM ledger_journal WHERE kind IN ('posting', 'reversal') AND subject IN ({marks}) ORDER BY seq",
-                **names,
-            ):
+                f"SELECT * FROM ledger_journal WHERE kind IN ('posting', 'reversal') AND subject IN ({marks}) "
+                "AND book = :b ORDER BY seq",
+                b=self.name, **names,
+            ):  # fmt: skip
                 by_subject[row["subject"]].append(entry_of(row))
         return {subject: standing(entries) for subject, entries in by_subject.items()}
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    names = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses")
+    names = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "book")
     return Entry(**{name: row[name] for name in names}, body=json.loads(row["body"]))

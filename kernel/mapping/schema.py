@@ -35,6 +35,7 @@ class FieldMap(_Strict):
     title: str = ""  #: what staff call a system field
     type: FieldType = "text"
     write: bool = False  #: we fill it
+    multiline: bool = False  #: of a text: it holds several lines, and line ends matter
     required: bool = True  #: the portal must have it; otherwise its absence only switches something off
     values: dict[str, str] = Field(default_factory=dict)  #: for `choice`: our word -> the portal's label
     code: str = ""  #: the portal's own code of it, where it is not the one made from our word (Bitrix24: UF_CRM_…)
@@ -46,6 +47,8 @@ class FieldMap(_Strict):
             raise ValueError("give either label (a field staff made) or system (the CRM's own field)")
         if (self.type == "choice") != bool(self.values):
             raise ValueError("a field of type choice, and only such a one, has values")
+        if self.multiline and self.type != "text":
+            raise ValueError("only a field of type text is multiline")
         return self
 
     @property

@@ -38,7 +38,7 @@ def tables(rooms: Iterable[Room]) -> list[str]:
         for path in sorted(room.folder.glob("[0-9]*.sql"))
         for name in re.findall(r"^CREATE TABLE (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    return sorted((name for name in found if name not in LEFT_OUT), key=lambda name: (name not in FIRST, name))
+    return sorted({*found} - {*LEFT_OUT}, key=lambda name: (name not in FIRST, name))
 
 
 def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:

@@ -10,13 +10,29 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from kernel.clock import Clock
-from kernel.crm import NO_VALUES, Changed, Lack, Move, Person, Record, Ref, Row, Value, Values, Workday
+from kernel.crm import (
+    CRM,
+    NO_VALUES,
+    Changed,
+    History,
+    Lack,
+    Move,
+    People,
+    Person,
+    Record,
+    Ref,
+    Row,
+    Value,
+    Values,
+    Workday,
+    Workdays,
+)
 from kernel.errors import AnnexError, NotFound, Rejected
 from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
 from kernel.testing.trouble import Trouble
@@ -76,8 +92,8 @@ class _Ordered:
     left: int
 
 
-class MemoryCRM:
-    """Keeps kernel.crm.CRM for one mapping set. What staff do goes through `staff`."""
+class MemoryCRM(CRM):
+    """Keeps kernel.crm.CRM for one mapping set, all optional parts too. What staff do goes through `staff`."""
 
     name = "memory"
 
@@ -85,16 +101,19 @@ class MemoryCRM:
     annex = "annex"
 
     def __init__(
-        self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None, keeps_history: bool = True
-    ) -> None:
-        """`keeps_history`: whether `moves` knows anything, as Bitrix24's stage history does."""
-        self.keeps_history = keeps_history
+        self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None, keeps_history: bool = True,
+        keeps_workdays: bool = True,
+    ) -> None:  # fmt: skip
+        """`keeps_history`, `keeps_workdays`: whether it has those parts at all."""
+        self.people: People | None = MemoryPeople(self)
+        self.history: History | None = MemoryHistory(self) if keeps_history else None
+        self.workdays: Workdays | None = MemoryWorkdays(self) if keeps_workdays else None
         self.days: dict[str, Workday] = {}  #: working days by person; who is not here has none
         self.late: dict[str, int] = {}  #: what `overdue` says, by person
         self.mapping, self.clock, self.trouble = mapping, clock, trouble or Trouble()
         self.effects: list[Effect] = []
         self.changes: list[Change] = []
-        self.calls: list[str] = []  #: every call by its verb, also those that failed
+        self.called: list[str] = []  #: every call by its verb, also those that failed
         self.staff = Staff(self)
         self.persons: list[Person] = []
         self.missing: list[Lack] = []
@@ -121,7 +140,7 @@ class MemoryCRM:
 
     @contextmanager
     def _call(self, verb: str) -> Iterator[None]:
-        self.calls.append(verb)
+        self.called.append(verb)
         self.trouble.point("call.before")
         one = next((one for one in self._ordered if one.left and (not one.on or verb in one.on)), None)
         if one:
@@ -165,10 +184,6 @@ class MemoryCRM:
             if all(_folded(fields[n], record.values.get(n)) == _folded(fields[n], v) for n, v in where.items())
         ]
 
-    def people(self) -> list[Person]:
-        with self._call("people"):
-            return list(self.persons)
-
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         with self._call("changed"):
             return [
@@ -184,24 +199,6 @@ class MemoryCRM:
                 if kept.entity == owner and row_id in kept.rows.get(table, {}):
                     return kept.id
         raise NotFound(f"memory: there is no row {row_id} in {entity}")
-
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        with self._call("moves"):
-            return list(self._find(entity, record_id).moves) if self.keeps_history else None
-
-    def workdays(self, people: Iterable[str]) -> Mapping[str, Workday]:
-        with self._call("workdays"):
-            return {person: self.days.get(person, "off") for person in people}
-
-    def start_workday(self, person: str) -> None:
-        with self._call("start_workday"):
-            if person not in self.days:
-                raise Rejected(f"memory: {person} has no working day")
-            self.days[person] = "open"
-
-    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
-        with self._call("overdue"):
-            return {person: self.late.get(person, 0) for person in people}
 
     def lacks(self) -> list[Lack]:
         return list(self.missing)
@@ -363,6 +360,55 @@ class MemoryCRM:
         return {name: read_value(plan, values.get(name)) for name, plan in fields.items()}
 
 
+class MemoryPeople:
+    """The CRM's staff, as `staff.hire` and `staff.dismiss` leave them."""
+
+    def __init__(self, crm: MemoryCRM) -> None:
+        self._crm = crm
+
+    def all(self) -> list[Person]:
+        with self._crm._call("people"):
+            return list(self._crm.persons)
+
+    def active(self, people: Iterable[str]) -> frozenset[str]:
+        wanted = frozenset(people)
+        with self._crm._call("active"):
+            return frozenset(one.id for one in self._crm.persons if one.id in wanted and one.active)
+
+    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
+        with self._crm._call("overdue"):
+            return {person: self._crm.late.get(person, 0) for person in people}
+
+
+class MemoryWorkdays:
+    """Working days out of `days`; who is not in it has none."""
+
+    def __init__(self, crm: MemoryCRM) -> None:
+        self._crm = crm
+
+    def statuses(self, people: Iterable[str]) -> Mapping[str, Workday]:
+        with self._crm._call("workdays"):
+            return {person: self._crm.days.get(person, "off") for person in people}
+
+    def start(self, person: str) -> None:
+        with self._crm._call("start_workday"):
+            if person not in self._crm.days:
+                raise Rejected(f"memory: {person} has no working day")
+            self._crm.days[person] = "open"
+
+
+class MemoryHistory:
+    """Every move ever made."""
+
+    def __init__(self, crm: MemoryCRM) -> None:
+        self._crm = crm
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        with self._crm._call("moves"):
+            kept, plan = self._crm._find(entity, record_id), self._crm.mapping.entity(entity)
+            return list(kept.moves) if plan.stage else None
+
+
 class Staff:
     """What people do in the CRM. Values are as typed: "10 000,5" in a number's field is fine, and so is nonsense."""
 
@@ -373,6 +419,11 @@ class Staff:
         person = Person(f"user:{len(self._crm.persons) + 1}", name, role, groups=tuple(groups), heads=tuple(heads))
         self._crm.persons.append(person)
         return Ref(person.id, person.name)
+
+    def dismiss(self, person: str) -> None:
+        """Somebody leaves: the CRM goes on naming them, as no longer active."""
+        persons = self._crm.persons
+        persons[:] = [replace(one, active=False) if one.id == person else one for one in persons]
 
     def new(self, entity: str, *, stage: str = "", author: str = "", **values: Any) -> str:
         """A record made by hand; returns its id."""

@@ -69,7 +69,7 @@ def end_of_the_gone(portal: Portal) -> None:
     if not found:
         return
     try:
-        people = portal.crm.people()
+        people = portal.crm.people.all() if portal.crm.people else []
     except AnnexError as exc:
         log.warning("session.nobody_asked", reason=str(exc))
         return

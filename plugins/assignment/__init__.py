@@ -5,7 +5,8 @@ from pathlib import Path
 
 from kernel.extension import Plugin, RunsEvery, Watch
 from plugins.assignment.check import faults
-from plugins.assignment.handlers import EVERY_SECONDS, give_out_all, gone, prepare, record_seen, workday_changed
+from plugins.assignment.handlers import EVERY_SECONDS, eligibility_changed, give_out_all, gone, prepare, record_seen
+from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.settings import AssignmentSettings
 
 plugin = Plugin(
@@ -14,8 +15,8 @@ plugin = Plugin(
     settings=AssignmentSettings,
     fields={"deal": ("assigned", "source")},
     watches=tuple(
-        # First of all: who is responsible is what other plugins go by.
-        Watch(entity, record_seen, fills=True, prepare=prepare, gone=gone(entity))
+        # Who is responsible is what other plugins go by.
+        Watch(entity, record_seen, phase="fill", prepare=prepare, gone=gone(entity))
         for entity in ("lead", "deal")
     ),
     every=(
@@ -23,7 +24,8 @@ plugin = Plugin(
             "assignment.give_out", timedelta(seconds=EVERY_SECONDS), give_out_all, "gives out what waits once somebody fits"
         ),
     ),
-    offers={"workday.changed": workday_changed},
+    asks=(UNFIT, ELIGIBILITY_CHANGED),
+    hooks=(ELIGIBILITY_CHANGED.by(eligibility_changed),),
     verify=faults,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -14,6 +14,7 @@ from kernel.values import from_micros, to_micros
 from plugins.assignment import bars, fitness, giving, store
 from plugins.assignment.bars import Bar
 from plugins.assignment.giving import said, said_all
+from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
 from plugins.assignment.store import Decision, Waiting
 
@@ -195,6 +196,7 @@ def until_in(portal: Portal, minutes: int) -> datetime:
 
 
 __all__ = [
-    "Bar", "Decision", "MemberView", "QueueView", "Reason", "Waiting", "again", "bar", "bars_of", "decision", "decisions",
-    "give_out", "queues", "said", "said_all", "unbar", "until_in", "version", "waiting", "wake",
+    "ELIGIBILITY_CHANGED", "UNFIT", "Bar", "Decision", "MemberView", "QueueView", "Reason", "Waiting", "again", "bar",
+    "bars_of", "decision", "decisions", "give_out", "queues", "said", "said_all", "unbar", "until_in", "version", "waiting",
+    "wake",
 ]  # fmt: skip

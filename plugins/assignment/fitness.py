@@ -14,12 +14,12 @@ from kernel.storage import Tx
 from kernel.telemetry import log
 from kernel.values import to_micros
 from plugins.assignment import bars, store
+from plugins.assignment.hooks import UNFIT
 from plugins.assignment.rules import Member, Objection, Reason, heads_of, members
 from plugins.assignment.settings import AssignmentSettings, QueueSettings
 from plugins.assignment.store import Fit
 
 NAME = "assignment"
-UNFIT = "assignment.unfit"  #: asked of other plugins: f(portal, person ids) -> {person id: objection}
 FRESH_SECONDS = 10
 SHARED_SECONDS = 2
 
@@ -33,20 +33,22 @@ def queue_of(portal: Portal, name: str) -> QueueSettings | None:
     return settings_of(portal).queue.get(name)
 
 
-def fresh(portal: Portal, name: str, *, seconds: float = FRESH_SECONDS) -> Fit:
-    """What is known, asked anew if it is older. Calls out: no database may be open. Raises a Fault that passes by itself."""
+def read(portal: Portal, name: str, *, seconds: float = FRESH_SECONDS) -> Fit:
+    """What is known, asked anew if it is older. Calls out: no database may be open. Writes nothing; `keep` does. Raises a
+    Fault that passes by itself."""
     now = to_micros(portal.clock.now())
     with portal.database.read() as tx:
         known = store.fit(tx, portal.name, name)
     if known and 0 <= now - known.read_at <= seconds * 1_000_000:
         return known
-    found = _ask(portal, settings_of(portal).queue[name], now)
-    with portal.unit() as unit:
-        store.open_queue(unit.tx, portal.name, name, now)
-        if store.keep_fit(unit.tx, portal.name, name, found):
-            store.touch(unit.tx, portal.name, name)
-            unit.tx.after_commit(portal.changed)
-    return found
+    return _ask(portal, settings_of(portal).queue[name], now)
+
+
+def keep(unit: Unit, name: str, found: Fit) -> None:
+    """For all processes and for the pages. The caller holds the queue's row."""
+    if store.keep_fit(unit.tx, unit.portal.name, name, found):
+        store.touch(unit.tx, unit.portal.name, name)
+        unit.tx.after_commit(unit.portal.changed)
 
 
 def _ask(portal: Portal, queue: QueueSettings, now: int) -> Fit:
@@ -58,7 +60,7 @@ def _ask(portal: Portal, queue: QueueSettings, now: int) -> Fit:
         return Fit(now, heads=heads)
     try:
         overdue = _overdue(portal, ids)
-        said = [answer(portal, ids) for answer in portal.offers.get(UNFIT, ())]
+        said = [answer(portal, ids) for answer in UNFIT.functions(portal)]
     except Fault as exc:
         if exc.retry:
             raise
@@ -76,7 +78,7 @@ def _overdue(portal: Portal, ids: list[str]) -> dict[str, int]:
     now = portal.clock.monotonic()
     old = [one for one in ids if one not in known or not 0 <= now - known[one][0] <= SHARED_SECONDS]
     if old:
-        found = portal.crm.overdue(old)
+        found = portal.crm.people.overdue(old) if portal.crm.people else {}
         known.update({one: (now, found.get(one, 0)) for one in old})
     return {one: known[one][1] for one in ids}
 

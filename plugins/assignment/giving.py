@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from kernel.crm import Person, Record, Ref
 from kernel.crm.codec import unpack_values
-from kernel.errors import NotFound
+from kernel.errors import Fault, NotFound
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
+from kernel.storage import Row
 from kernel.telemetry import log
 from kernel.texts import say
 from kernel.values import to_micros
@@ -30,7 +31,7 @@ from plugins.assignment.rules import (
     undo,
 )
 from plugins.assignment.settings import QueueSettings
-from plugins.assignment.store import Decision, Waiting
+from plugins.assignment.store import Decision, Fit, Waiting
 
 READ_SECONDS_MAX = 60  #: a record read longer ago is read again before it is given out
 FIT_SECONDS_MAX = 30  #: nobody is given anything on knowledge older than this
@@ -235,28 +236,57 @@ def settle(unit: Unit, one: Waiting, record: Record, author: Person | None = Non
     store.join(unit.tx, portal.name, fresh)
 
 
-# --- from outside a unit of work --------------------------------------------------------------------------------------
+# --- what the CRM is asked first --------------------------------------------------------------------------------------
 
 
-def give_out(portal: Portal, name: str) -> int:
-    """Read what waits at the front anew and give it out while somebody fits. Calls out: no database may be open."""
+@dataclass(frozen=True)
+class Asked:
+    """What was read for one sitting, before its unit of work: who is eligible, and what waits at the front."""
+
+    queue: str
+    fit: Fit
+    fit_is_new: bool
+    page: Sequence[Waiting] = ()
+    records: Mapping[tuple[str, str], Record] | None = None  #: None: nobody is eligible, so nothing was read
+
+
+def ask(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS) -> Asked:
+    """Reads only. Calls out: no database may be open."""
+    began = to_micros(portal.clock.now())
+    found = fitness.read(portal, name, seconds=seconds)
+    with portal.database.read() as tx:
+        page = store.front(tx, portal.name, name, most=PAGE)
+        anybody = any(member.fits for member in fitness.with_bars(tx, portal, found.members))
+    records = None
+    if page and anybody:
+        try:
+            records = _read(portal, page)
+        except Fault as exc:  # these wait on; a record that has just come must join them all the same
+            log.warning("assignment.later", queue=name, reason=str(exc))
+    return Asked(name, found, found.read_at >= began, page, records)
+
+
+def hold(unit: Unit, asked: Asked) -> Row:
+    """Take the queue's row until the end of the unit of work and bring the queue up to what was read."""
+    row = store.open_queue(unit.tx, unit.portal.name, asked.queue, to_micros(unit.now))
+    fitness.keep(unit, asked.queue, asked.fit)
+    if asked.records is not None:
+        _settle_page(unit, asked.page, asked.records)
+    return row
+
+
+def give_out(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS) -> int:
+    """Regular: read what waits at the front anew and give it out while somebody fits. Calls out."""
     count = 0
     for _ in range(PAGES_MAX):
-        with portal.database.read() as tx:
-            page = store.front(tx, portal.name, name, most=PAGE)
-        if not page:
+        asked = ask(portal, name, seconds=seconds)
+        if not asked.page and not asked.fit_is_new:
             break
-        found = fitness.fresh(portal, name)
-        with portal.database.read() as tx:
-            anybody = any(member.fits for member in fitness.with_bars(tx, portal, found.members))
-        read = _read(portal, page) if anybody else None
         with portal.unit() as unit:
-            store.open_queue(unit.tx, portal.name, name, to_micros(unit.now))
-            if read is not None:
-                _settle_page(unit, page, read)
+            hold(unit, asked)
             done = give(unit, name, look=False)
         count += done
-        if not done or len(page) < PAGE:
+        if not done or len(asked.page) < PAGE:
             break
     return count
 

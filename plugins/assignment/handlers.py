@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from kernel.extension.portal import Portal, Unit
 from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
 from plugins.assignment import fitness, giving, store
+from plugins.assignment.giving import Asked
 from plugins.assignment.rules import is_closed, joins, owner_of, start_stages, taken_by_hand
 from plugins.assignment.settings import QueueSettings
 from plugins.assignment.store import Decision, Waiting
@@ -23,10 +24,14 @@ PAGES_SECONDS = 60  #: the pages show fitness no older than this, even where not
 
 @dataclass(frozen=True)
 class Prepared:
-    """Which queue the record stands in or may join; who is fit there was asked just now."""
+    """What was read for the queue in which the record stands or which it may join."""
 
-    queue: str
+    asked: Asked
     people: Sequence[Person]
+
+    @property
+    def queue(self) -> str:
+        return self.asked.queue
 
     def author(self, name: str) -> Person | None:
         """Who that is, by the CRM's id or name of him."""
@@ -42,7 +47,7 @@ def check_fields(portal: Portal, name: str, queue: QueueSettings) -> None:
 
 
 def prepare(portal: Portal, record: Record) -> Prepared | None:
-    """Ask who is fit, if the record is one to give out; and give out first what waited before it."""
+    """Ask who is fit, if the record is one to give out, and read what waits before it."""
     with portal.database.read() as tx:
         waits = store.waiting(tx, portal.name, record.entity, record.id)
         decided = store.newest(tx, portal.name, record.entity, record.id)
@@ -51,12 +56,7 @@ def prepare(portal: Portal, record: Record) -> Prepared | None:
         name = _queue_for(portal, record)
     if not name or fitness.queue_of(portal, name) is None:
         return None
-    fitness.fresh(portal, name)
-    try:
-        giving.give_out(portal, name)
-    except Fault as exc:  # those before it wait on; this record must join them all the same
-        log.warning("assignment.later", queue=name, reason=str(exc))
-    return Prepared(name, portal.people())
+    return Prepared(giving.ask(portal, name), portal.people())
 
 
 def _queue_for(portal: Portal, record: Record) -> str:
@@ -78,7 +78,11 @@ def record_seen(unit: Unit, seen: Seen) -> None:
     prepared = seen.prepared if isinstance(seen.prepared, Prepared) else None
     waits = store.waiting(tx, portal, record.entity, record.id)
     name = waits.queue if waits else prepared.queue if prepared else ""
-    row = store.open_queue(tx, portal, name, to_micros(unit.now)) if name else None
+    row = None
+    if prepared and prepared.queue == name:
+        row = giving.hold(unit, prepared.asked)
+    elif name:
+        row = store.open_queue(tx, portal, name, to_micros(unit.now))
     if name:  # as it stands now that the queue is ours
         waits = store.waiting(tx, portal, record.entity, record.id)
     decided = store.newest(tx, portal, record.entity, record.id)
@@ -149,17 +153,17 @@ def give_out_all(portal: Portal) -> None:
     """What waits is given out as soon as somebody fits, whatever nobody told us of."""
     giving.put_back_refused(portal)
     for name in fitness.settings_of(portal).queue:
-        fitness.fresh(portal, name, seconds=PAGES_SECONDS)
-        giving.give_out(portal, name)
+        with portal.database.read() as tx:
+            waits = store.count_waiting(tx, portal.name, name) > 0
+        giving.give_out(portal, name, seconds=fitness.FRESH_SECONDS if waits else PAGES_SECONDS)
 
 
-def workday_changed(portal: Portal, person_ids: object = ()) -> None:
-    """Somebody began or ended his day: what was known of who is fit is no longer true."""
+def eligibility_changed(portal: Portal, _people: Collection[str]) -> None:
+    """Somebody began or ended their day, say: what was known of who is eligible is no longer true."""
     for name in fitness.settings_of(portal).queue:
         with portal.unit() as unit:
             store.forget_fit(unit.tx, portal.name, name)
         try:
-            fitness.fresh(portal, name)
             giving.give_out(portal, name)
         except Fault as exc:  # whoever told us has his own work to do; the next round gives out
             log.warning("assignment.later", queue=name, reason=str(exc))

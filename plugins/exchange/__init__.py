@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kernel.extension import Command, Plugin, RunsEvery, Watch
 from plugins.exchange import commands
+from plugins.exchange.accounts import CHART
 from plugins.exchange.check import faults
 from plugins.exchange.handlers import deal_seen
 from plugins.exchange.links import board_link
@@ -33,6 +34,7 @@ plugin = Plugin(
     },
     watches=(Watch("deal", deal_seen, tables=("operation",)),),
     answers={"board.link": board_link},
+    books=(CHART,),
     every=(
         RunsEvery("exchange.custody", timedelta(minutes=10), remind_custody, "reminders of custody that ends"),
         RunsEvery("exchange.head", timedelta(minutes=10), publish_head, "daily head of the books into the CRM"),

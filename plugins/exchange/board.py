@@ -12,9 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from kernel.extension.portal import Unit
-from kernel.ledger.model import CLIENT, COMMISSION, FEES, OWN_ACCOUNTS, PARTNER, PROFIT
 from kernel.storage import Row, Tx
 from kernel.values import Currency, day_start, format_minor, to_micros
+from plugins.exchange.accounts import (
+    BALANCES,
+    BOOK,
+    CLIENT,
+    COMMISSION,
+    FEES,
+    LEGS,
+    OWN_ACCOUNTS,
+    PARTNER,
+    PROFIT,
+)
 from plugins.exchange.model import Money
 from plugins.exchange.rates import Rates, shown_rate
 from plugins.exchange.settings import ExchangeSettings
@@ -161,13 +171,13 @@ def _totals(rows: Iterable[Line], claims: Mapping[tuple[str, str], int]) -> tupl
 
 def _balances(unit: Unit, until: int | None) -> list[Row]:
     if until is None:
-        return unit.tx.all("SELECT account, party, currency, place, amount FROM ledger_balance")
-    return unit.portal.books.balances_at(unit.tx, until)
+        return unit.tx.all(f"SELECT account, party, currency, place, amount FROM {BALANCES} AS b")
+    return unit.portal.books.book(BOOK).balances_at(unit.tx, until)
 
 
 def _today(tx: Tx, start: int, end: int) -> list[Row]:
     return tx.all(
-        "SELECT currency, place, flow, SUM(amount) AS amount FROM ledger_leg WHERE at >= :s AND at <= :e AND flow <> '' "
+        f"SELECT currency, place, flow, SUM(amount) AS amount FROM {LEGS} AS l WHERE at >= :s AND at <= :e AND flow <> '' "
         "AND account = 'place' GROUP BY currency, place, flow",
         s=start, e=end,
     )  # fmt: skip
@@ -183,7 +193,7 @@ def _pending(tx: Tx, until: int | None) -> list[Row]:
         "SELECT currency, place, flow, SUM(amount) AS amount FROM ("
         "SELECT p.currency, p.place, p.flow, p.amount FROM exchange_pending p JOIN exchange_deal d ON d.subject = p.subject "
         "WHERE d.created_at <= :until UNION ALL "
-        "SELECT l.currency, l.place, l.flow, CASE WHEN l.flow = 'in' THEN l.amount ELSE -l.amount END FROM ledger_leg l "
+        f"SELECT l.currency, l.place, l.flow, CASE WHEN l.flow = 'in' THEN l.amount ELSE -l.amount END FROM {LEGS} AS l "
         "JOIN exchange_deal d ON d.subject = l.subject "
         "WHERE d.created_at <= :until AND l.at > :until AND l.account = 'place' AND l.flow <> '') AS x "
         "GROUP BY currency, place, flow HAVING SUM(amount) <> 0",

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from kernel.extension.portal import Portal, Unit
-from kernel.ledger.model import CLIENT, CUSTODY, PARTNER
 from kernel.texts import say
 from kernel.values import from_micros, to_micros
 from plugins.exchange import store
+from plugins.exchange.accounts import BALANCES, CLIENT, CUSTODY, PARTNER
 from plugins.exchange.model import Deal, Money
 from plugins.exchange.shown import money_text
 
@@ -85,7 +85,7 @@ def balance_text(unit: Unit, party: str) -> str:
     words = {CLIENT: "owed", CUSTODY: "kept", PARTNER: "lies"}
     told = []
     for row in unit.tx.all(
-        "SELECT account, currency, SUM(amount) AS amount FROM ledger_balance WHERE party = :k "
+        f"SELECT account, currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE party = :k "
         "AND account IN ('client', 'custody', 'partner') GROUP BY account, currency ORDER BY account, currency",
         k=party,
     ):

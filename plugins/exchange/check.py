@@ -9,6 +9,7 @@ from kernel.extension.portal import Unit
 from kernel.ledger.model import changes
 from kernel.values import Currency
 from plugins.exchange import store
+from plugins.exchange.accounts import BOOK
 from plugins.exchange.model import Deal, deal_from
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
@@ -22,7 +23,7 @@ def faults(unit: Unit) -> Iterator[str]:
     yield from _rates(unit)
     rates = Rates.load(unit.tx, days_max=settings.rate_days)
     facts: dict[str, Deal] = {}
-    for entry in portal.books.facts(unit.tx, "deal"):
+    for entry in portal.books.book(BOOK).facts(unit.tx, "deal"):
         facts[entry.subject] = deal_from(entry.subject, entry.body["facts"])
     found = {
         "exchange_deal": _rows(unit, "exchange_deal", ("subject",)),
@@ -45,7 +46,7 @@ def faults(unit: Unit) -> Iterator[str]:
 
 def _postings(unit: Unit, subject: str, deal: Deal) -> Iterator[str]:
     portal = unit.portal
-    missing = changes(subject, portal.books.standing(unit.tx, subject), postings(deal, portal.zone), version=0)
+    missing = changes(subject, portal.books.book(BOOK).standing(unit.tx, subject), postings(deal, portal.zone), version=0)
     for draft in missing:
         verb = "should not stand" if draft.kind == "reversal" else "is missing"
         slot = draft.body["slot"]
@@ -82,7 +83,7 @@ def _rows(unit: Unit, table: str, names: tuple[str, ...]) -> dict[tuple[Any, ...
 
 def _rates(unit: Unit) -> Iterator[str]:
     wanted: dict[tuple[str, str, str], tuple[str, str]] = {}
-    for entry in unit.portal.books.facts(unit.tx, "rate"):
+    for entry in unit.portal.books.book(BOOK).facts(unit.tx, "rate"):
         for base, quote, day, rate, source in entry.body["rates"]:
             wanted[base, quote, day] = (rate, source)
     for row in unit.tx.all("SELECT * FROM exchange_rate ORDER BY base, quote, day"):

@@ -17,6 +17,7 @@ from kernel.crm.unset import UnsetCRM
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.values import Currencies, from_micros
+from plugins.exchange.accounts import BALANCES, BOOK, JOURNAL, LEGS
 from plugins.exchange.store import all_deals
 
 Key = tuple[str, str, str]  #: operation number ("" for the deal), figure, currency
@@ -164,7 +165,7 @@ def _gets_scale(op: Mapping[str, Any]) -> int:
 
 
 def _facts(unit: Unit, subject: str) -> Mapping[str, Any]:
-    entries = [entry for entry in unit.portal.books.entries(unit.tx, subject) if entry.kind == "deal"]
+    entries = [entry for entry in unit.portal.books.book(BOOK).entries(unit.tx, subject) if entry.kind == "deal"]
     found: Mapping[str, Any] = entries[-1].body["facts"]
     return found
 
@@ -252,8 +253,8 @@ def booked_figures(unit: Unit) -> dict[str, dict[Key, Fraction]]:
     found: dict[str, dict[Key, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     scales = unit.portal.currencies
     for row in unit.tx.stream(
-        "SELECT j.subject, j.body, l.account, l.currency, l.amount, l.flow, l.op FROM ledger_leg l "
-        "JOIN ledger_journal j ON j.seq = l.seq"
+        f"SELECT j.subject, j.body, l.account, l.currency, l.amount, l.flow, l.op FROM {LEGS} AS l "
+        f"JOIN {JOURNAL} AS j ON j.seq = l.seq"
     ):
         slot = _slot(row["body"])
         figure = _figure(slot, row["account"], row["flow"])
@@ -327,7 +328,7 @@ def _rows(
         yield from _shown_rows(portal, deal, day, kinds)
     board: dict[str, Fraction] = {}
     for row in unit.tx.all(
-        "SELECT currency, SUM(amount) AS amount FROM ledger_balance WHERE account = 'place' GROUP BY currency"
+        f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE account = 'place' GROUP BY currency"
     ):
         board[row["currency"]] = Fraction(int(row["amount"]), 10 ** portal.currencies.get(row["currency"]).scale)
     for code in sorted({*totals, *board}):

@@ -9,15 +9,15 @@ from typing import Any
 
 from kernel.errors import BadInput
 from kernel.extension.portal import Unit
-from kernel.ledger.model import OWN_ACCOUNTS
 from kernel.values import day_start, from_micros, to_micros
+from plugins.exchange.accounts import BOOK, JOURNAL, LEGS, OWN_ACCOUNTS
 from plugins.exchange.figures import Working, figures
 from plugins.exchange.model import Deal, Money, Operation
 from plugins.exchange.store import load_deal
 
 _OWN = ", ".join(f"'{name}'" for name in OWN_ACCOUNTS)
 # figure -> (which legs, sign with which they count)
-LEGS: Mapping[str, tuple[str, int]] = {
+FIGURES: Mapping[str, tuple[str, int]] = {
     "held": ("l.account = 'place'", 1),
     "own": (f"l.account IN ({_OWN})", -1),
     "owed": ("l.account = 'client'", -1),
@@ -99,7 +99,7 @@ def parts(unit: Unit, question: Question, subject: str) -> list[Part]:
     currency, zone = unit.portal.currencies.get(question.currency), unit.portal.zone
     rows = unit.tx.all(
         f"SELECT x.*, j.kind, j.author, j.trace, j.recorded_at, j.key FROM ({sql}) AS x "
-        "LEFT JOIN ledger_journal j ON j.seq = x.seq WHERE x.subject = :subject ORDER BY x.at, x.seq, x.n",
+        f"LEFT JOIN {JOURNAL} AS j ON j.seq = x.seq WHERE x.subject = :subject ORDER BY x.at, x.seq, x.n",
         subject=subject, **values,
     )  # fmt: skip
     return [
@@ -139,9 +139,9 @@ def _query(unit: Unit, question: Question) -> tuple[str, dict[str, Any]]:
     moment = (question.at or unit.now).astimezone(zone)
     if question.figure in PENDING:
         return _pending(question, values, where)
-    if question.figure not in LEGS:
+    if question.figure not in FIGURES:
         raise BadInput.of("no_such_figure", figure=question.figure[:40])
-    condition, sign = LEGS[question.figure]
+    condition, sign = FIGURES[question.figure]
     if question.figure.endswith("_today"):
         where += " AND l.at >= :start AND l.at <= :until"
         values |= {"start": to_micros(day_start(moment.date(), zone)), "until": to_micros(moment)}
@@ -150,7 +150,7 @@ def _query(unit: Unit, question: Question) -> tuple[str, dict[str, Any]]:
         values["until"] = to_micros(moment)
     return (
         "SELECT l.subject, l.seq, l.n, l.account, l.party, l.place, l.op, l.at, "
-        f"{'-' if sign < 0 else ''}l.amount AS amount FROM ledger_leg l WHERE {where} AND {condition}",
+        f"{'-' if sign < 0 else ''}l.amount AS amount FROM {LEGS} AS l WHERE {where} AND {condition}",
         values,
     )
 
@@ -167,7 +167,7 @@ def _pending(question: Question, values: dict[str, Any], where: str) -> tuple[st
     values["until"] = to_micros(question.at)
     later = (
         "SELECT l.subject, l.seq, l.n, l.account, l.party, l.place, l.op, l.at, "
-        "CASE WHEN l.flow = 'in' THEN l.amount ELSE -l.amount END AS amount FROM ledger_leg l "
+        f"CASE WHEN l.flow = 'in' THEN l.amount ELSE -l.amount END AS amount FROM {LEGS} AS l "
         f"JOIN exchange_deal d ON d.subject = l.subject WHERE {where} AND l.flow = :flow AND l.account = 'place' "
         "AND l.at > :until AND d.created_at <= :until"
     )
@@ -229,7 +229,7 @@ def deal_view(unit: Unit, subject: str) -> DealView | None:
                 reported.get(op.key),
             )
         )
-    entries = unit.portal.books.entries(unit.tx, subject)
+    entries = unit.portal.books.book(BOOK).entries(unit.tx, subject)
     changes = [
         {"at": from_micros(entry.recorded_at, zone), "author": entry.author, "trace": entry.trace, **change}
         for entry in entries

@@ -13,6 +13,7 @@ from kernel.ledger import Draft
 from kernel.texts import say
 from kernel.values import Currency, to_micros
 from plugins.exchange import cards, projection, store
+from plugins.exchange.accounts import BOOK
 from plugins.exchange.model import CANCELLED, Deal, deal_data
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
@@ -94,10 +95,10 @@ def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:
             "deal", deal.subject, f"{deal.subject}/fact/{number}", to_micros(unit.now), body,
             author=unit.author, trace=unit.trace,
         )  # fmt: skip
-        portal.books.record(unit.tx, [fact])
+        portal.books.book(BOOK).record(unit.tx, [fact])
         rates = Rates.load(unit.tx, days_max=settings_of(portal).rate_days)
         store.save(unit.tx, [store.derive(deal, rates, report_currency(portal), portal.zone)])
-    portal.books.settle(unit.tx, deal.subject, postings(deal, portal.zone), author=unit.author, trace=unit.trace)
+    portal.books.book(BOOK).settle(unit.tx, deal.subject, postings(deal, portal.zone), author=unit.author, trace=unit.trace)
     unit.tx.after_commit(portal.changed)
 
 
@@ -122,8 +123,8 @@ def _guarded(unit: Unit, before: Deal | None, step: Step, settings: ExchangeSett
 
 def _refusal(unit: Unit, deal: Deal) -> Refused | None:
     portal = unit.portal
-    drafts = portal.books.preview(unit.tx, deal.subject, postings(deal, portal.zone))
-    balances = portal.books.balances(unit.tx, sorted(fresh_payouts(drafts)))
+    drafts = portal.books.book(BOOK).preview(unit.tx, deal.subject, postings(deal, portal.zone))
+    balances = portal.books.book(BOOK).balances(unit.tx, sorted(fresh_payouts(drafts)))
     return payout_refusal(balances, drafts, portal.currencies)
 
 

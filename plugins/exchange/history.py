@@ -20,6 +20,7 @@ from kernel.ledger.model import changes
 from kernel.texts import say
 from kernel.values import format_minor, to_micros
 from plugins.exchange import cards, store
+from plugins.exchange.accounts import BOOK
 from plugins.exchange.handlers import report_currency, settings_of
 from plugins.exchange.history_compare import Checked, compare
 from plugins.exchange.history_names import PORTAL
@@ -86,7 +87,7 @@ def import_file(
         with portal.unit(author=AUTHOR) as unit:
             unit.tx.unhurried()
             # Nobody else books between our comparison and our booking: asking for a preview holds the books.
-            portal.books.preview(unit.tx, PORTAL, ())
+            portal.books.book(BOOK).preview(unit.tx, PORTAL, ())
             checked = compare(unit, lines, correct=correct)
             if checked.deals:
                 stand(unit, checked, told)
@@ -120,7 +121,7 @@ def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
         body = {"facts": deal_data(deal), "changes": changed_inputs(before, deal) if before else []}
         key = f"{deal.subject}/fact/{number}"
         facts.append(Draft("deal", deal.subject, key, now, body, author=unit.author, trace=unit.trace))
-    portal.books.record(tx, facts)
+    portal.books.book(BOOK).record(tx, facts)
     rates, report = Rates.load(tx, days_max=settings_of(portal).rate_days), report_currency(portal)
     fresh: list[store.Derived] = []
     changed: list[store.Derived] = []
@@ -134,7 +135,7 @@ def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
             progress(min(checked.rows + done, 2 * checked.rows - 1), 2 * checked.rows)
     store.save(tx, fresh, fresh=True)
     store.save(tx, changed)
-    portal.books.settle_many(tx, wanted, author=unit.author, trace=unit.trace)
+    portal.books.book(BOOK).settle_many(tx, wanted, author=unit.author, trace=unit.trace)
     touched = (key for deal in checked.deals for key in cards.touched(checked.before.get(deal.subject), deal))
     for key in dict.fromkeys(touched):
         if not key.startswith("name:"):
@@ -143,13 +144,13 @@ def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
 
 
 def _preview(unit: Unit, checked: Checked, deal: Deal) -> list[Draft]:
-    books, known = unit.portal.books, deal.subject in checked.before
-    now = books.standing(unit.tx, deal.subject) if known else {}
+    book, known = unit.portal.books.book(BOOK), deal.subject in checked.before
+    now = book.standing(unit.tx, deal.subject) if known else {}
     return changes(deal.subject, now, postings(deal, unit.portal.zone), version=1)
 
 
 def _warnings(unit: Unit, checked: Checked, drafts: Sequence[Draft]) -> tuple[Warned, ...]:
-    balances = unit.portal.books.balances(unit.tx, [currency.code for currency in checked.currencies])
+    balances = unit.portal.books.book(BOOK).balances(unit.tx, [currency.code for currency in checked.currencies])
     after = positions(balances, drafts)
     found = []
     for currency in checked.currencies:

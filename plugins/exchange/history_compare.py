@@ -11,6 +11,7 @@ from kernel.errors import BadInput
 from kernel.extension.portal import Unit
 from kernel.storage import Tx
 from kernel.values import Currency, format_minor
+from plugins.exchange.accounts import BALANCES
 from plugins.exchange.history_cells import COLUMNS
 from plugins.exchange.history_deals import Group
 from plugins.exchange.history_names import Parties, subject_of
@@ -86,7 +87,7 @@ def _stored(tx: Tx, subjects: Sequence[str]) -> dict[str, Deal]:
 
 def _too_much(tx: Tx, lines: Sequence[Line]) -> list[Bad]:
     """Rows with which a currency's sums would leave what both databases can add up."""
-    rows = tx.all("SELECT currency, MAX(ABS(amount)) AS most FROM ledger_balance GROUP BY currency")
+    rows = tx.all(f"SELECT currency, MAX(ABS(amount)) AS most FROM {BALANCES} AS b GROUP BY currency")
     sums = defaultdict(int, {row["currency"]: int(row["most"]) for row in rows})
     found = []
     for line in lines:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from kernel.ledger.model import (
+from kernel.ledger.model import Leg, Posting
+from kernel.values import from_micros, to_micros
+from plugins.exchange.accounts import (
     CLIENT,
     COMMISSION,
     CUSTODY,
@@ -20,10 +22,7 @@ from kernel.ledger.model import (
     PROFIT,
     TRADING,
     TRANSFER,
-    Leg,
-    Posting,
 )
-from kernel.values import from_micros, to_micros
 from plugins.exchange.figures import Figures, figures
 from plugins.exchange.model import (
     BUY,

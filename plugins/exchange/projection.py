@@ -11,9 +11,9 @@ from kernel.crm import Record, Ref, Value
 from kernel.crm.codec import unpack_values
 from kernel.extension.portal import Unit
 from kernel.jobs import outgoing
-from kernel.ledger.model import CUSTODY
 from kernel.texts import say
 from kernel.values import Currency, to_decimal
+from plugins.exchange.accounts import BOOK, CUSTODY
 from plugins.exchange.figures import figures
 from plugins.exchange.model import PARTNER_PAID, Deal, Money, Party, rank
 from plugins.exchange.reading import TABLE
@@ -141,7 +141,7 @@ def custody_of(unit: Unit, deal: Deal) -> Money | None:
     due = figures(deal.exchanges[-1]).due
     kept = sum(
         -leg.amount
-        for entry in unit.portal.books.standing(unit.tx, deal.subject).values()
+        for entry in unit.portal.books.book(BOOK).standing(unit.tx, deal.subject).values()
         for leg in entry.legs()
         if leg.account == CUSTODY and leg.currency == due.currency.code
     )

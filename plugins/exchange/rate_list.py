@@ -11,6 +11,7 @@ from kernel.extension.portal import Portal, Unit
 from kernel.ledger import Draft
 from kernel.values import Currencies, parse_day, parse_rate, plain, to_micros
 from plugins.exchange import store
+from plugins.exchange.accounts import BOOK
 from plugins.exchange.rates import Rate, Rates
 from plugins.exchange.settings import ExchangeSettings
 
@@ -57,7 +58,7 @@ def _stand(unit: Unit, fresh: dict[tuple[str, str, str], tuple[str, str]]) -> No
     number = portal.books.head(unit.tx)[0] + 1
     body = {"rates": [[*key, *value] for key, value in sorted(fresh.items())]}
     now = to_micros(unit.now)
-    portal.books.record(
+    portal.books.book(BOOK).record(
         unit.tx, [Draft("rate", "rates", f"rates/{number}", now, body, author=unit.author, trace=unit.trace)]
     )
     unit.tx.run_many(

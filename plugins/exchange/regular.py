@@ -6,7 +6,6 @@ from kernel.crm import Ref
 from kernel.crm.seen import last_seen
 from kernel.extension.portal import Portal, Unit
 from kernel.texts import say
-from kernel.values import to_micros
 from plugins.exchange import cards, store
 from plugins.exchange.projection import custody_of
 from plugins.exchange.settings import ExchangeSettings
@@ -44,21 +43,20 @@ def publish_head(portal: Portal) -> None:
     settings = portal.settings("exchange", ExchangeSettings)
     today = portal.clock.now().astimezone(portal.zone).date().isoformat()
     with portal.unit() as unit:
-        seq, digest = portal.books.head(unit.tx)
-        if not seq or unit.tx.value("SELECT day FROM ledger_published WHERE day = :d", d=today):
-            return
         record_id = unit.tx.value(
             "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'",
             p=portal.name, k=f"journal:{portal.name}",
         )  # fmt: skip
         if not record_id:
-            unit.create(
-                "journal", {"name": settings.journal_title}, key=f"journal:{portal.name}", done=HEAD_DONE, context={}
-            )
+            if portal.books.head(unit.tx)[0]:
+                unit.create(
+                    "journal", {"name": settings.journal_title}, key=f"journal:{portal.name}", done=HEAD_DONE, context={}
+                )
             return
-        unit.tx.run(
-            "INSERT INTO ledger_published VALUES (:d, :s, :h, :at)", d=today, s=seq, h=digest, at=to_micros(unit.now)
-        )
+        published = portal.books.publish(unit.tx, today, author=unit.author, trace=unit.trace)
+        if published is None:
+            return
+        seq, digest = published
         text = say(portal.mapping.portal.language, "head_text", day=today, seq=seq, hash=digest)
         unit.comment("journal", record_id, text, key=f"head:{portal.name}:{today}")
 

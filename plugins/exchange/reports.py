@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from kernel.extension.portal import Unit
 from kernel.storage import Row, Tx
 from kernel.values import Currencies, day_start, divide, format_minor, from_micros, plain, to_decimal, to_micros
+from plugins.exchange.accounts import LEGS
 from plugins.exchange.figures import chain_line, figures, profits
 from plugins.exchange.model import CANCELLED, Money
 from plugins.exchange.rates import shown_rate
@@ -183,7 +184,7 @@ def _totals(tx: Tx, rows: Sequence[Mapping[str, Any]], currencies: Currencies) -
 def _moved(tx: Tx, subjects: Sequence[str]) -> Iterable[Mapping[str, Any]]:
     for marks, names in _in_parts(subjects):
         yield from tx.all(
-            "SELECT subject, op, currency, flow, SUM(amount) AS amount FROM ledger_leg WHERE account = 'place' "
+            f"SELECT subject, op, currency, flow, SUM(amount) AS amount FROM {LEGS} AS l WHERE account = 'place' "
             f"AND flow <> '' AND subject IN ({marks}) GROUP BY subject, op, currency, flow",
             **names,
         )

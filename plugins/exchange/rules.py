@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from kernel.errors import Refused
-from kernel.ledger.model import CLIENT, CUSTODY, PLACE, Draft
+from kernel.ledger.model import Draft
 from kernel.values import Currencies, format_minor
+from plugins.exchange.accounts import CLIENT, CUSTODY, PLACE
 from plugins.exchange.model import CANCELLED, CUSTODY_OUT, NEW, PARTNER_PAID, STAGES, Deal, deal_data, rank
 from plugins.exchange.settings import ExchangeSettings
 

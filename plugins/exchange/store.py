@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kernel.ledger.model import PLACE, canonical
+from kernel.ledger.model import canonical
 from kernel.storage import Tx
 from kernel.values import Currency, day_start, from_micros, plain, to_micros
+from plugins.exchange.accounts import PLACE
 from plugins.exchange.figures import figures
 from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Operation, deal_data, deal_from, rank
 from plugins.exchange.postings import postings

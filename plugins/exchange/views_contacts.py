@@ -9,6 +9,7 @@ from typing import Any
 
 from kernel.extension.portal import Unit
 from kernel.values import Currencies, from_micros, to_decimal
+from plugins.exchange.accounts import BALANCES
 from plugins.exchange.model import Money
 from plugins.exchange.rates import Rates
 from plugins.exchange.reports import Filter, operation_rows
@@ -121,7 +122,7 @@ def balances_of(unit: Unit, key: str) -> list[tuple[str, Money]]:
     """Figure of the board and amount, for what the desk owes him, keeps for him, or has lying with him."""
     figures = {"client": ("owed", -1), "custody": ("custody", -1), "partner": ("with_partners", 1)}
     rows = unit.tx.all(
-        "SELECT account, currency, SUM(amount) AS amount FROM ledger_balance WHERE party = :k AND account IN "
+        f"SELECT account, currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE party = :k AND account IN "
         "('client', 'custody', 'partner') GROUP BY account, currency HAVING SUM(amount) <> 0 ORDER BY account, currency",
         k=key,
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.values import Currency, to_micros
+from plugins.exchange.accounts import BALANCES, JOURNAL, LEGS
 from plugins.exchange.board import COLUMNS, Board, Worth
-from plugins.exchange.explain import DERIVED, LEGS, PENDING, Group, Question
+from plugins.exchange.explain import DERIVED, FIGURES, PENDING, Group, Question
 from plugins.exchange.model import Money
 from plugins.exchange.views_asked import Args, moment_from
 from plugins.exchange.views_text import party_names
@@ -19,7 +20,7 @@ GROUPS_PER_PAGE = 200
 
 def question_from(args: Args, portal: Portal) -> Question:
     figure = args.get("figure", "")
-    if not (figure in LEGS or figure in PENDING or figure in DERIVED or figure.removeprefix(WORTH) in COLUMNS):
+    if not (figure in FIGURES or figure in PENDING or figure in DERIVED or figure.removeprefix(WORTH) in COLUMNS):
         raise BadInput.of("no_such_figure", figure=figure[:40])
     currency = args.get("currency", "").strip().upper()
     if not figure.startswith(WORTH):
@@ -47,9 +48,9 @@ def debtors(unit: Unit, question: Question) -> list[tuple[str, str, Money]]:
     where, values = "", {}
     if question.at is not None:
         where, values = " AND at <= :until", {"until": to_micros(question.at)}
-    table = "ledger_leg" if question.at else "ledger_balance"
+    table = LEGS if question.at else BALANCES
     rows = unit.tx.all(
-        f"SELECT party, SUM(amount) AS amount FROM {table} WHERE account = 'client' AND currency = :c{where} "
+        f"SELECT party, SUM(amount) AS amount FROM {table} AS x WHERE account = 'client' AND currency = :c{where} "
         "GROUP BY party HAVING SUM(amount) > 0 ORDER BY 2 DESC, party",
         c=currency.code, **values,
     )  # fmt: skip
@@ -72,6 +73,6 @@ def reversed_rows(unit: Unit, seqs: Sequence[int]) -> dict[int, int]:
     for start in range(0, len(wanted), 400):
         names = {f"s{i}": seq for i, seq in enumerate(wanted[start : start + 400])}
         marked = ", ".join(f":{name}" for name in names)
-        rows = unit.tx.all(f"SELECT seq, reverses FROM ledger_journal WHERE reverses IN ({marked})", **names)
+        rows = unit.tx.all(f"SELECT seq, reverses FROM {JOURNAL} AS j WHERE reverses IN ({marked})", **names)
         found |= {row["reverses"]: row["seq"] for row in rows}
     return found

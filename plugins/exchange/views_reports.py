@@ -6,6 +6,7 @@ from typing import Any
 
 from kernel.extension.portal import Unit
 from kernel.values import Currency, from_micros
+from plugins.exchange.accounts import LEGS
 from plugins.exchange.model import Money
 from plugins.exchange.reports import Filter, operation_rows
 from plugins.exchange.settings import ExchangeSettings
@@ -39,7 +40,7 @@ def total_parts(unit: Unit, wanted: Filter, figure: str, currency: Currency) -> 
     if figure in ("in", "out"):
         sign = 1 if figure == "in" else -1
         for row in unit.tx.all(
-            "SELECT subject, op, SUM(amount) AS amount FROM ledger_leg WHERE account = 'place' AND flow = :f "
+            f"SELECT subject, op, SUM(amount) AS amount FROM {LEGS} AS l WHERE account = 'place' AND flow = :f "
             "AND currency = :c GROUP BY subject, op",
             f=figure, c=currency.code,
         ):  # fmt: skip

@@ -17,7 +17,7 @@ plugin = Plugin(
         ),
         "contact": ("name", "phone", "email", "telegram", "supervisors"),
     },
-    watches=(Watch("deal", deal_seen, fills=True, prepare=find_client),),
+    watches=(Watch("deal", deal_seen, phase="fill", prepare=find_client),),
     done={"reception.client_made": client_made},
     migrations=Path(__file__).parent / "migrations",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from kernel.extension import Command, Plugin, RunsEvery, Watch
 from plugins.stage_lock.cases import watch_over
 from plugins.stage_lock.commands import print_rules, rules_arguments
 from plugins.stage_lock.handlers import record_gone, record_seen
+from plugins.stage_lock.hooks import OBJECTION
 from plugins.stage_lock.pages import pages
 from plugins.stage_lock.reading import prepare
 from plugins.stage_lock.settings import StageLockSettings
@@ -16,12 +17,13 @@ plugin = Plugin(
     name="stage_lock",
     title="Замок стадий",
     settings=StageLockSettings,
-    # It fills nothing, but goes first all the same: others may ask its api whether the stage they see stands.
+    # Others may ask its api whether the stage they see stands.
     watches=tuple(
-        Watch(entity, record_seen, fills=True, prepare=prepare, gone=partial(record_gone, entity))
+        Watch(entity, record_seen, phase="guard", prepare=prepare, gone=partial(record_gone, entity))
         for entity in ("deal", "lead")
     ),
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
+    asks=(OBJECTION,),
     pages=pages,
     commands=(
         Command("stage-lock-rules", "stage pools and rights as JSON, for the box module", rules_arguments, print_rules),

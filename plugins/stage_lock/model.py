@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-OBJECTION = "stage_lock.objection"
-
 Outcome = Literal["put_back", "undone", "left", "override", "granted", "gave_up"]
 """put_back: we wrote the stage back. undone: somebody had done so before us. left: a further move was allowed, so there was
 nothing to write. override, granted: it was let stand. gave_up: something else kept moving it, so we stopped."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from kernel.crm import Move, Person, Record
 from kernel.extension.model import author_of
 from kernel.extension.portal import Portal
+from kernel.extension.reading import ReadAgain, ReadOnlyPortal
 from kernel.jobs import inbox
 from kernel.storage import Tx
-from kernel.values import to_micros
 from plugins.stage_lock import store
-from plugins.stage_lock.model import OBJECTION, Known, Objection
+from plugins.stage_lock.hooks import OBJECTION
+from plugins.stage_lock.model import Known, Objection
 from plugins.stage_lock.people import id_of, settings_of
 from plugins.stage_lock.rules import Own
 
@@ -36,28 +37,36 @@ class Read:
     objections: Mapping[str, Objection] = field(default_factory=dict)
 
 
-def prepare(portal: Portal, record: Record) -> Read | None:
+def prepare(portal: ReadOnlyPortal, record: Record) -> Read | None:
     if record.entity not in settings_of(portal).entities or record.entity not in portal.mapping.entities:
         return None
     with portal.database.read() as tx:
         known = store.load(tx, portal.name, record.entity, record.id)
         own = own_since(tx, portal.name, record, known)
         waiting = inbox.waiting_for(tx, portal.name, record.entity, record.id)
-    # The record may have been read any time after the newest delivery, not earlier.
-    began = max((one.received_at for one in waiting), default=to_micros(portal.clock.now()))
-    lines: list[Move] | None = None
+    began, lines = portal.read_at, None
     if known and _stands_still(known, record, own):
         if all(one.event.name == inbox.ASKED for one in waiting):
             return Read(record, began, still=True)  # we asked ourselves, after a write of ours
         # There and back again between two looks: only the history shows it.
-        lines = portal.crm.moves(record.entity, record.id)
-        if lines is None or not lines_after(ordered(lines), known.line):
+        lines = _moves(portal, record)
+        if lines is None or not lines_after(lines, known.line):
             return Read(record, began, still=True)
-    read = _read(portal, record, began, known, lines or portal.crm.moves(record.entity, record.id))
+    lines = _moves(portal, record) if lines is None else lines
+    behind = lines is not None and _behind(lines, record, known)
+    if behind and not portal.last_reading:  # the record is older than its history, or the history comes late
+        raise ReadAgain(LAG_SECONDS)
     people = portal.people()
-    mover = _mover(read) or ("" if _names_people(read.lines) else author_of([one.event for one in waiting]))
+    mover = _mover(record, lines, behind) or ("" if _names_people(lines) else author_of([one.event for one in waiting]))
     objections = _objections(portal, id_of(people, mover)) if known and mover else {}
-    return Read(read.record, read.began, read.lines, read.behind, people=people, objections=objections)
+    return Read(record, began, lines, behind, people=people, objections=objections)
+
+
+def _moves(portal: Portal, record: Record) -> tuple[Move, ...] | None:
+    """None where the CRM keeps no history of such records."""
+    history = portal.crm.history
+    found = history.moves(record.entity, record.id) if history else None
+    return None if found is None else ordered(found)
 
 
 def own_since(tx: Tx, portal: str, record: Record, known: Known | None) -> list[Own]:
@@ -90,25 +99,10 @@ def _stands_still(known: Known, record: Record, own: Sequence[Own]) -> bool:
     return same and all(one.stage == known.stage for one in own)
 
 
-def _read(portal: Portal, record: Record, began: int, known: Known | None, lines: list[Move] | None) -> Read:
-    if lines is not None:
-        if not _behind(lines, record, known):
-            return Read(record, began, ordered(lines))
-        portal.clock.sleep(LAG_SECONDS)
-    # Either the record is older than its history, or the history comes late: both are read once more. Without a history
-    # all depends on which of our own writes this reading may show, so the moment must be known.
-    began = to_micros(portal.clock.now())
-    record = portal.crm.get(record.entity, record.id)
-    if lines is None:
-        return Read(record, began)
-    again = ordered(portal.crm.moves(record.entity, record.id) or ())
-    return Read(record, began, again, behind=_behind(again, record, known))
-
-
 def _behind(lines: Sequence[Move], record: Record, known: Known | None) -> bool:
     if not lines:
         return known is not None and known.stage != record.stage
-    last = ordered(lines)[-1]
+    last = lines[-1]
     if last.stage is None and record.stage is None:
         return last.label != record.stage_label
     return last.stage != record.stage
@@ -118,13 +112,13 @@ def _names_people(lines: Sequence[Move] | None) -> bool:
     return any(line.by for line in lines or ())
 
 
-def _mover(read: Read) -> str:
-    last = read.lines[-1].by if read.lines and not read.behind else ""
-    return last or read.record.moved_by
+def _mover(record: Record, lines: Sequence[Move] | None, behind: bool) -> str:
+    last = lines[-1].by if lines and not behind else ""
+    return last or record.moved_by
 
 
 def _objections(portal: Portal, person: str) -> dict[str, Objection]:
-    for ask in portal.offers.get(OBJECTION, ()):
+    for ask in OBJECTION.functions(portal):
         if found := ask(portal, person):
             return {person: found}
     return {}

@@ -4,6 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from kernel.extension import Plugin, RunsEvery
+from plugins.assignment.api import UNFIT
+from plugins.stage_lock.api import OBJECTION
 from plugins.workday.days import objection, poll, unfit
 from plugins.workday.pages import pages
 from plugins.workday.settings import WorkdaySettings
@@ -14,7 +16,7 @@ plugin = Plugin(
     settings=WorkdaySettings,
     needs=("stage_lock",),
     every=(RunsEvery("workday.poll", timedelta(minutes=1), poll, "reads whose working day is open"),),
-    offers={"stage_lock.objection": objection, "assignment.unfit": unfit},
+    hooks=(OBJECTION.by(objection), UNFIT.by(unfit)),
     pages=pages,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kernel.crm import Person, Workday
-from kernel.errors import Fault
+from kernel.errors import Fault, Rejected
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.values import to_micros
+from plugins.assignment.api import ELIGIBILITY_CHANGED
 from plugins.stage_lock.api import Objection
 from plugins.workday import store
 from plugins.workday.rules import Standing, changed, left, members, standing
 from plugins.workday.settings import WorkdaySettings
 
 NAME = "workday"
-CHANGED = "workday.changed"
 FRESH_SECONDS = 10.0
 PAGE = "/workday/"
 
@@ -33,12 +33,15 @@ def is_member(portal: Portal, person_id: str) -> bool:
 
 
 def statuses(portal: Portal, people: Iterable[str], fresh_seconds: float = FRESH_SECONDS) -> dict[str, Workday]:
-    """Each one's day, read at most so long ago; "unknown" where the CRM does not answer."""
+    """Each one's day, read at most so long ago; "unknown" where the CRM does not answer, "off" where it keeps none."""
     wanted, known, now = list(people), _memory(portal), portal.clock.monotonic()
+    workdays = portal.crm.workdays
+    if workdays is None:
+        return dict.fromkeys(wanted, "off")
     old = [one for one in wanted if one not in known or now - known[one][0] > fresh_seconds]
     if old:
         try:
-            found: Mapping[str, Workday] = portal.crm.workdays(old)
+            found: Mapping[str, Workday] = workdays.statuses(old)
         except Fault as exc:
             log.warning("workday.unread", reason=str(exc))
             return {one: known[one][1] if one in known and one not in old else "unknown" for one in wanted}
@@ -95,10 +98,13 @@ def address(portal: Portal) -> str:
 
 def poll(portal: Portal) -> None:
     """Regular: all members in one call; who has begun or ended his day is told on."""
+    workdays = portal.crm.workdays
+    if workdays is None:
+        return
     mine = [person.id for person in members_of(portal)]
     now = portal.clock.monotonic()
     try:
-        found = portal.crm.workdays(mine) if mine else {}
+        found = workdays.statuses(mine) if mine else {}
     except Fault as exc:  # the page shows how old its figures are
         log.warning("workday.unread", reason=str(exc))
         return
@@ -118,7 +124,7 @@ def keep(portal: Portal, read: Mapping[str, Workday], *, all_members: bool = Fal
         if others or gone:
             unit.tx.after_commit(portal.changed)
     if told := [*others, *gone]:
-        for hook in portal.offers.get(CHANGED, ()):
+        for hook in ELIGIBILITY_CHANGED.functions(portal):
             try:
                 hook(portal, told)
             except Fault as exc:  # whose work it is finds out by itself later; the day counts all the same
@@ -126,6 +132,8 @@ def keep(portal: Portal, read: Mapping[str, Workday], *, all_members: bool = Fal
 
 
 def start(portal: Portal, person_id: str) -> None:
-    """Begin somebody's day in the CRM, as his own button there would. Raises what the CRM answers."""
-    portal.crm.start_workday(person_id)
+    """Begin somebody's day in the CRM, as their own button there would. Raises what the CRM answers."""
+    if portal.crm.workdays is None:
+        raise Rejected("this CRM keeps no working days")
+    portal.crm.workdays.start(person_id)
     keep(portal, {person_id: status(portal, person_id, fresh_seconds=-1)})

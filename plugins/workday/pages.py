@@ -59,8 +59,8 @@ def _shown(portal: Portal, trouble: str = "") -> str:
     day = days.status(portal, user.person_id) if user.person_id else None
     return render_template(
         "workday/own.html", day=day, standing=_standing(portal, day), trouble=trouble, version=live,
-        member=bool(user.person_id) and days.is_member(portal, user.person_id), team=_team(portal) if user.is_head else [],
-        team_shown=user.is_head,
+        kept=portal.crm.workdays is not None, member=bool(user.person_id) and days.is_member(portal, user.person_id),
+        team=_team(portal) if user.is_head else [], team_shown=user.is_head,
     )  # fmt: skip
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.bitrix24 import formats, seed, tokens
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.delivery import Post
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import Running, Wrong, door
 from sandbox.bitrix24.state import Portal
-
-if TYPE_CHECKING:
-    from sandbox.bitrix24.server import Sandbox
 
 
 def _app(portal: Portal, data: Mapping[str, Any]) -> App:
@@ -33,7 +30,7 @@ def shown(portal: Portal, app: App) -> dict[str, Any]:
 
 
 @door("POST", "/sandbox/app/install")
-def install(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def install(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """Send ONAPPINSTALL with tokens. A script is installed at once, a page only by installFinish (20)."""
     portal, handler, kind = sandbox.portal, str(data.get("handler") or ""), str(data.get("kind") or "script")
     user = str(data.get("user") or "1")
@@ -53,7 +50,7 @@ def install(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @door("POST", "/sandbox/app/install-finish")
-def install_finish(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def install_finish(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """The page called BX24.installFinish()."""
     with sandbox.portal.lock:
         app = _app(sandbox.portal, data)
@@ -62,7 +59,7 @@ def install_finish(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @door("POST", "/sandbox/app/update")
-def update(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def update(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """A new version: all bindings are gone, the application is told."""
     portal = sandbox.portal
     with portal.lock:
@@ -80,7 +77,7 @@ def update(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @door("POST", "/sandbox/app/uninstall")
-def uninstall(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def uninstall(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """The application is told without tokens; afterwards its tokens are worth nothing."""
     portal = sandbox.portal
     with portal.lock:
@@ -98,14 +95,14 @@ def uninstall(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @door("POST", "/sandbox/app/revoke")
-def revoke(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, int]:
+def revoke(sandbox: Running, data: Mapping[str, Any]) -> dict[str, int]:
     """Every token given out so far stops working, the application stays."""
     with sandbox.portal.lock:
         return {"revoked": tokens.revoke(sandbox.portal, _app(sandbox.portal, data))}
 
 
 @door("POST", "/sandbox/app/tokens")
-def token(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def token(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """A fresh pair for a user, as his browser would get in the application's page."""
     portal = sandbox.portal
     with portal.lock:
@@ -121,7 +118,7 @@ def app_user(portal: Portal) -> str:
 
 
 @door("POST", "/sandbox/outgoing-webhook")
-def outgoing(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
+def outgoing(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     """Somebody makes an outgoing webhook in the portal's pages; all of one handler go with `"remove": true`."""
     portal, handler = sandbox.portal, str(data.get("handler") or "")
     with portal.lock:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from sandbox.bitrix24.server import Sandbox
+from sandbox.bitrix24.apps import App
+from sandbox.bitrix24.delivery import Delivery
+from sandbox.bitrix24.events import Events
+from sandbox.bitrix24.state import Portal
 
-#: What a door is given: the running sandbox (its `.portal` is the memory), the JSON body or the query as a dict.
-DoorFunction = Callable[["Sandbox", Mapping[str, Any]], Any]
+
+class Running(Protocol):
+    """What a door may use of the sandbox that serves it."""
+
+    portal: Portal
+    delivery: Delivery
+    events: Events
+    on_app_gone: list[Callable[[Portal, App], None]]
+
+    def records(self) -> dict[str, int]: ...
+
+
+#: What a door is given: the running sandbox, the JSON body or the query as a dict.
+DoorFunction = Callable[[Any, Mapping[str, Any]], Any]
 DOORS: dict[tuple[str, str], DoorFunction] = {}
 
 

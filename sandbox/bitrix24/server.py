@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sandbox.bitrix24 import app_doors, oauth, seed
 from sandbox.bitrix24.apps import App
@@ -42,10 +42,8 @@ class Options:
 
 def import_methods() -> list[Any]:
     """Import every module of this folder, so that each puts its methods, doors and switches on the lists."""
-    import sandbox.bitrix24 as package
-
     found = []
-    for info in pkgutil.walk_packages([str(Path(__file__).parent)], f"{package.__name__}."):
+    for info in pkgutil.walk_packages([str(Path(__file__).parent)], "sandbox.bitrix24."):
         if not any(part in NOT_METHODS for part in info.name.split(".")):
             found.append(importlib.import_module(info.name))
     return found
@@ -104,7 +102,7 @@ class Still:
         if run is None:
             return as_json({"error": f"no door {request.verb} {request.path}"}, 404)
         try:
-            result = run(cast("Sandbox", self), request.query if request.verb == "GET" else request.json())
+            result = run(self, request.query if request.verb == "GET" else request.json())
         except Wrong as wrong:
             return as_json({"error": str(wrong)}, 400)
         return result if isinstance(result, Answer) else as_json(result)

@@ -5,42 +5,19 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
 from sandbox.planfix import answers, steps
-from sandbox.planfix.model import Script
 from sandbox.planfix.outgoing import loggable, prepare
 from sandbox.planfix.queue import BusyQueue
+from sandbox.planfix.run import Run
 from sandbox.planfix.state import Portal
 from sandbox.planfix.templates import Scope
 
 RETRY_MINUTES = {"ru": (15, 30, 60, 60), "en": (5, 15, 30, 60), "off": ()}
 OVERTAKEN_SECONDS_MAX = 5.0  # a held-back request goes anyway after this
-
-
-@dataclass(eq=False)
-class Run:
-    """One firing of a script, at the step it has come to."""
-
-    script: Script
-    task: int
-    author: str
-    chain: frozenset[str] = frozenset()
-    comment: int = 0
-    row: int = 0
-    step: int = 0
-    attempt: int = 0
-    due: float = 0.0
-    held_until: float = 0.0
-    order: int = 0
-    request: dict[str, Any] | None = None  # kept for a retry
-    blocks: dict[str, Any] = field(default_factory=dict)
-    copy: bool = False
-    done: threading.Event = field(default_factory=threading.Event)
-    result: dict[str, Any] = field(default_factory=dict)
 
 
 class Delivery:

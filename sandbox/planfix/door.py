@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from sandbox.planfix import contacts, rearrange, web
-from sandbox.planfix.delivery import Delivery, Run
+from sandbox.planfix.delivery import Delivery
 from sandbox.planfix.queue import BusyQueue
+from sandbox.planfix.run import Run
 from sandbox.planfix.scripts import Scripts
 from sandbox.planfix.state import Portal
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.planfix import showing
-from sandbox.planfix.delivery import Delivery, Run
+from sandbox.planfix.delivery import Delivery
 from sandbox.planfix.model import Script, Task, User
+from sandbox.planfix.run import Run
 from sandbox.planfix.state import Change, Portal
 
 TRIGGERS = {"created": "task-created", "comment": "comment-added", "row": "row-added"}

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.planfix import changes, comments, contacts, filters, rows, templates
 from sandbox.planfix.changes import Hand
+from sandbox.planfix.run import Run
 from sandbox.planfix.state import Portal
 from sandbox.planfix.templates import Scope, render
-
-if TYPE_CHECKING:
-    from sandbox.planfix.delivery import Run
 
 MASS_TASKS_MAX = 150  # "which ones is undefined": here the oldest
 MASS_CONTACTS_MAX = 20

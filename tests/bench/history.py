@@ -19,6 +19,7 @@ from kernel.storage import Database, Row
 from kernel.testing import FakeClock, MemoryCRM, MemoryQueue
 from kernel.values import Currencies, to_micros
 from plugins.exchange import reports, store
+from plugins.exchange.accounts import BOOK, CHART
 from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.model import Deal, Operation, Party, deal_data, parse_pair
@@ -65,7 +66,7 @@ def deals(count: int) -> Iterator[Deal]:
 
 def filled(database: Database, count: int, *, whole: bool = True) -> None:
     """The deals through our own functions; `whole`: with their facts and the plugin's tables, else the books alone."""
-    portal, books = a_portal(database), Books(FakeClock(NOW))
+    portal, books = a_portal(database), Books(FakeClock(NOW), [CHART]).book(BOOK)
     report, batch = portal.currencies.get("USD"), list[Deal]()
 
     def save() -> None:
@@ -108,7 +109,7 @@ def enlarged(database: Database, times: int) -> None:
         for n in range(1, times):
             tx.run(
                 "INSERT INTO ledger_leg SELECT seq + :more, n, account, party, currency, place, amount, flow, at, "
-                "subject || '+' || CAST(:n AS TEXT), op FROM ledger_leg WHERE seq <= :top",
+                "subject || '+' || CAST(:n AS TEXT), op, book FROM ledger_leg WHERE seq <= :top",
                 more=top * n, top=top, n=n,
             )  # fmt: skip
         tx.run("UPDATE ledger_balance SET amount = amount * :t", t=times)
@@ -155,7 +156,7 @@ def _now(database: Database) -> float:
 
 def _past(table: Table, database: Database) -> None:
     """Moments in the first, the middle and the last part of the history."""
-    books = Books(SystemClock())
+    book = Books(SystemClock(), [CHART]).book(BOOK)
     with database.read() as tx:
         first, last = tx.value("SELECT MIN(at) FROM ledger_leg"), tx.value("SELECT MAX(at) FROM ledger_leg")
     for share in (0.25, 0.5, 0.75, 0.99):
@@ -163,7 +164,7 @@ def _past(table: Table, database: Database) -> None:
 
         def ours(moment: int = moment) -> list[Row]:
             with database.read() as tx:
-                return books.balances_at(tx, moment)
+                return book.balances_at(tx, moment)
 
         def adding_up(moment: int = moment) -> list[Row]:
             with database.read() as tx:

@@ -14,8 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from kernel.clock import SystemClock
-from kernel.ledger import Books, Change, Leg, Posting
+from kernel.ledger import Book, Books, Change, Leg, Posting
 from kernel.storage import Database
+from plugins.exchange.accounts import BOOK, CHART
 from tests.bench.common import ROOT, Bench, Table, in_turns, ratio
 
 OPERATIONS, BLOCK, ROUNDS = 2000, 100, 12
@@ -23,8 +24,8 @@ HORDAK_BLOCK = 30
 HORDAK = ("django-hordak==2.0.0", "psycopg[binary]==3.3.9")
 Rows = list[tuple[Any, ...]]
 UPSERT = (
-    "INSERT INTO ledger_balance (account, party, currency, place, amount) VALUES ({marks}) "
-    "ON CONFLICT (account, party, currency, place) DO UPDATE SET amount = ledger_balance.amount + excluded.amount"
+    "INSERT INTO ledger_balance (account, party, currency, place, amount, book) VALUES ({marks}) "
+    "ON CONFLICT (book, account, party, currency, place) DO UPDATE SET amount = ledger_balance.amount + excluded.amount"
 )
 
 
@@ -42,7 +43,7 @@ def measured(bench: Bench) -> Table:
     table = Table("Posting", ("store", "what", "ours", "other", "ours / other", "aim"))
     for kind in ("sqlite", "postgresql"):
         database = bench.database(kind, "post_ours")
-        model, books = bench.database(kind, "post_rows"), Books(SystemClock())
+        model, books = bench.database(kind, "post_rows"), Books(SystemClock(), [CHART]).book(BOOK)
         with model.write() as tx:
             for n in range(OPERATIONS):
                 books.settle(tx, f"d{n}", [posting(n)], author="", trace="")
@@ -57,11 +58,11 @@ def measured(bench: Bench) -> Table:
             counts[name] += BLOCK
             return BLOCK / (time.perf_counter() - began)
 
-        def ours(n: int, database: Database = database, books: Books = books) -> None:
+        def ours(n: int, database: Database = database, books: Book = books) -> None:
             with database.write() as tx:
                 books.settle(tx, f"d{n}", [posting(n)], author="", trace="")
 
-        def together(database: Database = database, books: Books = books, counts: dict[str, int] = counts) -> float:
+        def together(database: Database = database, books: Book = books, counts: dict[str, int] = counts) -> float:
             counts["ours"] += 10 * BLOCK
             numbers = range(counts["ours"] - 10 * BLOCK, counts["ours"])
             began = time.perf_counter()
@@ -97,10 +98,10 @@ def bare(kind: str, url: str, model: Database) -> Callable[[int], None]:
     mark = "?" if kind == "sqlite" else "%s"
     sql = {
         name: f"INSERT INTO {name} VALUES ({', '.join([mark] * width)})"
-        for name, width in (("ledger_leg", 11), ("ledger_journal", 12))
+        for name, width in (("ledger_leg", 12), ("ledger_journal", 13))
     }
     upsert, head = (
-        UPSERT.format(marks=", ".join([mark] * 5)),
+        UPSERT.format(marks=", ".join([mark] * 6)),
         f"UPDATE ledger_head SET seq = {mark}, hash = {mark} WHERE id = 1",
     )
     cursor, begin = _cursor(kind, url)
@@ -111,7 +112,7 @@ def bare(kind: str, url: str, model: Database) -> Callable[[int], None]:
         cursor.execute(begin)
         cursor.executemany(sql["ledger_leg"], found)
         cursor.execute(sql["ledger_journal"], entry)
-        cursor.executemany(upsert, [(leg[2], leg[3], leg[4], leg[5], leg[6]) for leg in found])
+        cursor.executemany(upsert, [(leg[2], leg[3], leg[4], leg[5], leg[6], leg[11]) for leg in found])
         cursor.execute(head, (entry[0], entry[11]))
         cursor.execute("COMMIT")
 

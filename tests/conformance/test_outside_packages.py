@@ -38,10 +38,10 @@ plugin = Plugin(
 """
 CONNECTOR = """
 from pathlib import Path
-from kernel.crm import Event, Person, Record
+from kernel.crm import CRM, Event, Record
 from kernel.extension import CRM_VERBS, Connector, Received, SettingLine
 
-class Crm:
+class Crm(CRM):
     name = "guest_crm"
     def __init__(self, connection):
         self.book = Path(connection.settings["GUEST_BOOK"])
@@ -55,8 +55,6 @@ class Crm:
         return "1"
     def update(self, entity, record_id, values, *, stage=None):
         self.values.update(values)
-    def people(self):
-        return []
     def lacks(self):
         return []
     def changed(self, since):

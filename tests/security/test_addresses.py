@@ -35,7 +35,7 @@ def test_a_redirect_leads_to_nobody_else(broker: Whole, location: str) -> None:
     broker.outside.before = lambda method, params: Answer(302, {"Location": location}, b"")
     broker.outside.urls.clear()
     with pytest.raises(AnnexError):
-        broker.annex.running.portal.crm.people()
+        broker.annex.running.portal.crm.people.all()
     assert broker.outside.urls and all(url.startswith(OURS) for url in broker.outside.urls)
     assert broker.annex.running.connection.vault.get("domain") is None
 
@@ -44,7 +44,7 @@ def test_a_renamed_portal_of_the_same_vendor_is_followed(broker: Whole) -> None:
     """Which shows that the test above would see a request to another host."""
     moved = Answer(302, {"Location": "https://new.bitrix24.ru/"}, b"")
     broker.outside.before = lambda method, params: moved if broker.outside.urls[-1].startswith(OURS) else None
-    assert broker.annex.running.portal.crm.people()
+    assert broker.annex.running.portal.crm.people.all()
     assert broker.outside.urls[-1].startswith("https://new.bitrix24.ru/rest/")
 
 
@@ -69,7 +69,7 @@ def test_the_applications_secret_goes_to_the_vendors_servers_only(broker: Whole,
     broker.outside.before = lambda method, params: Answer(401, {}, b'{"error": "expired_token"}')
     broker.outside.urls.clear()
     with pytest.raises(AnnexError):
-        broker.annex.running.connector.crm(broker.annex.running.connection).people()  # type: ignore[misc]
+        broker.annex.running.connector.crm(broker.annex.running.connection).people.all()  # type: ignore[misc]
     with_secret = [url for url in broker.outside.urls if SECRETS["client"] in url]
     assert with_secret and all(urlsplit(url).hostname == "oauth.bitrix24.tech" for url in with_secret)
     assert {urlsplit(url).hostname for url in broker.outside.urls} <= {"broker.bitrix24.ru", "oauth.bitrix24.tech"}

@@ -108,5 +108,5 @@ def test_an_answer_of_the_crm_that_hurts_is_an_outage_and_no_crash(broker: Whole
         Answer(200, {}, body).json()
     broker.outside.before = lambda method, params: Answer(200, {}, body)
     with pytest.raises(Unreachable):
-        broker.annex.running.portal.crm.people()
+        broker.annex.running.portal.crm.people.all()
     assert broker.frame(AUTH_ID=SECRETS["visitor"]).status_code in (403, 503)

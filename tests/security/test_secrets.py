@@ -54,7 +54,7 @@ def a_day(broker: Whole) -> None:
     told = f"the token {SECRETS['access']} of /rest/1/{SECRETS['webhook']}/ may not"
     broker.outside.before = lambda method, params: refused(400, "ERROR", told)
     with pytest.raises(AnnexError):
-        broker.annex.running.portal.crm.people()
+        broker.annex.running.portal.crm.people.all()
     broker.annex.sweep()
     with broker.annex.database.write() as tx:
         ids = [row["id"] for row in tx.all("SELECT id FROM inbox")]

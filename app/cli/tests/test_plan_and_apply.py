@@ -7,15 +7,13 @@ import json
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from app.bootstrap import Annex
 from app.cli.apply import APPLY, ROUNDS_MAX
 from app.cli.plan import PLAN
-from connectors.planfix.setup import ByHand
-from kernel.crm import Lack
 from kernel.errors import Misconfigured, Rejected, Unreachable
 from kernel.mapping import Change, Setup
 
@@ -131,11 +129,3 @@ def test_a_portal_that_never_agrees_ends_it(capsys: pytest.CaptureFixture[str]) 
 def test_a_connector_without_a_set_up_says_so() -> None:
     with pytest.raises(Misconfigured, match="Toy"):
         plan(annex(None))
-
-
-def test_planfix_names_what_a_person_has_to_click(capsys: pytest.CaptureFixture[str]) -> None:
-    lacks: list[Any] = [Lack("field", "Курс", "об'єкт «Заявка»", "створіть поле")]
-    assert plan(annex(ByHand(lambda: lacks))) == 2
-    assert "! об'єкт «Заявка»: field «Курс»: створіть поле" in capsys.readouterr().out
-    lacks.clear()
-    assert plan(annex(ByHand(lambda: lacks))) == 0 and apply(annex(ByHand(lambda: lacks))) == 0

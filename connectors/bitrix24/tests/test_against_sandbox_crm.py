@@ -73,7 +73,7 @@ def test_a_number_staff_made_is_read_to_its_last_digit_and_nonsense_stays_visibl
 def test_one_request_reads_a_deal_with_its_rows(office):
     number = office.crm.create("deal", {"manager": Ref("11")}, key="d-1")
     office.crm.add_row("deal", number, "operation", {"gives": "10 USD"}, key="r-1")
-    office.crm.people()
+    office.crm.people.all()
     seen, requests = spent(office, lambda: office.crm.get("deal", number, tables=("operation",)))
     assert requests == 1 and seen.rows["operation"][0].values["gives"] == "10 USD"
     assert seen.values["manager"].name == "Ирина Белова"
@@ -230,7 +230,7 @@ def test_leads_have_stages_of_their_own(office):
     assert (seen.stage, seen.values["manager"].id, seen.values["phone"]) == ("work", "12", "+79165550134")
     assert [one.id for one in office.crm.find("lead", where={"phone": "+79165550134"})] == [lead]
     office.crm.update("lead", lead, {}, stage="junk")
-    moves = office.crm.moves("lead", lead)
+    moves = office.crm.history.moves("lead", lead)
     assert [(one.stage, one.created) for one in moves] == [("new", True), ("work", False), ("junk", False)]
 
 
@@ -262,7 +262,7 @@ def test_many_deals_with_their_rows_cost_few_requests(office):
     made = [office.crm.create("deal", {"name": f"{n}"}, key=f"d-{n}") for n in range(60)]
     for n in (0, 7, 59):
         office.crm.add_row("deal", made[n], "operation", {"gives": f"{n}"}, key=f"r-{n}")
-    office.crm.people()
+    office.crm.people.all()
     found, requests = spent(office, lambda: office.crm.find("deal", tables=("operation",)))
     assert [one.id for one in found] == made and requests <= 3
     assert [len(found[n].rows["operation"]) for n in (0, 1, 7, 59)] == [1, 0, 1, 1]

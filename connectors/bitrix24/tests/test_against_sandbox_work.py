@@ -65,7 +65,7 @@ def test_a_sweep_over_everything_is_one_request(office):
     client = office.crm.create("contact", {"name": "Ирина"}, key="c-1")
     row = office.crm.add_row("deal", deal, "operation", {"gives": "1"}, key="r-1")
     office.crm.create("lead", {}, key="l-1")
-    office.crm.people()
+    office.crm.people.all()
     before = len(office.wire.sent)
     seen = office.crm.changed({"deal": ago(minutes=5), "contact": ago(minutes=5)})
     assert len(office.wire.sent) == before + 1
@@ -102,12 +102,12 @@ def test_moves_are_told_oldest_first_over_pipelines(office):
     deal = office.crm.create("deal", {}, key="d-1")
     for stage in ("terms", "won", "care"):
         office.crm.update("deal", deal, {}, stage=stage)
-    moves = office.crm.moves("deal", deal)
+    moves = office.crm.history.moves("deal", deal)
     assert [move.stage for move in moves][:3] == ["new", "terms", "won"] and moves[-1].stage == "care"
     assert [move.created for move in moves] == [True] + [False] * (len(moves) - 1)
     assert moves[0].label == "Новая" and moves[0].at.tzinfo and int(moves[0].id) < int(moves[-1].id)
     client = office.crm.create("contact", {"name": "Ирина"}, key="c-1")
-    assert office.crm.moves("contact", client) is None
+    assert office.crm.history.moves("contact", client) is None
 
 
 def test_a_history_longer_than_a_page(office):
@@ -115,7 +115,7 @@ def test_a_history_longer_than_a_page(office):
     for _ in range(30):
         office.crm.update("deal", deal, {}, stage="terms")
         office.crm.update("deal", deal, {}, stage="new")
-    assert len(office.crm.moves("deal", deal)) == 61
+    assert len(office.crm.history.moves("deal", deal)) == 61
 
 
 # --- working days -----------------------------------------------------------------------------------------------------
@@ -126,19 +126,19 @@ def test_working_days(office):
                          ("13", "timeman.close")):  # fmt: skip
         office.staff(method, user=user)
     before = len(office.wire.sent)
-    days = office.crm.workdays(["11", "12", "13", "14", "21", "999"])
+    days = office.crm.workdays.statuses(["11", "12", "13", "14", "21", "999"])
     assert len(office.wire.sent) == before + 1
     assert days == {"11": "open", "12": "paused", "13": "closed", "14": "closed", "21": "off", "999": "unknown"}
     office.sandbox.portal.clock.advance(24 * 3600)
-    assert office.crm.workdays(["11"]) == {"11": "expired"}
-    assert office.crm.workdays([]) == {}
+    assert office.crm.workdays.statuses(["11"]) == {"11": "expired"}
+    assert office.crm.workdays.statuses([]) == {}
 
 
 def test_a_day_is_begun_for_somebody(office):
-    office.crm.start_workday("14")
-    assert office.crm.workdays(["14"]) == {"14": "open"}
+    office.crm.workdays.start("14")
+    assert office.crm.workdays.statuses(["14"]) == {"14": "open"}
     with pytest.raises(Rejected, match="no working day"):
-        office.crm.start_workday("21")
+        office.crm.workdays.start("21")
 
 
 # --- overdue activities -----------------------------------------------------------------------------------------------
@@ -163,15 +163,15 @@ def test_overdue_counts_open_records_of_the_person_not_activities(office):
         todo(owner, "11", -5)
     todo(fine, "11", 5)
     todo(lead, "11", -5, kind=1)
-    assert office.crm.overdue(["11", "12", "13"]) == {"11": 2, "12": 0, "13": 0}
-    assert office.crm.overdue([]) == {}
+    assert office.crm.people.overdue(["11", "12", "13"]) == {"11": 2, "12": 0, "13": 0}
+    assert office.crm.people.overdue([]) == {}
 
 
 # --- people and lacks -------------------------------------------------------------------------------------------------
 
 
 def test_people_with_their_departments(office):
-    people = {person.id: person for person in office.crm.people()}
+    people = {person.id: person for person in office.crm.people.all()}
     assert people["11"].name == "Ирина Белова" and people["11"].groups == ("Отдел продаж",) and people["11"].active
     assert people["2"].heads == ("Отдел продаж",) and people["11"].heads == ()
     assert people["30"].role == "robot" and people["1"].role == "staff"

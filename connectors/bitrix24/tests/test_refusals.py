@@ -15,7 +15,7 @@ from kernel.http import Answer
 @pytest.fixture
 def office(tmp_path):
     with open_office(tmp_path) as opened:
-        opened.crm.people()
+        opened.crm.people.all()
         opened.crm.find("deal")
         yield opened
 
@@ -128,15 +128,15 @@ def test_working_days_nobody_may_see_are_unknown(office):
         "result": [], "result_error": {key: json.loads(denied.body) for key in ("c0", "c1")}, "result_total": [],
         "result_next": [], "result_time": [],
     })  # fmt: skip
-    assert office.crm.workdays(["11"]) == {"11": "unknown"}
+    assert office.crm.workdays.statuses(["11"]) == {"11": "unknown"}
 
 
 def test_a_throttled_question_is_no_answer(office):
     office.wire.instead["batch"] = refusal(503, "OVERLOAD_LIMIT", "blocked")
     for ask in (
-        lambda: office.crm.workdays(["11"]),
-        lambda: office.crm.overdue(["11"]),
-        lambda: office.crm.people(),
+        lambda: office.crm.workdays.statuses(["11"]),
+        lambda: office.crm.people.overdue(["11"]),
+        lambda: office.crm.people.all(),
         lambda: office.crm.changed({"deal": office.connection.clock.now()}),
         lambda: office.fresh().lacks(),
     ):

@@ -67,6 +67,7 @@ class Portal:
             "contact": self._fields(10000, CONTACT_FIELDS),
             **{f"datatag/{tag}": self._fields(tag * 100, fields) for tag, fields in ROW_FIELDS.items()},
         }
+        self.field_sets: dict[str, list[dict[str, Any]]] = {"task": [], "contact": []}
         self.objects = {4703: "Заявка", 4704: "Завдання"}
         self.statuses = [{"id": 201 + n, "name": name, "texts": []} for n, name in enumerate(STATUSES)]
         self.attached = {field["id"] for field in self.fields["task"]}
@@ -162,6 +163,16 @@ class Portal:
             return ok({"statuses": self.statuses})
         if path in ("task/templates", "contact/templates"):
             return ok({"templates": named(self.objects if path[0] == "t" else self.templates)})
+        if found := re.fullmatch(r"customfield/group/(task|contact)/?", path):
+            if method == "POST":
+                self._last += 1
+                self.field_sets[found[1]].append({"id": self._last, "name": sent["name"]})
+                return ok({"id": self._last}, 201)
+            return ok({"customFieldSets": self.field_sets[found[1]]})
+        if method == "POST" and (found := re.fullmatch(r"customfield/(task|contact)/", path)):
+            self._last += 1
+            self.fields[found[1]].append({"id": self._last, **sent})
+            return ok({"id": self._last}, 201)
         if path.startswith("customfield/"):
             return ok({"customfields": self.fields[path.removeprefix("customfield/")]})
         if path == "datatag/list":

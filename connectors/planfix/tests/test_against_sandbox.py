@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -79,13 +80,37 @@ def the_whole_path(crm):
     return deal
 
 
+def control(about, path, body):
+    with urlopen(
+        Request(f"{about['address']}/sandbox/{path}", json.dumps(body).encode(), method="POST"), timeout=30
+    ) as answer:
+        assert answer.status == 200
+
+
+def test_a_portal_without_fields_is_set_up():
+    """Fields come by REST, and are added to their object by a person."""
+    with sandbox("rate_per_second=0") as about:
+        for number in (11041, 11046, 10011):
+            control(about, "portal/remove", {"field": number})
+        setup = connector.setup(connection(about))
+        names = [change.what for change in setup.plan() if change.kind == "create"]
+        assert len(names) == 3 and any("«Прибуток»" in name for name in names)
+        for change in setup.plan():
+            if change.make:
+                change.make()
+        left = [change for change in setup.plan() if change.kind == "manual"]
+        assert {"не додане" in change.detail for change in left} == {True}
+        crm = connector.crm(connection(about))
+        assert {lack.name for lack in crm.lacks()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
+
+
 def test_the_usual_portal():
     with sandbox("rate_per_second=0") as about:
         assert list(connector.doctor(connection(about))) == []
         crm = connector.crm(connection(about))
         assert crm.lacks() == []
         deal = the_whole_path(crm)
-        assert {person.role for person in crm.people()} == {"owner", "staff", "robot"}
+        assert {person.role for person in crm.people.all()} == {"owner", "staff", "robot"}
         journal = crm.create("journal", {"name": "Книги 2026-11-21"}, key="j")
         assert crm.create("journal", {"name": "Книги 2026-11-21"}, key="j", maybe_done=True) == journal
         others = [crm.create("deal", {}, key=f"many-{n}") for n in range(5)]

@@ -122,7 +122,7 @@ def test_a_deal_is_overdue_from_the_day_after_its_next_contact(portal: Portal, c
     ended = next(status for status in portal.statuses if status["name"] == "Завершено")
     past = {"date": f"{today - timedelta(days=1):%d-%m-%Y}"}
     portal.task(custom={"Наступний контакт": past, "Менеджер": {"id": "user:3"}}, status=ended)
-    assert crm.overdue(["user:3", "user:4"]) == {"user:3": 2, "user:4": 0}
+    assert crm.people.overdue(["user:3", "user:4"]) == {"user:3": 2, "user:4": 0}
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -139,7 +139,7 @@ def test_a_history_is_told_from_its_beginning_whatever_the_portals_order(portal:
     lines.append({"id": 12, "type": "Comment", "owner": {"id": "user:3"}, "dateTime": {"date": "21-11-2026"}})
     told = lines[::-1] if newest_first else lines
     portal.before = lambda method, path, body: ok({"comments": told}) if path == f"task/{task}/comments/list" else None
-    moves = crm.moves("deal", str(task))
+    moves = crm.history.moves("deal", str(task))
     assert [(one.id, one.stage, one.by) for one in moves] == [
         ("9", "client_paid", "user:3"), ("10", "partner_paid", "user:3"), ("11", "closed", "user:3"),
     ]  # fmt: skip

@@ -175,7 +175,7 @@ def test_changed_since_is_asked_in_the_robots_zone_a_minute_early(portal, crm):
 def test_people(portal, crm):
     portal.users += [{"id": 1, "name": "Олег", "role": "Admin"}, {"id": "user:9", "name": "Робот", "role": "Robot"}]
     portal.users += [{"id": "user:8", "name": "Колишній", "status": "Inactive"}]
-    assert [(one.id, one.name, one.role, one.active) for one in crm.people()] == [
+    assert [(one.id, one.name, one.role, one.active) for one in crm.people.all()] == [
         ("user:3", "Ігор Бондар", "staff", True), ("user:1", "Олег", "owner", True), ("user:9", "Робот", "robot", True),
         ("user:8", "Колишній", "staff", False),
     ]  # fmt: skip

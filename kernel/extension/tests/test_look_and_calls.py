@@ -42,7 +42,7 @@ def test_one_look_covers_all_deliveries_before_it(both: Small) -> None:
         both.deliver(author=author)
     both.run()
     assert len(both.seen) == 1 and len(both.seen[0].events) == 3 and both.seen[0].author == "Марія"
-    assert both.crm.calls.count("get") == 1 and both.field("answer") == "ЯК СПРАВИ"
+    assert both.crm.called.count("get") == 1 and both.field("answer") == "ЯК СПРАВИ"
     assert {state for state, _ in both.states("inbox")} == {"done"}
 
 
@@ -255,7 +255,7 @@ def test_a_write_that_never_shows_is_given_up_after_some_tries(small: Small) -> 
     small.crm.fail_next(Unverified("shows «y»", maybe_done=True), on="update", times=100)
     act(small, "update")
     small.run()
-    assert small.states() == [("failed", "shows «y»")] and small.crm.calls.count("update") == UNVERIFIED_TRIES
+    assert small.states() == [("failed", "shows «y»")] and small.crm.called.count("update") == UNVERIFIED_TRIES
 
 
 @pytest.mark.row("PL-03")
@@ -313,7 +313,7 @@ def test_people_are_asked_at_most_every_few_minutes(small: Small) -> None:
         assert [person.name for person in small.portal.people()] == ["Ігор"]
     small.clock.advance(minutes=6)
     small.portal.people()
-    assert small.crm.calls.count("people") == 2
+    assert small.crm.called.count("people") == 2
 
 
 @pytest.mark.row("PL-03")
@@ -341,9 +341,9 @@ def test_a_failed_write_that_is_all_said_again_is_not_sent(small: Small) -> None
         with small.portal.unit() as unit:
             unit.update("deal", small.deal, {"answer": text}, stage="done" if text == "new" else "new")
         small.run()
-    sent = small.crm.calls.count("update")
+    sent = small.crm.called.count("update")
     again(small)
-    assert small.crm.calls.count("update") == sent and small.states()[0] == ("superseded", "")
+    assert small.crm.called.count("update") == sent and small.states()[0] == ("superseded", "")
     assert small.field("answer") == "new" and small.crm.record("deal", small.deal).stage == "done"
 
 

@@ -104,18 +104,18 @@ def test_calm_times_are_swept_less_often_and_changes_bring_it_back(small: Small)
     for _ in range(3):
         swept(small)
     small.clock.advance(hours=1)
-    small.crm.calls.clear()
+    small.crm.called.clear()
     for _ in range(60):  # twenty minutes of nothing
         swept(small)
-    calm = small.crm.calls.count("changed")
+    calm = small.crm.called.count("changed")
     assert calm <= 12
     small.crm.staff.set("deal", small.deal, asked="є хтось?")
     small.deliver()
     small.run()
-    small.crm.calls.clear()
+    small.crm.called.clear()
     for _ in range(6):
         swept(small)
-    assert small.crm.calls.count("changed") == 6
+    assert small.crm.called.count("changed") == 6
 
 
 @pytest.mark.row("PL-15")

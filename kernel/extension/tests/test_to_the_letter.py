@@ -175,17 +175,6 @@ def test_what_is_on_its_way_shows_field_by_field_and_a_stage_stays_known(small: 
     assert dict(soon.rows["line"][0].values) == {"text": "новий", "key": "k"}
 
 
-def test_who_fills_a_field_in_comes_before_who_needs_it(small: Small) -> None:
-    order: list[str] = []
-    small.plugins[:] = [
-        Plugin("reads", "Reads", watches=(Watch("deal", lambda unit, seen: order.append("reads")),)),
-        Plugin("fills", "Fills", watches=(Watch("deal", lambda unit, seen: order.append("fills"), fills=True),)),
-    ]
-    small.deliver()
-    small.run()
-    assert order == ["fills", "reads"]
-
-
 def test_plugins_are_told_that_a_record_is_gone(small: Small) -> None:
     gone: list[str] = []
     watch = Watch("deal", small.handle, gone=lambda unit, record_id: gone.append(record_id))
@@ -274,7 +263,7 @@ def test_a_refused_call_is_sent_once(small: Small) -> None:
     small.crm.fail_next(Rejected("no", maybe_done=True), on="update", times=50)
     set_note(small, "x")
     small.run()
-    assert small.crm.calls.count("update") == 1 and small.states() == [("failed", "no")]
+    assert small.crm.called.count("update") == 1 and small.states() == [("failed", "no")]
 
 
 @pytest.mark.row("PL-03")

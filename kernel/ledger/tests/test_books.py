@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from kernel.clock import SystemClock
 from kernel.errors import BooksBroken
 from kernel.ledger import Books, Change, Leg, Posting, check
+from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Tx
 
 CLOCK = SystemClock()
@@ -29,7 +30,7 @@ def balances(tx: Tx) -> dict[tuple[str, str], int]:
 
 def settle(database: Database, subject: str, *postings: Posting) -> int:
     with database.write() as tx:
-        return len(Books(CLOCK).settle(tx, subject, postings, author="a", trace="t"))
+        return len(desk_book(CLOCK).settle(tx, subject, postings, author="a", trace="t"))
 
 
 @pytest.mark.row("PL-04")
@@ -57,9 +58,9 @@ def test_legs_that_miss_zero_are_refused_by_python_and_by_the_database(database:
     with pytest.raises(BooksBroken, match="miss zero by 1"):
         settle(database, "d1", crooked)
     with database.write() as tx:
-        tx.run("INSERT INTO ledger_leg VALUES (1, 0, 'place', '', 'USD', 'main', 5, '', 1, 'd', '')")
+        tx.run("INSERT INTO ledger_leg VALUES (1, 0, 'place', '', 'USD', 'main', 5, '', 1, 'd', '', 'exchange')")
     with pytest.raises(sa.exc.DBAPIError, match="zero"), database.write() as tx:
-        tx.run("INSERT INTO ledger_journal VALUES (1, 'posting', 'd', 'k', 1, 1, '', '', NULL, '{}', '', 'h')")
+        tx.run("INSERT INTO ledger_journal VALUES (1, 'posting', 'd', 'k', 1, 1, '', '', NULL, '{}', '', 'h', 'exchange')")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_legs_that_miss_zero_are_refused_by_python_and_by_the_database(database:
         "DELETE FROM ledger_journal",
         "UPDATE ledger_leg SET amount = 1",
         "DELETE FROM ledger_leg",
-        "INSERT INTO ledger_leg VALUES (1, 9, 'place', '', 'USD', 'main', 0, '', 1, 'd1', '')",
+        "INSERT INTO ledger_leg VALUES (1, 9, 'place', '', 'USD', 'main', 0, '', 1, 'd1', '', 'exchange')",
     ],
 )
 def test_the_database_itself_refuses_changes(database: Database, sql: str) -> None:
@@ -82,16 +83,31 @@ TAMPERINGS = {
     "UPDATE ledger_journal SET author = 'boss' WHERE seq = 2": "ledger_journal 2",
     "UPDATE ledger_journal SET body = REPLACE(body, '200', '201') WHERE seq = 2": "ledger_journal 2",
     "DELETE FROM ledger_journal WHERE seq = 2": "ledger_journal 2: the row was removed",
-    "DELETE FROM ledger_journal WHERE seq = 3": "ledger_leg 3",
-    "INSERT INTO ledger_journal VALUES (4, 'posting', 'd9', 'k9', 1, 1, '', '', NULL, '{}', '', 'h')": "ledger_journal 4",
+    "DELETE FROM ledger_journal WHERE seq = 3": "ledger_journal 3: the row was removed",
+    "DELETE FROM ledger_journal WHERE seq >= 3": "ledger_leg 3",
+    "INSERT INTO ledger_journal VALUES (5, 'posting', 'd9', 'k9', 1, 1, '', '', NULL, '{}', '', 'h', 'cash')": (
+        "ledger_journal 5"
+    ),
     "UPDATE ledger_leg SET amount = amount + 1 WHERE seq = 2 AND n = 0": "ledger_leg 2/0: the row was changed",
-    "UPDATE ledger_leg SET at = 99 WHERE seq = 2 AND n = 1": "ledger_leg 2/1: the row was changed",
+    "UPDATE ledger_leg SET at = 99 WHERE seq = 2 AND n = 1": "ledger_leg 2/1: at was changed",
     "DELETE FROM ledger_leg WHERE seq = 2 AND n = 1": "ledger_leg 2/1: the row was removed",
-    "INSERT INTO ledger_leg VALUES (2, 7, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '')": "ledger_leg 2/7: the row was a",
-    "INSERT INTO ledger_leg VALUES (99, 0, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '')": "ledger_leg 99",
-    "UPDATE ledger_balance SET amount = amount + 1 WHERE account = 'place'": "ledger_balance ('place'",
-    "DELETE FROM ledger_balance WHERE account = 'place'": "ledger_balance ('place'",
-    "INSERT INTO ledger_balance VALUES ('place', '', 'EUR', 'x', 7)": "ledger_balance ('place', '', 'EUR'",
+    "INSERT INTO ledger_leg VALUES (2, 7, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '', 'exchange')": (
+        "ledger_leg 2/7: the row was added"
+    ),
+    "INSERT INTO ledger_leg VALUES (99, 0, 'place', '', 'USD', 'main', 0, '', 1, 'd2', '', 'exchange')": "ledger_leg 99",
+    "UPDATE ledger_balance SET amount = amount + 1 WHERE account = 'place'": "ledger_balance ('exchange', 'place'",
+    "DELETE FROM ledger_balance WHERE account = 'place'": "ledger_balance ('exchange', 'place'",
+    "INSERT INTO ledger_balance VALUES ('cash', 'place', '', 'EUR', 'x', 7)": "ledger_balance ('cash', 'place', '', 'EUR'",
+    "UPDATE ledger_journal SET book = 'cash' WHERE seq = 2": "ledger_journal 2",
+    "UPDATE ledger_leg SET book = 'cash' WHERE seq = 2 AND n = 0": "ledger_leg 2/0: book was changed",
+    "UPDATE ledger_balance SET book = 'cash' WHERE account = 'place'": "ledger_balance ('cash', 'place'",
+    "INSERT INTO ledger_head VALUES (2, 4, 'x', 0)": "ledger_head 2: the row was added",
+    "INSERT INTO ledger_published SELECT '2026-11-22', seq, hash, published_at FROM ledger_published": (
+        "ledger_published 2026-11-22: the row was added"
+    ),
+    "UPDATE ledger_published SET published_at = published_at + 1": "ledger_published 2026-11-21: the row was changed",
+    "UPDATE ledger_published SET day = '2026-11-22'": "ledger_published 2026-11-22: the row was added",
+    "DELETE FROM ledger_published": "ledger_published 2026-11-21: the row was removed",
     "UPDATE ledger_head SET hash = 'x'": "ledger_head",
     "UPDATE ledger_head SET seq = 2": "ledger_journal",
     "UPDATE ledger_published SET hash = 'x'": "ledger_published 2026-11-21",
@@ -114,8 +130,7 @@ def test_what_was_changed_by_hand_is_named_first(database: Database, sql: str) -
     for n, amount in enumerate((100, 200, 300), 1):
         settle(database, f"d{n}", came_in(amount))
     with database.write() as tx:
-        seq, digest = Books(CLOCK).head(tx)
-        tx.run("INSERT INTO ledger_published VALUES ('2026-11-21', :s, :h, 1)", s=seq, h=digest)
+        Books(CLOCK).publish(tx, "2026-11-21")
     with database.read() as tx:
         assert list(check.faults(tx)) == []
     with database.write() as tx:
@@ -128,8 +143,7 @@ def test_what_was_changed_by_hand_is_named_first(database: Database, sql: str) -
 def test_a_chain_forged_from_some_row_on_is_caught_by_the_published_head(database: Database) -> None:
     settle(database, "d1", came_in(100))
     with database.write() as tx:
-        seq, digest = Books(CLOCK).head(tx)
-        tx.run("INSERT INTO ledger_published VALUES ('2026-11-21', :s, :h, 1)", s=seq, h=digest)
+        Books(CLOCK).publish(tx, "2026-11-21")
         without_guards(tx)
         for table in ("ledger_leg", "ledger_journal", "ledger_balance"):
             tx.run(f"DELETE FROM {table}")
@@ -143,9 +157,9 @@ def test_a_chain_forged_from_some_row_on_is_caught_by_the_published_head(databas
 def test_many_subjects_at_once_stand_as_one_by_one(database: Database) -> None:
     items = [Change(f"d{n}", [came_in(n + 1, client=f"c{n}")]) for n in range(900)]
     with database.write() as tx:
-        Books(CLOCK).settle_many(tx, items, author="", trace="")
+        desk_book(CLOCK).settle_many(tx, items, author="", trace="")
     with database.write() as tx:
-        assert Books(CLOCK).settle_many(tx, items, author="", trace="") == []
+        assert desk_book(CLOCK).settle_many(tx, items, author="", trace="") == []
     with database.read() as tx:
         assert list(check.faults(tx)) == []
         assert tx.value("SELECT SUM(amount) FROM ledger_balance WHERE account = 'place'") == sum(range(1, 901))

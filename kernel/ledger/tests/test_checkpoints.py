@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from kernel.ledger import Books, Leg, Posting, check, checkpoints
+from kernel.ledger import Leg, Posting, check, checkpoints
 from kernel.ledger.checkpoints import DAY_MICROS
+from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Tx
 from kernel.testing import FakeClock
 from kernel.values import to_micros
@@ -21,7 +22,7 @@ def posting(dice: random.Random, at: int) -> Posting:
 
 
 def as_told(tx: Tx, moment: int) -> Balances:
-    found = checkpoints.balances_at(tx, moment)
+    found = checkpoints.balances_at(tx, "exchange", moment)
     return {(row["account"], row["party"], row["currency"], row["place"]): int(row["amount"]) for row in found}
 
 
@@ -37,7 +38,7 @@ def added_up(tx: Tx, moment: int) -> Balances:
 def test_any_past_moment_is_what_its_legs_add_up_to(database: Database) -> None:
     """Deals of some weeks, each changed several times, mostly at times of long ago, with checkpoints made in between."""
     dice, clock = random.Random(7), FakeClock()
-    books, made = Books(clock), 0
+    book, made = desk_book(clock), 0
     start = to_micros(clock.now())
     for turn in range(90):
         clock.advance(hours=8)
@@ -45,7 +46,7 @@ def test_any_past_moment_is_what_its_legs_add_up_to(database: Database) -> None:
         at = at // DAY_MICROS * DAY_MICROS if turn % 7 == 0 else at  # on the very boundary
         with database.write() as tx:
             wanted = [] if turn % 11 == 10 else [posting(dice, at)]
-            books.settle(tx, f"d{dice.randrange(30)}", wanted, author="", trace="")
+            book.settle(tx, f"d{dice.randrange(30)}", wanted, author="", trace="")
         if turn % 20 == 19:
             made += checkpoints.keep(database, clock, legs_between=5)
     with database.read() as tx:
@@ -63,7 +64,9 @@ def covered(database: Database) -> int:
     start = to_micros(clock.now()) // DAY_MICROS * DAY_MICROS
     for day in range(3):
         with database.write() as tx:
-            Books(clock).settle(tx, f"d{day}", [posting(random.Random(day), start + day * DAY_MICROS)], author="", trace="")
+            desk_book(clock).settle(
+                tx, f"d{day}", [posting(random.Random(day), start + day * DAY_MICROS)], author="", trace=""
+            )
     clock.advance(days=3)
     assert checkpoints.keep(database, clock, legs_between=1) == 2
     assert checkpoints.keep(database, clock, legs_between=1) == 0, "made once"
@@ -76,8 +79,8 @@ def covered(database: Database) -> int:
     [
         ("UPDATE ledger_checkpoint_balance SET amount = amount + 1 WHERE until = :u AND account = 'place'", "_balance"),
         ("DELETE FROM ledger_checkpoint_balance WHERE until = :u AND account = 'place'", "_balance"),
-        ("INSERT INTO ledger_checkpoint_balance VALUES (:u, 'x', '', 'USD', 'm', 1)", "_balance"),
-        ("INSERT INTO ledger_checkpoint_balance VALUES (:u + 1, 'x', '', 'USD', 'm', 1)", "_balance"),
+        ("INSERT INTO ledger_checkpoint_balance VALUES (:u, 'exchange', 'x', '', 'USD', 'm', 1)", "_balance"),
+        ("INSERT INTO ledger_checkpoint_balance VALUES (:u + 1, 'exchange', 'x', '', 'USD', 'm', 1)", "_balance"),
         ("DELETE FROM ledger_checkpoint WHERE until = :u", "ledger_head"),
         ("UPDATE ledger_head SET covered = :u - 1", "ledger_head"),
     ],
@@ -101,7 +104,7 @@ def test_a_checkpoint_is_made_once_though_two_want_it(database: Database) -> Non
 def test_the_last_day_waits_since_much_of_it_is_still_to_come(database: Database) -> None:
     clock = FakeClock()
     with database.write() as tx:
-        Books(clock).settle(tx, "d", [posting(random.Random(1), to_micros(clock.now()))], author="", trace="")
+        desk_book(clock).settle(tx, "d", [posting(random.Random(1), to_micros(clock.now()))], author="", trace="")
     clock.advance(hours=20)
     assert checkpoints.keep(database, clock, legs_between=1) == 0
     clock.advance(days=2)

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from conftest import rooms
 from kernel.errors import BooksBroken
-from kernel.ledger import Books, Change, Draft, Entry, Leg, Posting, check
+from kernel.ledger import Change, Draft, Entry, Leg, Posting, check
 from kernel.ledger.checkpoints import keep
 from kernel.ledger.model import changes, entry_hash, standing
+from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Tx, migrate
 from kernel.testing import FakeClock
 
@@ -78,10 +79,10 @@ def test_legs_come_to_zero_in_each_currency_at_each_place(place: str, currency: 
 
 
 @pytest.mark.parametrize(
-    "column", ["seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body"]
+    "column", ["seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body", "book"]
 )
 def test_the_hash_covers_every_column_and_the_row_before(column: str) -> None:
-    names = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body")
+    names = ("seq", "kind", "subject", "key", "at", "recorded_at", "author", "trace", "reverses", "body", "book")
     row = {name: f"a {name}" for name in names}
     assert entry_hash("prev", row) != entry_hash("prev", {**row, column: "other"})
     assert entry_hash("prev", row) != entry_hash("other", row)
@@ -106,13 +107,13 @@ def balances(tx: Tx) -> dict[str, int]:
 @pytest.mark.row("PL-04")
 def test_who_when_and_on_which_trace_stands_in_every_row(lite: Database) -> None:
     clock = FakeClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
-    books = Books(clock)
+    book = desk_book(clock)
     with lite.write() as tx:
-        books.settle(tx, "d", [posting()], author="Ігор", trace="t1")
+        book.settle(tx, "d", [posting()], author="Ігор", trace="t1")
         clock.advance(seconds=1)
-        books.settle(tx, "d", [posting(amount=5)], author="Марія", trace="t2")
+        book.settle(tx, "d", [posting(amount=5)], author="Марія", trace="t2")
     with lite.read() as tx:
-        found = books.entries(tx, "d")
+        found = book.entries(tx, "d")
     began = int(datetime(2026, 11, 21, 9, 0, tzinfo=UTC).timestamp()) * 1_000_000
     assert [(one.author, one.trace, one.recorded_at - began) for one in found] == [
         ("Ігор", "t1", 0), ("Марія", "t2", 1_000_000), ("Марія", "t2", 1_000_000),
@@ -124,43 +125,49 @@ def test_several_legs_of_one_account_all_count(lite: Database) -> None:
         Leg("place", "USD", 60, "main", flow="in"), Leg("place", "USD", 40, "main", flow="in"),
         Leg("client", "USD", -70, "main", "c"), Leg("client", "USD", -30, "main", "c"),
     )  # fmt: skip
-    books = Books(FakeClock())
+    book = desk_book(FakeClock())
     for n in range(3):
         with lite.write() as tx:
-            books.settle(tx, f"d{n}", [Posting("in", 5, legs)], author="", trace="")
+            book.settle(tx, f"d{n}", [Posting("in", 5, legs)], author="", trace="")
     with lite.read() as tx:
         assert balances(tx) == {"place": 300, "client": -300} and list(check.faults(tx)) == []
 
 
 def test_changing_thousands_of_deals_at_once_reverses_every_one(lite: Database) -> None:
-    books, count = Books(FakeClock()), 1000
+    book, count = desk_book(FakeClock()), 1000
     for amount in (100, 7):
         with lite.write() as tx:
             items = [Change(f"d{n}", [posting(amount=amount)]) for n in range(count)]
-            appended = books.settle_many(tx, items, author="", trace="")
+            appended = book.settle_many(tx, items, author="", trace="")
         assert len(appended) == count * (1 if amount == 100 else 2)
     with lite.read() as tx:
         assert balances(tx)["place"] == 7 * count
 
 
 def test_facts_come_in_the_order_in_which_they_were_accepted(lite: Database) -> None:
-    books = Books(FakeClock())
+    book = desk_book(FakeClock())
     with lite.write() as tx:
         for n in range(12):
-            books.record(tx, [Draft("deal", "d", f"d/fact/{n}", 0, {"n": n})])
+            book.record(tx, [Draft("deal", "d", f"d/fact/{n}", 0, {"n": n})])
     with lite.read() as tx:
-        assert [one.body["n"] for one in books.facts(tx, "deal")] == list(range(12))
-        assert [one.body["n"] for one in books.entries(tx, "d")] == list(range(12)) and list(check.faults(tx)) == []
+        assert [one.body["n"] for one in book.facts(tx, "deal")] == list(range(12))
+        assert [one.body["n"] for one in book.entries(tx, "d")] == list(range(12)) and list(check.faults(tx)) == []
 
 
-JOURNAL = "INSERT INTO ledger_journal VALUES (:seq, 'posting', 'd', :key, 1, 1, '', '', :reverses, '{}', '', 'h')"
+JOURNAL = (
+    "INSERT INTO ledger_journal VALUES (:seq, 'posting', 'd', :key, 1, 1, '', '', :reverses, '{}', '', 'h', 'exchange')"
+)
 
 
 @pytest.mark.parametrize("rest", [1, -1, 500, -500])
 def test_the_database_itself_lets_nothing_in_that_misses_zero(database: Database, rest: int) -> None:
     with pytest.raises(sa.exc.DBAPIError, match="zero"), database.write() as tx:  # noqa: PT012
         for n, amount in enumerate((1000, rest - 1000)):
-            tx.run("INSERT INTO ledger_leg VALUES (1, :n, 'place', '', 'USD', 'main', :a, '', 1, 'd', '')", n=n, a=amount)
+            tx.run(
+                "INSERT INTO ledger_leg VALUES (1, :n, 'place', '', 'USD', 'main', :a, '', 1, 'd', '', 'exchange')",
+                n=n,
+                a=amount,
+            )
         tx.run(JOURNAL, seq=1, key="k", reverses=None)
 
 
@@ -178,7 +185,7 @@ def test_the_database_itself_books_nothing_twice(database: Database, key: str, r
 def test_the_past_is_what_the_legs_say_whatever_is_corrected_in_it(lite: Database, moment: int) -> None:
     """Corrections of old deals, several legs of one account and moment among them, on both sides of a checkpoint."""
     clock = FakeClock(datetime(2026, 11, 21, 9, 0, tzinfo=UTC))
-    books, day = Books(clock), 86_400_000_000
+    book, day = desk_book(clock), 86_400_000_000
     first = int(datetime(2026, 11, 10, tzinfo=UTC).timestamp()) * 1_000_000
     times = [first, first + day - 1, first + day, first + 2 * day, first + 2 * day + 5]
 
@@ -192,15 +199,15 @@ def test_the_past_is_what_the_legs_say_whatever_is_corrected_in_it(lite: Databas
 
     with lite.write() as tx:
         for n, at in enumerate(times):
-            books.settle(tx, f"d{n}", [several(at, 10**n)], author="", trace="")
+            book.settle(tx, f"d{n}", [several(at, 10**n)], author="", trace="")
     assert keep(lite, clock, legs_between=1) > 0
     for amount in (7, 3):
         with lite.write() as tx:
             for n, at in enumerate(times):
-                books.settle(tx, f"d{n}", [several(at + moment, amount * 10**n)], author="", trace="")
+                book.settle(tx, f"d{n}", [several(at + moment, amount * 10**n)], author="", trace="")
         with lite.read() as tx:
             assert list(check.faults(tx)) == []
             for at in {one + off for one in times for off in (-1, 0, 1, 2)}:
-                told = {row["account"]: int(row["amount"]) for row in books.balances_at(tx, at) if row["amount"]}
+                told = {row["account"]: int(row["amount"]) for row in book.balances_at(tx, at) if row["amount"]}
                 legs = tx.all("SELECT account, SUM(amount) AS s FROM ledger_leg WHERE at <= :at GROUP BY account", at=at)
                 assert told == {row["account"]: int(row["s"]) for row in legs if row["s"]}

@@ -11,6 +11,7 @@ import pytest
 from conftest import rooms
 from kernel.errors import BadInput, Closed
 from kernel.ledger import Books, Leg, Posting, check
+from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, migrate
 from kernel.storage.closed import close, reopen, why_closed
 from kernel.storage.dump import ROWS_AT_ONCE, dump, load, tables
@@ -30,7 +31,7 @@ def opened(tmp_path: Path) -> Iterator[list[Database]]:
     legs = (Leg("place", "USD", 100, "main"), Leg("client", "USD", -100, "main", "c"))
     with found[0].write() as tx:
         for n in range(3):
-            Books(CLOCK).settle(tx, f"d{n}", [Posting("in", n, legs)], author="", trace="")
+            desk_book(CLOCK).settle(tx, f"d{n}", [Posting("in", n, legs)], author="", trace="")
     yield found
     for database in found:
         database.close()

@@ -13,13 +13,14 @@ from kernel.clock import SystemClock
 from kernel.errors import Misconfigured
 from kernel.http import Pace, SharedGate
 from kernel.jobs import next_number
-from kernel.ledger import Books, Leg, Posting, check
+from kernel.ledger import Leg, Posting, check
+from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Room, Tx, migrate
 from kernel.storage.group import GroupCommit
 from kernel.storage.tests.meeting import SECONDS_MAX, meet
 from kernel.testing import FakeClock
 
-BOOKS = Books(SystemClock())
+BOOK = desk_book(SystemClock())
 
 
 def came_in(amount: int) -> Posting:
@@ -29,7 +30,7 @@ def came_in(amount: int) -> Posting:
 
 
 def settle(tx: Tx, subject: str, amount: int) -> None:
-    BOOKS.settle(tx, subject, [came_in(amount)], author="a", trace="t")
+    BOOK.settle(tx, subject, [came_in(amount)], author="a", trace="t")
 
 
 @pytest.mark.row("PL-04", "PL-07")

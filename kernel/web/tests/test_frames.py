@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +40,7 @@ Opened = Callable[..., tuple[int, str]]
 def world(tmp_path: Path) -> Iterator[World]:
     made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
     portal = made.site.portal
-    portal.crm.people = lambda: PEOPLE  # type: ignore[method-assign]
+    portal.crm.people = SimpleNamespace(all=lambda: PEOPLE)  # type: ignore[assignment]
     made.site.frames = {("toy", "main"): Frame(portal, identify)}
     yield made
     made.site.live.close()

@@ -114,7 +114,11 @@ class Staff:
     fault: AnnexError | None = None
     asked: int = 0
 
-    def people(self) -> list[Person]:
+    @property
+    def people(self) -> Staff:
+        return self
+
+    def all(self) -> list[Person]:
         self.asked += 1
         if self.fault:
             raise self.fault

@@ -19,7 +19,7 @@ from kernel.clock import TimeIds
 from kernel.errors import BadInput, Unreachable
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
-from kernel.ledger import Books, Draft
+from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
 from kernel.storage import Database, Room, migrate
@@ -121,8 +121,9 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"secret", settings["ANNEX_PUBLIC_URL"])
     live = Live(database, poll_seconds=0.02, heartbeat_seconds=0.1, listeners_max=2)
+    books = Books(clock, [Chart("notes", ())])
     portal = Portal(
-        "planfix/main", load_set(ROOT / "mappings/exchange-desk-planfix"), Crm(), database, Books(clock), clock, ids, queue,
+        "planfix/main", load_set(ROOT / "mappings/exchange-desk-planfix"), Crm(), database, books, clock, ids, queue,
     )  # fmt: skip
     plugin = Plugin("notes", "Notes", pages=notes)
     blueprints = more.pop("blueprints", ())
@@ -351,7 +352,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 def book(site: Site, key: str) -> None:
     portal = site.portal
     with portal.unit() as unit:
-        portal.books.record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
+        portal.books.book("notes").record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
 
 @pytest.mark.row("PL-11", "EX-10")
@@ -435,7 +436,7 @@ def test_the_stream_over_http(world: World) -> None:
     assert b"event: changed" in next(response.response)
     response.close()
     assert world.site.live.listeners == 0
-    assert world.signed_in().get("/live/version").json == {"version": "0-0-0"}
+    assert world.signed_in().get("/live/version").json == {"version": "0-0-0-0"}
 
 
 # --- health ---------------------------------------------------------------------------------------------------------
@@ -520,7 +521,7 @@ def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
     portal = world.site.portal
     with portal.unit(trace="t1", author="Ігор") as unit:
-        portal.books.record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
+        portal.books.book("notes").record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text
     assert page.index("deal.changed") < page.index("out:planfix/main:deal:15") < page.index("planfix/main/15</bdi>", 1000)
     assert "&lt;script&gt;" in page

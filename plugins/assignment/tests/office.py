@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kernel.crm import Event, Ref
@@ -15,7 +14,8 @@ from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase
-from plugins.assignment import api, check, handlers, plugin
+from plugins.assignment import api, check, fitness, handlers, plugin
+from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
 from plugins.assignment.settings import AssignmentSettings
 
@@ -77,7 +77,7 @@ class Office:
         return Portal(
             PORTAL, SET, self.crm, self.database, Books(self.clock), self.clock, self.ids, self.queue,
             plugin_settings={"assignment": self.settings},
-            offers={"assignment.unfit": (self.unfit,), "workday.changed": (handlers.workday_changed,)},
+            hooks={UNFIT.name: (self.unfit,), ELIGIBILITY_CHANGED.name: (handlers.eligibility_changed,)},
         )  # fmt: skip
 
     def unfit(self, _portal: Portal, ids: Sequence[str]) -> Mapping[str, Reason]:
@@ -90,8 +90,7 @@ class Office:
         return [self.staff.hire(name, groups=[group]) for name in names]
 
     def dismiss(self, person: Ref) -> None:
-        persons = self.crm.persons
-        persons[:] = [replace(one, active=False) if one.id == person.id else one for one in persons]
+        self.staff.dismiss(person.id)
 
     def lead(self, source: str = "call", *, look: bool = True, entity: str = "lead", **more: Any) -> str:
         """One that the CRM makes by itself, standing on the portal's own name."""
@@ -133,9 +132,15 @@ class Office:
         handlers.give_out_all(self.portal)
         self.run()
 
+    def ask(self, queue: str) -> None:
+        """Who is eligible is read and kept; nothing is given out."""
+        found = fitness.read(self.portal, queue)
+        with self.portal.unit() as unit:
+            fitness.keep(unit, queue, found)
+
     def begin_day(self, person: Ref) -> None:
         self.not_begun.discard(person.id)
-        for hook in self.portal.offers["workday.changed"]:
+        for hook in ELIGIBILITY_CHANGED.functions(self.portal):
             hook(self.portal, [person.id])
         self.run()
 

@@ -107,11 +107,12 @@ def test_a_bar_and_its_end(both: Office) -> None:
 
 def test_barred_between_prepare_and_decision(office: Office) -> None:
     anna, _boris = office.hire("Анна", "Борис")
+    office.ask("sales")
     real = handlers.prepare
 
     def slow(portal: Any, record: Any) -> Any:
         prepared = real(portal, record)
-        with portal.unit() as unit:
+        with office.portal.unit() as unit:
             if not api.bars_of(unit, anna.id):
                 api.bar(unit, anna.id, by="Глава Продаж", reason="")
         return prepared
@@ -168,11 +169,11 @@ def test_a_burst_asks_the_crm_once_in_ten_seconds(office: Office) -> None:
     for _ in range(60):
         office.lead()
         office.clock.advance(milliseconds=140)  # nine seconds in all
-    assert office.crm.calls.count("overdue") == office.asked == 1
-    assert office.crm.calls.count("get") == 60 and office.crm.calls.count("find") == 0
+    assert office.crm.called.count("overdue") == office.asked == 1
+    assert office.crm.called.count("get") == 60 and office.crm.called.count("find") == 0
     office.clock.advance(seconds=2)
     office.lead()
-    assert office.crm.calls.count("overdue") == office.asked == 2
+    assert office.crm.called.count("overdue") == office.asked == 2
 
 
 def test_queues_of_one_department_ask_once(office: Office) -> None:
@@ -181,7 +182,7 @@ def test_queues_of_one_department_ask_once(office: Office) -> None:
     office.settings = office.settings.model_copy(update={"queue": {"sales": queue, "more": queue}})
     office.restart()
     office.work()
-    assert office.crm.calls.count("overdue") == 1
+    assert office.crm.called.count("overdue") == 1
 
 
 def test_a_restart_between_forgets_nothing(office: Office) -> None:
@@ -366,7 +367,7 @@ def test_who_was_fit_half_a_minute_ago_is_given_nothing_before_he_is_asked_again
     lead = office.lead()
     office.not_begun.clear()
     office.clock.advance(seconds=11)
-    fitness.fresh(office.portal, "sales")  # she fits now
+    office.ask("sales")  # she fits now
 
     def given_after(seconds: float) -> int:
         office.clock.advance(seconds=seconds)
@@ -377,7 +378,7 @@ def test_who_was_fit_half_a_minute_ago_is_given_nothing_before_he_is_asked_again
             return giving.give(unit, "sales", look=False)
 
     assert given_after(giving.FIT_SECONDS_MAX + 1) == 0 and office.waiting() == [lead]
-    fitness.fresh(office.portal, "sales")
+    office.ask("sales")
     assert given_after(giving.FIT_SECONDS_MAX - 1) == 1
 
 
@@ -394,7 +395,8 @@ def test_a_lead_that_comes_back_has_its_old_place(office: Office) -> None:
 
 def test_an_older_reading_of_who_is_fit_never_takes_the_place_of_a_newer_one(office: Office) -> None:
     office.hire("Анна")
-    newer = fitness.fresh(office.portal, "sales")
+    office.ask("sales")
+    newer = fitness.read(office.portal, "sales")
     unfit = tuple(replace(one, reasons=(Reason("asg_overdue"),)) for one in newer.members)
     with office.portal.unit() as unit:
         tx, portal = unit.tx, unit.portal.name

@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import Any
 
 from kernel.crm import Record, Ref
-from kernel.ledger.model import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from kernel.testing.stories import Action, SimulatedStory, World
 from kernel.values import format_minor
 from plugins.exchange import cards, projection
+from plugins.exchange.accounts import BALANCES, BOOK, CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.handlers import reader_of, settings_of
@@ -59,7 +59,7 @@ class ExchangeSimulation(SimulatedStory):
                 return
             self._checked = head
             sums: Counter[tuple[str, str]] = Counter()
-            for row in unit.tx.all("SELECT account, currency, place, amount FROM ledger_balance"):
+            for row in unit.tx.all(f"SELECT account, currency, place, amount FROM {BALANCES} AS b"):
                 assert row["account"] in (PLACE, CLIENT, CUSTODY, *OWN_ACCOUNTS)
                 sums[row["currency"], row["place"]] += int(row["amount"])
         assert not any(sums.values()), f"held is not own + owed + custody: {sums}"
@@ -93,7 +93,7 @@ class ExchangeSimulation(SimulatedStory):
             problem = told(unit.tx, reading.deal.subject).problem
             facts = load_deal(unit.tx, reading.deal.subject)
             if reading.problems and record.stage == "cancelled":
-                standing = portal.books.standing(unit.tx, reading.deal.subject)
+                standing = portal.books.book(BOOK).standing(unit.tx, reading.deal.subject)
                 assert not standing, f"{deal} is cancelled and still booked: {sorted(standing)}"
                 return False
             if reading.problems or problem:
@@ -135,7 +135,7 @@ class ExchangeSimulation(SimulatedStory):
             held = {
                 row["currency"]: int(row["amount"])
                 for row in unit.tx.all(
-                    "SELECT currency, SUM(amount) AS amount FROM ledger_balance WHERE account = 'place' GROUP BY currency"
+                    f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE account = 'place' GROUP BY currency"
                 )
             }
         for line in [*shown["rows"], *shown["totals"]]:
@@ -160,7 +160,7 @@ class ExchangeSimulation(SimulatedStory):
             booked = {
                 row["currency"]: -int(row["amount"])
                 for row in unit.tx.all(
-                    "SELECT currency, SUM(amount) AS amount FROM ledger_balance WHERE account = 'custody' GROUP BY currency"
+                    f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} b WHERE account = 'custody' GROUP BY currency"
                 )
             }
         for code in {*kept, *booked}:

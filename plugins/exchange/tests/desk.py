@@ -186,7 +186,7 @@ class Desk:
         with self.unit() as unit:
             return {
                 slot: [(leg.account, leg.currency, self.text(leg.amount, leg.currency)) for leg in entry.legs()]
-                for slot, entry in self.portal.books.standing(unit.tx, f"{PORTAL}/{deal}").items()
+                for slot, entry in self.portal.books.book("exchange").standing(unit.tx, f"{PORTAL}/{deal}").items()
             }
 
     def balances(self, *, party: str = "") -> dict[str, str]:

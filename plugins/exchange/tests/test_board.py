@@ -11,7 +11,7 @@ import pytest
 
 from kernel.errors import BadInput
 from plugins.exchange.board import COLUMNS, board
-from plugins.exchange.explain import LEGS, PENDING, Question, groups, parts, total
+from plugins.exchange.explain import FIGURES, PENDING, Question, groups, parts, total
 from plugins.exchange.rate_list import keep_rates, read_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.tests.desk import Desk, MakeDesk, buy, own, sell
@@ -45,7 +45,7 @@ def test_the_parts_add_up_to_each_figure_of_the_board(desk: Desk, seed: int) -> 
         for at in (None, desk.clock.now(), datetime.fromisoformat("2026-11-24T09:00:00+02:00")):
             shown = board(unit, at)
             for line in (*shown.rows, *shown.totals):
-                for figure in (*LEGS, *PENDING):
+                for figure in (*FIGURES, *PENDING):
                     question = Question(figure, line.currency.code, line.place, at)
                     wanted = getattr(line, figure)
                     assert total(unit, question).minor == wanted, (figure, line)
@@ -169,12 +169,12 @@ def test_an_old_rate_values_nothing_and_the_currency_is_named(desk: Desk) -> Non
 @pytest.mark.row("EX-22")
 def test_the_head_of_the_books_is_published_once_a_day(desk: Desk) -> None:
     desk.cash("100", "USD")
+    with desk.unit() as unit:
+        seq, digest = desk.portal.books.head(unit.tx)
     for _ in range(3):
         desk.work("exchange.head")
     [journal] = desk.crm.records("journal")
     assert journal.name == "Annex: книги обліку"
-    with desk.unit() as unit:
-        seq, digest = desk.portal.books.head(unit.tx)
     [comment] = desk.crm.comments(journal.id)
     assert digest in comment.text and str(seq) in comment.text
     desk.clock.advance(days=1)

@@ -19,6 +19,7 @@ from kernel.ledger import Books, check
 from kernel.mapping import load_set
 from kernel.storage import Database, Room, Tx, migrate
 from plugins.exchange import handlers, history, store
+from plugins.exchange.accounts import CHART
 from plugins.exchange.history_names import op_order
 from plugins.exchange.model import Deal, Operation, Party
 from plugins.exchange.settings import ExchangeSettings
@@ -51,7 +52,7 @@ def portals(tmp_path: Path) -> Iterator[Callable[[], Portal]]:
             mapping=load_set(Path(mappings.__file__).parent / "exchange-desk-planfix"),
             crm=cast(Any, None),
             database=database,
-            books=Books(clock),
+            books=Books(clock, [CHART]),
             clock=clock,
             ids=TimeIds(clock),
             queue=QuietQueue(),
@@ -266,7 +267,7 @@ def test_correction_keeps_who_when_and_from_what_to_what(portal: Portal, tmp_pat
     bring(portal, tmp_path, BUY)
     bring(portal, tmp_path, BUY | {"client_rate": "41.3"}, correct=True)
     with portal.look() as unit:
-        facts = portal.books.facts(unit.tx, "deal")
+        facts = portal.books.book("exchange").facts(unit.tx, "deal")
     assert [fact.author for fact in facts] == ["import", "import"] and all(fact.trace for fact in facts)
     assert facts[1].body["changes"] == [{"op": "1", "field": "client_rate", "old": "41.2", "new": "41.3"}]
 
@@ -368,7 +369,7 @@ def test_a_deal_as_it_stands(portal: Portal, tmp_path: Path) -> None:
     assert (deal.subject, deal.stage, deal.custody, dict(deal.entered)) == ("history/17", "closed", True, {})
     assert deal.created_at == min(op.at or 0 for op in deal.operations) == 1714980600_000000
     with portal.look() as unit:
-        entries = portal.books.entries(unit.tx, "history/17")
+        entries = portal.books.book("exchange").entries(unit.tx, "history/17")
     ats = {op.key: op.at for op in deal.operations}
     assert all(entry.at == ats[entry.op] for entry in entries if entry.kind == "posting")
     assert entries[0].kind == "deal" and entries[0].key == f"history/17/fact/{entries[0].seq}"
@@ -411,7 +412,7 @@ def test_a_whole_file_or_nothing(portal: Portal, tmp_path: Path, monkeypatch: py
         raise RuntimeError("the disk is full")
 
     before = dump(portal), head(portal)
-    monkeypatch.setattr(portal.books, "settle_many", fail)
+    monkeypatch.setattr(portal.books.book("exchange"), "settle_many", fail)
     with pytest.raises(RuntimeError):
         bring(portal, tmp_path, BUY)
     assert (dump(portal), head(portal)) == before

@@ -54,7 +54,7 @@ def test_who_changed_what_from_what_to_what_is_kept(desk: Desk, closed: str) -> 
     desk.look(closed, author="Марія Коваль")
     with desk.unit() as unit:
         view = deal_view(unit, f"{PORTAL}/{closed}")
-        entries = desk.portal.books.entries(unit.tx, f"{PORTAL}/{closed}")
+        entries = desk.portal.books.book("exchange").entries(unit.tx, f"{PORTAL}/{closed}")
     assert view is not None
     last = [entry for entry in entries if entry.kind == "deal"][-1]
     assert last.body["changes"] == [{"op": "1", "field": "client_rate", "old": "41.2", "new": "41.3"}]
@@ -101,14 +101,14 @@ def test_a_changed_client_takes_the_claims_along(desk: Desk) -> None:
 @pytest.mark.row("EX-03", "EX-05")
 def test_an_earlier_date_of_issue_moves_the_payout_to_that_day(desk: Desk, closed: str) -> None:
     with desk.unit() as unit:
-        before = desk.portal.books.standing(unit.tx, f"{PORTAL}/{closed}")["payout"].at
+        before = desk.portal.books.book("exchange").standing(unit.tx, f"{PORTAL}/{closed}")["payout"].at
     desk.edit(closed, 1, issue_date=date(2026, 11, 20))
     with desk.unit() as unit:
-        entry = desk.portal.books.standing(unit.tx, f"{PORTAL}/{closed}")["payout"]
+        entry = desk.portal.books.book("exchange").standing(unit.tx, f"{PORTAL}/{closed}")["payout"]
     assert entry.at < before and desk.faults() == []
     desk.edit(closed, 1, issue_date=date(2027, 1, 1))  # a plan moves nothing
     with desk.unit() as unit:
-        assert desk.portal.books.standing(unit.tx, f"{PORTAL}/{closed}")["payout"].at == before
+        assert desk.portal.books.book("exchange").standing(unit.tx, f"{PORTAL}/{closed}")["payout"].at == before
 
 
 NONSENSE: list[tuple[dict[str, Any], str]] = [
@@ -199,9 +199,9 @@ def test_the_same_delivery_again_late_or_out_of_order_changes_nothing(both: Desk
         both.staff.move(deal, stage)
     for delivery in ("a3", "a1", "a3", "a2", "a1"):
         both.deliver(deal, delivery=delivery)
-    asked = both.crm.calls.count("get")
+    asked = both.crm.called.count("get")
     both.run()
-    assert both.crm.calls.count("get") == asked + 1, "one look covers a burst"
+    assert both.crm.called.count("get") == asked + 1, "one look covers a burst"
     journal, effects = both.journal(), len(both.crm.effects)
     for delivery in ("a2", "a1", "a9"):
         both.look(deal, delivery=delivery)

@@ -21,9 +21,9 @@ import pytest
 
 from kernel.crm import Ref
 from kernel.errors import Fault, Throttled, Unreachable, Unverified
-from kernel.ledger.model import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from kernel.testing import Crash, TroubledDatabase
 from plugins.exchange import cards, projection
+from plugins.exchange.accounts import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from plugins.exchange.control import control
 from plugins.exchange.handlers import reader_of, settings_of
 from plugins.exchange.model import deal_data

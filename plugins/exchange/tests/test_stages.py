@@ -111,7 +111,11 @@ def test_a_move_back_reverses_and_forward_again_posts_anew(desk: Desk) -> None:
     desk.move(deal, "client_paid", "partner_paid", "closed")
     assert desk.balances() == done
     with desk.unit() as unit:
-        kinds = [entry.kind for entry in desk.portal.books.entries(unit.tx, f"planfix/main/{deal}") if entry.legs()]
+        kinds = [
+            entry.kind
+            for entry in desk.portal.books.book("exchange").entries(unit.tx, f"planfix/main/{deal}")
+            if entry.legs()
+        ]
     assert kinds.count("posting") == 8 and kinds.count("reversal") == 4
     assert desk.faults() == []
 

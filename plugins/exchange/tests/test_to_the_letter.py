@@ -14,7 +14,7 @@ import pytest
 
 from plugins.exchange.board import COLUMNS, Line, board
 from plugins.exchange.control import control
-from plugins.exchange.explain import LEGS, PENDING, Question, groups, parts, total
+from plugins.exchange.explain import FIGURES, PENDING, Question, groups, parts, total
 from plugins.exchange.history import import_file
 from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
@@ -181,7 +181,7 @@ def test_a_past_moment_holds_what_was_booked_in_it_and_expects_the_rest(desk: De
     with desk.unit() as unit:
         for moment in (*moments, moments[0] - timedelta(microseconds=1), None):
             for line in board(unit, moment).totals:
-                for figure in (*LEGS, *PENDING):
+                for figure in (*FIGURES, *PENDING):
                     question = Question(figure, line.currency.code, at=moment)
                     found = groups(unit, question)
                     assert total(unit, question).minor == getattr(line, figure), (figure, moment)
@@ -295,8 +295,8 @@ def test_verify_finds_books_that_do_not_follow_from_the_facts(desk: Desk) -> Non
     deal = desk.run_through(buy(), to="partner_paid")
     subject = desk.facts(deal).subject
     with desk.database.write() as tx:
-        standing = [entry.posting() for entry in desk.portal.books.standing(tx, subject).values()]
-        desk.portal.books.settle(tx, subject, standing[:-1], author="x", trace="")
+        standing = [entry.posting() for entry in desk.portal.books.book("exchange").standing(tx, subject).values()]
+        desk.portal.books.book("exchange").settle(tx, subject, standing[:-1], author="x", trace="")
     [fault] = desk.faults()
     assert "partner" in fault and "is missing: rebuild from zero differs" in fault
 
@@ -348,6 +348,6 @@ def test_every_imported_deal_stands_with_its_facts_and_follows_from_them(desk: D
         path.write_text(text, encoding="utf-8")
         assert import_file(desk.portal, path, correct=correct).bad == () and desk.faults() == []
     with desk.unit() as unit:
-        facts = [entry.subject for entry in desk.portal.books.facts(unit.tx, "deal")]
+        facts = [entry.subject for entry in desk.portal.books.book("exchange").facts(unit.tx, "deal")]
     assert facts == ["history/1", "history/2", "history/3", "history/1"]
     assert desk.balances()["profit UAH"] == "-500.00"

@@ -83,7 +83,7 @@ def test_books_that_differ_from_a_rebuild_are_named(desk_of: MakeDesk) -> None:
     """A fact accepted without its postings, as a bug would do it."""
     desk = prepared(desk_of())
     with desk.portal.unit() as unit:
-        desk.portal.books.settle(unit.tx, "planfix/main/505", [], author="bug", trace="")
+        desk.portal.books.book("exchange").settle(unit.tx, "planfix/main/505", [], author="bug", trace="")
     assert desk.faults() == [
         "deal 505 (planfix/main/505): posting «client_in» is missing: rebuild from zero differs from the books"
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import flask
 
 from kernel.clock import Clock, SystemClock, TimeIds
-from kernel.crm import Lack, Person, Record
+from kernel.crm import Lack, Record
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
 from kernel.ledger import Books
@@ -21,6 +21,7 @@ from kernel.settings import Settings
 from kernel.storage import Database, Room, migrate
 from kernel.values import Currencies, Currency, parse_pair, to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
+from plugins.exchange.accounts import CHART
 from plugins.exchange.handlers import accept
 from plugins.exchange.model import Deal, Operation, Party
 from plugins.exchange.pages import pages
@@ -49,8 +50,7 @@ class StubCrm:
     def link(self, entity: str, record_id: str) -> str:
         return f"https://desk.planfix.example/{'task' if entity == 'deal' else entity}/{record_id}"
 
-    def people(self) -> list[Person]:
-        return []
+    people = None
 
     def lacks(self) -> list[Lack]:
         return []
@@ -127,7 +127,7 @@ def make_desk(
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"a secret of the tests", settings["ANNEX_PUBLIC_URL"])
     portal = Portal(
-        PORTAL, load_set(ROOT / "mappings/exchange-desk-planfix"), crm, database, Books(clock), clock, ids, queue,
+        PORTAL, load_set(ROOT / "mappings/exchange-desk-planfix"), crm, database, Books(clock, [CHART]), clock, ids, queue,
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages)

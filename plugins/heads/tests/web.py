@@ -8,6 +8,7 @@ from typing import Any
 from conftest import rooms
 from kernel.clock import SystemClock
 from kernel.crm import Ref
+from kernel.extension.hooks import collect
 from kernel.extension.portal import Portal
 from kernel.settings import Settings
 from kernel.storage import migrate
@@ -47,11 +48,7 @@ class Room(Office):
 
     def fresh_portal(self) -> Portal:
         portal = super().fresh_portal()
-        offers: dict[str, tuple[Any, ...]] = {}
-        for plugin in self.plugins:
-            for name, what in plugin.offers.items():
-                offers[name] = (*offers.get(name, ()), what)
-        portal.offers = offers
+        portal.hooks = collect(self.plugins)
         portal.plugin_settings = {
             "assignment": self.settings, "stage_lock": StageLockSettings(entities=["lead"]),
             "workday": WorkdaySettings(groups=[SALES, CARE]),

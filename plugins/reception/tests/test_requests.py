@@ -104,7 +104,7 @@ def test_what_staff_filled_in_stays(desk: Desk) -> None:
 def test_nobody_to_find_makes_no_card(desk: Desk) -> None:
     deal = request(desk)
     assert desk.field(deal, "client") is None and desk.field(deal, "manager") == desk.manager
-    assert "create" not in desk.crm.calls
+    assert "create" not in desk.crm.called
 
 
 @pytest.mark.row("EX-01")

@@ -18,6 +18,7 @@ from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
 from kernel.storage import Database
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble
+from kernel.testing.crm import MemoryHistory
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock import store
 from plugins.stage_lock.model import Case
@@ -57,6 +58,8 @@ class Crm(MemoryCRM):
         self.before_history: list[Callable[[], None]] = []  #: what happens between reading a record and its history
         self.after_get: list[Callable[[], None]] = []  #: what happens right after each further reading of a record
         self.before_update: list[Callable[[], None]] = []  #: what happens just before a write of ours arrives
+        if self.history:
+            self.history = History(self)
 
     def _moved(self, kept: Any, label: str, author: str, *, created: bool = False) -> None:
         if label == kept.stage_label:
@@ -71,23 +74,30 @@ class Crm(MemoryCRM):
             self.after_get.pop(0)()
         return record if self.tells_mover else replace(record, moved_by="")
 
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        while self.before_history:
-            self.before_history.pop(0)()
-        found = super().moves(entity, record_id)
-        if found is None:
-            return None
-        if self.names_people:
-            found = [replace(line, by=self.movers[line.id]) for line in found]
-        hidden = self.hidden.pop(0) if self.hidden else 0
-        return found[: len(found) - hidden]
-
     def update(self, entity: str, record_id: str, *args: Any, **more: Any) -> None:
         while self.before_update:
             self.before_update.pop(0)()
         super().update(entity, record_id, *args, **more)
         if stage := more.get("stage"):  # it stands there by our will, even if it stood there before
             self.truth.append((record_id, stage, stage.upper(), self.annex))
+
+
+class History(MemoryHistory):
+    def __init__(self, crm: Crm) -> None:
+        super().__init__(crm)
+        self.lock = crm
+
+    def moves(self, entity: str, record_id: str) -> list[Move] | None:
+        crm = self.lock
+        while crm.before_history:
+            crm.before_history.pop(0)()
+        found = super().moves(entity, record_id)
+        if found is None:
+            return None
+        if crm.names_people:
+            found = [replace(line, by=crm.movers[line.id]) for line in found]
+        hidden = crm.hidden.pop(0) if crm.hidden else 0
+        return found[: len(found) - hidden]
 
 
 @dataclass
@@ -99,7 +109,7 @@ class Lock:
     names_people: bool = False
     tells_mover: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
-    offers: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
     seed: int | None = None
     others: Sequence[Plugin] = ()
 
@@ -114,7 +124,7 @@ class Lock:
         chosen = StageLockSettings(**{"override": ["Продажи"], **self.settings})
         self.portal = Portal(
             PORTAL, mapping, self.crm, self.database, Books(self.clock), self.clock, CountingIds(), self.queue,
-            {"stage_lock": chosen}, offers=self.offers,
+            {"stage_lock": chosen}, hooks=self.hooks,
         )  # fmt: skip
         self.plugins = [stage_lock, *self.others]
         self.staff = self.crm.staff

@@ -54,12 +54,12 @@ def test_what_was_put_back_is_counted_record_by_record(lock: Lock) -> None:
 
 def test_allowed_moves_are_no_case_and_cost_one_reading_of_the_history(lock: Lock) -> None:
     deal = lock.deal()
-    lock.crm.calls.clear()
+    lock.crm.called.clear()
     lock.move(deal, "talk", "terms", "won", "opened", look=True)
-    assert lock.crm.calls.count("moves") == 4 and lock.crm.calls.count("get") == 4
-    lock.crm.calls.clear()
+    assert lock.crm.called.count("moves") == 4 and lock.crm.called.count("get") == 4
+    lock.crm.called.clear()
     lock.look(deal)
-    assert lock.crm.calls == ["get", "moves"] and lock.cases() == [] and lock.crm.effects == []
+    assert lock.crm.called == ["get", "moves"] and lock.cases() == [] and lock.crm.effects == []
 
 
 @pytest.mark.parametrize("back", ["new", "talk"])
@@ -233,7 +233,7 @@ def test_a_write_that_the_crm_refuses_is_tried_some_times_and_shown(lock_of: Loc
     lock.move(deal, "won", look=True)
     for _ in range(5):
         lock.work()
-    assert lock.crm.calls.count("update") == 2 and lock.is_open() == [True] and len(lock.notes(deal)) == 2
+    assert lock.crm.called.count("update") == 2 and lock.is_open() == [True] and len(lock.notes(deal)) == 2
     lock.crm.mend()
     lock.quiet(deal)
 
@@ -296,7 +296,7 @@ def test_an_objection_forbids_what_the_pool_allows_but_not_to_a_head(lock_of: Lo
         asked.append(person)
         return Objection("stage_lock_nowhere")
 
-    lock = lock_of(offers={OBJECTION: (lambda _portal, _person: None, object_to)})
+    lock = lock_of(hooks={OBJECTION.name: (lambda _portal, _person: None, object_to)})
     deal = lock.deal()
     lock.look(deal)
     assert asked == [], "nobody moved it"
@@ -417,7 +417,7 @@ def test_other_entities_are_left_alone(lock_of: LockOf) -> None:
     lock = lock_of(settings={"entities": ["lead"]})
     deal = lock.deal()
     lock.move(deal, "won", look=True)
-    assert lock.stage(deal) == "won" and lock.crm.calls.count("moves") == 0
+    assert lock.stage(deal) == "won" and lock.crm.called.count("moves") == 0
 
 
 def test_it_takes_less_than_five_seconds(lock: Lock) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kernel.crm import Event, Workday
 from kernel.errors import Fault
 from kernel.extension.calls import carry_out
+from kernel.extension.hooks import collect
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
@@ -18,7 +18,10 @@ from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
 from kernel.settings import Settings
 from kernel.storage import Database
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue
+from kernel.testing.crm import MemoryWorkdays
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
+from plugins.assignment import plugin as assignment
+from plugins.assignment.api import ELIGIBILITY_CHANGED
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.settings import StageLockSettings
 from plugins.workday import plugin as workday
@@ -43,11 +46,21 @@ class Crm(MemoryCRM):
 
     silent: Fault | None = None
 
-    def workdays(self, people: Any) -> Any:
-        if self.silent:
-            self.calls.append("workdays")
-            raise self.silent
-        return super().workdays(people)
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.workdays = Days(self)
+
+
+class Days(MemoryWorkdays):
+    def __init__(self, crm: Crm) -> None:
+        super().__init__(crm)
+        self.office = crm
+
+    def statuses(self, people: Any) -> Any:
+        if self.office.silent:
+            self.office.called.append("workdays")
+            raise self.office.silent
+        return super().statuses(people)
 
 
 @dataclass
@@ -62,15 +75,15 @@ class Day:
         self.queue = MemoryQueue(self.clock)
         self.crm = Crm(SET, self.clock)
         self.told: list[list[str]] = []
-        offers: dict[str, tuple[Callable[..., Any], ...]] = {name: (what,) for name, what in workday.offers.items()}
-        offers["workday.changed"] = (lambda _portal, people: self.told.append(sorted(people)),)
+        hooks = dict(collect([assignment, stage_lock, workday]))
+        hooks[ELIGIBILITY_CHANGED.name] = (lambda _portal, people: self.told.append(sorted(people)),)
         self.portal = Portal(
             PORTAL, SET, self.crm, self.database, Books(self.clock), self.clock, CountingIds(), self.queue,
             {
                 "stage_lock": StageLockSettings(override=["Продажи"]),
                 "workday": WorkdaySettings(groups=["продажи"], paused_counts=self.paused_counts),
             },
-            public_url="https://annex.example", offers=offers,
+            public_url="https://annex.example", hooks=hooks,
         )  # fmt: skip
         self.plugins = [stage_lock, workday]
         self.anna = self.hire("Анна", "open", groups=("Продажи",))

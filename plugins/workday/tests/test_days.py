@@ -58,15 +58,17 @@ def test_a_pause(day_of: Callable[..., Day]) -> None:
 def test_the_crm_is_asked_once_in_ten_seconds(day: Day) -> None:
     for _ in range(5):
         assert status(day.portal, day.anna) == "open"
-    assert day.crm.calls.count("workdays") == 1
+    assert day.crm.called.count("workdays") == 1
     day.clock.advance(seconds=11)
-    assert status(day.portal, day.anna) == "open" and day.crm.calls.count("workdays") == 2
-    assert standing_of(day.portal, day.other) == "started" and day.crm.calls.count("workdays") == 2, "no member, no question"
+    assert status(day.portal, day.anna) == "open" and day.crm.called.count("workdays") == 2
+    assert standing_of(day.portal, day.other) == "started" and day.crm.called.count("workdays") == 2, (
+        "no member, no question"
+    )
 
 
 def test_the_poll_asks_for_all_in_one_call_and_tells_whose_day_changed(day: Day) -> None:
     day.poll()
-    assert day.crm.calls.count("workdays") == 1 and day.told == [sorted([day.anna, day.boris, day.head])]
+    assert day.crm.called.count("workdays") == 1 and day.told == [sorted([day.anna, day.boris, day.head])]
     began = day.clock.now()
     day.clock.advance(seconds=60)
     day.poll()
@@ -79,7 +81,7 @@ def test_the_poll_asks_for_all_in_one_call_and_tells_whose_day_changed(day: Day)
         kept = all_of(tx, PORTAL)
     assert kept[day.boris].status == "open" and kept[day.boris].since > kept[day.anna].since
     assert kept[day.anna].since == int(began.timestamp() * 1e6) and kept[day.anna].read_at > kept[day.anna].since
-    assert status(day.portal, day.boris) == "open" and day.crm.calls.count("workdays") == 3
+    assert status(day.portal, day.boris) == "open" and day.crm.called.count("workdays") == 3
 
 
 def test_who_leaves_the_group_is_forgotten(day: Day) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kernel.errors import Unreachable
+import pytest
+
+from kernel.errors import Rejected, Unreachable
+from plugins.workday import days
 from plugins.workday.tests.day import Day
 
 
@@ -59,10 +62,10 @@ def test_a_head_sees_the_team(day: Day) -> None:
 def test_the_hidden_page_asks_nobody_and_lets_in_the_vendors_script_alone(day: Day) -> None:
     day.crm.silent = Unreachable("no answer")
     client = day.browser(day.boris)
-    day.crm.calls.clear()
+    day.crm.called.clear()
     answer = client.get("/workday/worker")
     policy = answer.headers["Content-Security-Policy"]
-    assert answer.status_code == 200 and day.crm.calls == []
+    assert answer.status_code == 200 and day.crm.called == []
     assert "script-src 'self' https://api.bitrix24.com;" in policy and "frame-ancestors 'self' https://crm.example" in policy
     assert "bitrix24" not in client.get("/workday/").headers["Content-Security-Policy"]
     assert 'src="https://api.bitrix24.com/api/v1/"' in answer.text and "<script>" not in answer.text
@@ -72,11 +75,11 @@ def test_the_state_comes_from_what_was_read_and_is_checked_before_anybody_is_bot
     client, free = day.browser(day.boris), day.browser(day.other)
     assert client.get("/workday/state").json == {"must_start": False, "page": "/workday/"}, "not read yet"
     day.poll()
-    calls = day.crm.calls.count("workdays")
+    calls = day.crm.called.count("workdays")
     for _ in range(10):
         assert client.get("/workday/state").json["must_start"] is True
         assert free.get("/workday/state").json["must_start"] is False
-    assert day.crm.calls.count("workdays") == calls
+    assert day.crm.called.count("workdays") == calls
     day.crm.days[day.boris] = "open"
     day.clock.advance(seconds=31)
     assert client.get("/workday/state").json["must_start"] is False, "he pressed the CRM's own button"
@@ -87,3 +90,14 @@ def test_pages_speak_three_languages(day: Day) -> None:
     client = day.browser(day.boris)
     for language, title in (("ru", "Рабочий день"), ("uk", "Робочий день"), ("en", "Working day")):
         assert f"<title>{title}" in client.get(f"/workday/?language={language}").text
+
+
+def test_a_crm_without_working_days_holds_nobody_up_and_says_so(day: Day) -> None:
+    day.crm.workdays = None
+    page = day.browser(day.boris).get("/workday/").text
+    assert "keeps no working days" in page or "не ведёт рабочий день" in page
+    assert "data-start" not in page
+    assert days.standing_of(day.portal, day.boris) == "started" and days.unfit(day.portal, [day.boris]) == {}
+    day.poll()
+    with pytest.raises(Rejected):
+        days.start(day.portal, day.boris)
