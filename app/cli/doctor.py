@@ -16,6 +16,7 @@ from kernel import texts
 from kernel.crm.unset import UnsetCRM
 from kernel.errors import AnnexError
 from kernel.extension import Connection, SettingLine
+from kernel.extension.roles import problems
 from kernel.extension.standing import standings
 from kernel.settings import GENERAL, SECRET_CHARACTERS_MIN, SECRET_COMMAND, Value
 from kernel.telemetry import mask
@@ -110,6 +111,10 @@ def _missing(annex: Annex, *, said: bool) -> Iterator[str]:
         for lack in annex.running.portal.crm.lacks():
             kind = _kind(annex, lack.kind)
             yield _say(annex, "doctor_missing", where=lack.where, kind=kind, name=lack.name, remedy=lack.remedy)
+        for one in problems(annex.mapping, annex.running.portal.people()):
+            key = one.values.get("key", "")
+            named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
+            yield _say(annex, one.code, **{**one.values, **named})
     except AnnexError as exc:
         if not said:
             yield f"{annex.running.connector.title}: {mask(str(exc))}"

@@ -20,7 +20,6 @@ from kernel.telemetry import mask
 
 if TYPE_CHECKING:
     from kernel.clock import Clock
-    from kernel.extension.model import Plugin
     from kernel.http import HttpClient, Transport, Vault
     from kernel.mapping import MappingSet, Setup
 
@@ -179,7 +178,7 @@ class Connection:
     vault: Vault  #: tokens, encrypted
     transport: Transport | None = None
     public_url: str = ""  #: where the other side reaches us
-    plugins: Sequence[Plugin] = ()  #: those switched on: what they watch says which events are wanted
+    plugins: Sequence[Any] = ()  #: those switched on: what they watch says which events are wanted
     name: str = "main"  #: the customer's; for the CRM the portal's word
     connector: Connector = field(default_factory=_none)
     _built: dict[str, Any] = field(default_factory=dict, repr=False)

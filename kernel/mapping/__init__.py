@@ -11,6 +11,7 @@ from kernel.mapping.schema import (
     PlacementMap,
     PortalMap,
     RobotMap,
+    RoleMap,
     StageMap,
     TableMap,
     load_set,
@@ -19,5 +20,5 @@ from kernel.mapping.values import read_value, write_value
 
 __all__ = [
     "Change", "ConnectionMap", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap",
-    "RobotMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
+    "RobotMap", "RoleMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
 ]  # fmt: skip

@@ -11,10 +11,12 @@ from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_f
 
 from kernel import texts
 from kernel.extension.model import Plugin
-from kernel.telemetry import bind_trace
-from kernel.web import answers, assets, connections, frames, health, identity, jobs, live, sessions, words
-from kernel.web.identity import SAFE_METHODS, current_user
+from kernel.extension.roles import OPERATE
+from kernel.telemetry import bind_trace, log
+from kernel.web import access, answers, assets, connections, frames, health, identity, jobs, live, sessions, words
+from kernel.web.identity import SAFE_METHODS, Session, User, current_user
 from kernel.web.pages import Pages
+from kernel.web.rights import ANY_ROLE, SIGNED_IN, needs
 from kernel.web.site import EXTENSION, Site
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -29,24 +31,27 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     for own in (
-        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site),
         jobs.blueprint(site), connections.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
         app.register_blueprint(free)
     nav = [_mount(app, site, plugin) for plugin in site.plugins]
-    _guard(app, site, {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)})
-    _dress(app, site, [entry for entries in nav for entry in entries])
+    free_names = {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)}
+    _guard(app, site, free_names)
+    _dress(app, [entry for entries in nav for entry in entries])
     answers.register(app)
 
     @app.get("/")
+    @needs(ANY_ROLE)
     def home() -> Any:
         entries = app.extensions["annex_nav"](current_user())
         if not entries:
             abort(404)
         return redirect(entries[0]["address"])
 
+    access.check_views(app, site, free_names)
     return app
 
 
@@ -56,6 +61,7 @@ def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
         return []
     pages = plugin.pages(site.portal)
     app.register_blueprint(pages, name=plugin.name, url_prefix=f"/{plugin.name}")
+    access.default_right(app, plugin.name, plugin.name)
     folder = Path(pages.root_path)
     assets.add_folder(plugin.name, folder / "static")
     texts.add_folder(folder / "locale_pages")
@@ -63,7 +69,7 @@ def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
         return []
     if pages.version is not None:
         site.live.add(pages.version)
-    return [{"endpoint": f"{plugin.name}.{entry.view}", "title": entry.title, "roles": entry.roles} for entry in pages.nav]
+    return [{"endpoint": f"{plugin.name}.{entry.view}", "title": entry.title} for entry in pages.nav]
 
 
 def _guard(app: Flask, site: Site, free: set[str]) -> None:
@@ -85,15 +91,25 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
         g.user = None
         if request.blueprint in free:
             return None
-        g.user = identity.find_user(site)
         if chosen := request.args.get("language", ""):
             g.language = chosen if chosen in words.LANGUAGES else ""
-        if request.endpoint in ("identity.show", "identity.enter"):
+        if request.endpoint in access.LINK_VIEWS:
             return None
+        session = site.links.session(request.cookies.get(identity.COOKIE, ""))
+        wanted = access.right_of(app, request.endpoint) if request.endpoint else ANY_ROLE
+        try:
+            g.user = _user(site, session, wanted)
+        except access.RightsUnknown as exc:
+            log.warning("page.rights_unknown", reason=str(exc))
+            refused = answers.answer(503, words.t("web_rights_unknown"))
+            refused.headers["Retry-After"] = "30"
+            return refused
         if g.user is None:
             return answers.not_signed_in()
         if request.method not in SAFE_METHODS and not identity.csrf_is_right(g.user):
             return answers.answer(403, words.t("web_csrf"))
+        if wanted is None or not g.user.may(wanted):
+            return answers.answer(403, "" if g.user.may(ANY_ROLE) else words.t("web_no_role", name=g.user.name))
         return None
 
     @app.after_request
@@ -112,21 +128,31 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
         return response
 
 
-def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
-    """What every template may use."""
+def _user(site: Site, session: Session | None, wanted: str | None) -> User | None:
+    """Who asks, with the roles they have now. Raises RightsUnknown; whoever only leaves is not looked up."""
+    if session is None:
+        return identity.open_user(site)
+    if wanted == SIGNED_IN:
+        return User(session.name, session.csrf, person_id=session.person_id, session=session.hash)
+    return access.user_of(site, session)
 
-    def entries(user: identity.User | None) -> list[dict[str, Any]]:
+
+def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
+    """What every template may use."""
+    kernel = (
+        ("jobs.show", "web_nav_jobs"), ("connections.show", "web_nav_connections"), ("sessions.show", "web_nav_sessions"),
+    )  # fmt: skip
+
+    def entries(user: User | None) -> list[dict[str, Any]]:
         if user is None:
             return []
         found = [
             {"address": url_for(entry["endpoint"]), "title": words.t(entry["title"])}
             for entry in nav
-            if {user.role, "staff" if user.role == "head" else user.role} & set(entry["roles"])
+            if user.may(access.right_of(app, entry["endpoint"]) or "")
         ]
-        if user.is_owner:
-            found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
-            found.append({"address": url_for("connections.show"), "title": words.t("web_nav_connections")})
-            found.append({"address": url_for("sessions.show"), "title": words.t("web_nav_sessions")})
+        if user.may(OPERATE):
+            found += [{"address": url_for(endpoint), "title": words.t(title)} for endpoint, title in kernel]
         return found
 
     app.extensions["annex_nav"] = entries

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from kernel.extension.roles import OPERATE
 from kernel.extension.standing import standings, told_at
-from kernel.web.identity import owner_only
+from kernel.web.rights import needs
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -18,7 +19,7 @@ def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("connections", __name__)
 
     @pages.get("/connections")
-    @owner_only
+    @needs(OPERATE)
     def show() -> str:
         version, portal = site.live.version(), site.portal
         with site.database.read() as tx:
@@ -29,7 +30,7 @@ def blueprint(site: Site) -> Blueprint:
         )
 
     @pages.get("/portals")
-    @owner_only
+    @needs(OPERATE)
     def old_address() -> Response:
         return redirect(url_for("connections.show"), 301)
 

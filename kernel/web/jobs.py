@@ -13,11 +13,13 @@ from werkzeug.wrappers import Response
 from kernel.conversations import store as messages
 from kernel.errors import Refused
 from kernel.extension.decisions import decide
+from kernel.extension.roles import OPERATE
 from kernel.jobs import inbox, outgoing
 from kernel.ledger import entry_of
 from kernel.storage import Tx
 from kernel.values import from_micros
-from kernel.web.identity import current_user, owner_only
+from kernel.web.identity import current_user
+from kernel.web.rights import needs
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -34,7 +36,7 @@ def blueprint(site: Site) -> Blueprint:
         return None if micros is None else from_micros(micros, site.portal.zone)
 
     @pages.get("/jobs")
-    @owner_only
+    @needs(OPERATE)
     def show() -> str:
         version = site.live.version()
         with site.database.read() as tx:
@@ -55,7 +57,7 @@ def blueprint(site: Site) -> Blueprint:
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
-    @owner_only
+    @needs(OPERATE)
     def act(kind: str, one: str, action: str) -> Response:
         if action not in KINDS.get(kind, ()):
             abort(404)
@@ -73,7 +75,7 @@ def blueprint(site: Site) -> Blueprint:
         return redirect(url_for("jobs.show"), 303)
 
     @pages.get("/trace/<one>")
-    @owner_only
+    @needs(OPERATE)
     def trace(one: str) -> str:
         with site.database.read() as tx:
             steps = trace_steps(tx, one)

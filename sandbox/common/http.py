@@ -31,6 +31,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, application: Application, tls: tuple[str, str] | None = None) -> None:
         self.application = application
         self._closing = False
+        self._open: set[socket.socket] = set()
         self._tls: ssl.SSLContext | None = None
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -63,6 +64,21 @@ class Server(ThreadingHTTPServer):
         host = str(self.server_address[0])
         with contextlib.suppress(OSError), socket.create_connection((host, self.port), 1):
             pass
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Clients that keep their connections lose them, so that no thread is left waiting for their next request."""
+        super().server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # under TLS, too: no farewell
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

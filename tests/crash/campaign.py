@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.crash import burst, checks
+from tests.crash import checks
 from tests.crash.world import ONE_MACHINE, SEVERAL_PROCESSES, World, open_world
 
 LAYOUTS = {"sqlite": ONE_MACHINE, "postgresql": SEVERAL_PROCESSES}
@@ -64,7 +64,7 @@ def campaign(
         for number in range(runs):
             if world is None:
                 world = open_world(home / f"{kind}-{number}", LAYOUTS[kind], seed=seed + number, speed=SPEED)
-                _open_the_desk(world, seed)
+                world.open(seed)
             started = time.monotonic()
             faults = _guarded(world, figures, seed + number, must="database" if database_dies and not number else "")
             figures.runs += 1
@@ -91,11 +91,6 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _open_the_desk(world: World, seed: int) -> None:
-    world.plans += burst.opening(world.office, seed)
-    world.quiet()
-
-
 def _end(world: World, figures: Figures) -> None:
     try:
         figures.ended_by_themselves += world.crew.ended_by_themselves
@@ -117,12 +112,11 @@ def _guarded(world: World, figures: Figures, seed: int, must: str) -> list[str]:
 def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     """One burst with its kills; the faults found after quiet."""
     chance = random.Random(seed)
-    plans = burst.planned(chance, f"{seed:05d}", DEALS)
-    world.plans += plans
+    world.plan(chance, f"{seed:05d}", DEALS)
     _mishaps(world, chance)
     killer = Killer(world, random.Random(seed + 1), must)
     killer.start()
-    figures.acts += burst.play(world.office, plans, chance, lambda: chance.random() * 2 * BURST_SECONDS / (DEALS * 6))
+    figures.acts += world.play(chance, lambda: chance.random() * 2 * BURST_SECONDS / (DEALS * 6))
     # Only now: staff's own writes would be cut as well. Much of ours is still on its way.
     world.office.control("faults", {"cut_after_commit_next": chance.choice((0, 0, 1, 2))})
     killer.join()
@@ -137,7 +131,7 @@ def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     if given_up > figures.given_up:
         figures.given_up = given_up
         world.sweep()
-    faults = killer.faults + checks.everything(world, plans, webhooks)
+    faults = killer.faults + checks.everything(world, webhooks) + world.faults()
     figures.webhooks += len(webhooks.answered)
     figures.repeated += sum(times - 1 for times in webhooks.answered.values())
     figures.not_answered += webhooks.not_answered

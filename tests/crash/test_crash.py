@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.crash import count
 from tests.crash.checks import Webhooks
 
 ROOT = Path(__file__).parents[2]
@@ -42,26 +41,6 @@ def test_the_one_process_on_sqlite_is_killed_and_nothing_is_lost_or_doubled(tmp_
     assert sum(figures["kills"].values()) >= 4
     assert figures["webhooks"] > 30 and figures["effects"] > 30, "there was work to lose"
     assert figures["lost"] == 0
-
-
-def test_the_count_knows_the_worked_examples() -> None:
-    """Buy 10,000.00 USD at 41.20, the partner pays 41.35; and money of the owners, moved."""
-    cells = [
-        {"Вид": "Купівля", "Пара": "USD/UAH", "Сума": 10000, "Валюта суми": "USD", "Курс клієнта": "41,20",
-         "Курс партнера": "41,35", "Місце": "Каса"}
-    ]  # fmt: skip
-    paid = {("place", "USD", "Каса"): 1_000_000, ("client", "USD", ""): 1_000_000}
-    assert count.wanted(1, "Підтвердження оплати клієнта", False, cells) == paid
-    closed = {("place", "UAH", "Каса"): 150_000, ("profit", "UAH", ""): 150_000}
-    assert count.wanted(1, "Закриття угоди", False, cells) == closed
-    assert count.wanted(1, "Скасовано", False, cells) == {}
-    legs = [
-        {"account": "place", "currency": "UAH", "place": "Каса", "amount": 150_000},
-        {"account": "profit", "currency": "UAH", "place": "Каса", "amount": -150_000},
-        {"account": "client", "currency": "UAH", "place": "Каса", "amount": 5},
-        {"account": "client", "currency": "UAH", "place": "Каса", "amount": -5},
-    ]
-    assert count.booked(legs) == closed
 
 
 def test_a_delivery_told_twice_is_one_and_one_not_answered_is_none() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,14 +17,15 @@ import requests
 from app.bootstrap import Annex, build
 from app.cli.demo.office_planfix import Office
 from app.cli.demo.stages import HOOK_SECRET, TOKEN
-from app.cli.demo.story import Plan
 from app.cli.verify import faults
 from connectors.planfix.limits import ARRIVAL_SECONDS_MAX
 from kernel.storage import Database
+from tests.crash.bursts import Burst, bursts_of
 from tests.crash.crew import Crew
 from tests.crash.hosts import LOCAL, Host, free_port
 from tests.crash.postgres import Postgres
 
+SET = "exchange-desk-planfix"  #: the desk that is killed
 READY_SECONDS, QUIET_SECONDS = 90, 120
 
 
@@ -42,8 +44,25 @@ class World:
     workers: list[str]
     webs: list[str]
     speed: int
-    plans: list[Plan] = field(default_factory=list)  #: all that staff ever did, with what it has to come to
+    bursts: list[Burst] = field(default_factory=list)  #: what the staff of the set's plugins do
     told_until: int = 0  #: the number of the portal's last message that was looked at
+
+    def open(self, seed: int) -> None:
+        """What must be there before the first burst."""
+        for burst in self.bursts:
+            burst.open(seed)
+        self.quiet()
+
+    def plan(self, chance: random.Random, mark: str, deals: int) -> None:
+        for burst in self.bursts:
+            burst.plan(chance, mark, deals)
+
+    def play(self, chance: random.Random, pause: Callable[[], float]) -> int:
+        return sum(burst.play(chance, pause) for burst in self.bursts)
+
+    def faults(self, *, of_all: bool = False) -> list[str]:
+        """What staff meant and did not come to."""
+        return [fault for burst in self.bursts for fault in burst.faults(of_all=of_all)]
 
     @property
     def database(self) -> Database:
@@ -186,7 +205,7 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
     first = json.loads(crew.answer_of("portal"))
     url = postgres.url if postgres else f"sqlite:///{home / 'annex.db'}"
     environment = {
-        "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": public, "ANNEX_SET": "exchange-desk-planfix",
+        "ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": public, "ANNEX_SET": SET,
         "ANNEX_LOG": "debug", "PLANFIX_URL": f"http://127.0.0.1:{portal_port}/rest/", "PLANFIX_TOKEN": TOKEN,
         "PLANFIX_HOOK_SECRET": HOOK_SECRET, "PLANFIX_REQUESTS_PER_SECOND": str(speed), "PLANFIX_REQUESTS_PER_DAY": "0",
     }  # fmt: skip
@@ -207,6 +226,7 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
     for name, host in zip(workers, layout.workers, strict=True):
         crew.start(name, "-m", "app", "worker", "--id", name, host=host, environment=environment)
     office = Office(first["address"], first["accounts"], TOKEN)
-    world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed)
+    bursts = bursts_of([plugin.name for plugin in annex.running.plugins], office, annex.database)
+    world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed, bursts)
     world.ready()
     return world

@@ -87,7 +87,7 @@ class Desk:
 
 def opened(request: pytest.FixtureRequest, home: Path, kind: str, stage: Stage, name: str, firm: str) -> Iterator[Desk]:
     """`kind` of database; `name` of the mapping set."""
-    make: Callable[..., str] = request.getfixturevalue("fresh_postgres") if kind == "postgresql" else str
+    make: Callable[..., str] = request.getfixturevalue("module_postgres") if kind == "postgresql" else str
     url = make(empty=True) if kind == "postgresql" else f"sqlite:///{home / 'annex.db'}"
     address = f"http://127.0.0.1:{free_port()}"
     processes = WarmProcesses(

@@ -22,7 +22,6 @@ from app.bootstrap import build
 from app.cli import main, migrate
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Planfix
-from conftest import rooms
 from kernel.errors import Closed
 from kernel.jobs.engine import prepare_tables
 from kernel.storage import Database
@@ -33,6 +32,7 @@ from tests.e2e.conftest import SECRET, SPEEDUP, TOKEN
 from tests.e2e.test_backup import ROWS, machine, run
 from tests.e2e.test_desk import PAID, example_one
 from tests.e2e.warm import WarmProcesses
+from tests.harness.databases import rooms
 
 LOCKS = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'ledger_journal'::regclass AND mode = 'RowExclusiveLock'"
 WAYS = ["sqlite to postgresql", "postgresql to sqlite"]

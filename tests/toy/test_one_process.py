@@ -15,6 +15,7 @@ from kernel.errors import BadInput, Misconfigured, Refused, Unreachable
 from kernel.extension.decisions import decide, doubt_what_waits
 from kernel.jobs import outgoing
 from kernel.telemetry import metrics
+from kernel.testing.signing import operator_session
 from tests.toy.desk import Desk
 from tests.toy.peer import Peer
 
@@ -276,9 +277,8 @@ def test_the_doctor_counts_what_is_uncertain(make_desk: Callable[..., Desk], oth
 def test_pages_show_connections_and_let_the_owner_decide(make_desk: Callable[..., Desk], other_side: Peer) -> None:
     desk = make_desk()
     call = uncertain(desk, other_side)
-    links = desk.annex.running.portal.links
     client = desk.site.test_client()
-    client.set_cookie("annex_session", links.open_session("Ольга", "owner", "1"))
+    client.set_cookie("annex_session", operator_session(desk.site.extensions["annex"], "Ольга"))
     assert client.get("/portals").headers["Location"].endswith("/connections")
     page = client.get("/connections").text
     assert "planfix/main" in page and "toychat/partners" in page

@@ -16,10 +16,11 @@ import pytest
 import requests
 
 from app.cli.demo.office_planfix import Office
-from conftest import ROOT, rooms
+from conftest import ROOT
 from kernel.clock import SystemClock
 from kernel.storage import Database, migrate
 from sandbox.planfix.server import Sandbox
+from tests.harness.databases import rooms
 from tests.upgrade.desk import VERSIONS, Desk, Stored, at_work, same
 
 OPEN = "SELECT id FROM inbox WHERE state = 'new' UNION SELECT id FROM outgoing WHERE state IN ('waiting', 'sending')"
@@ -29,7 +30,7 @@ DIES = """
 import os, signal, sys
 from kernel.clock import SystemClock
 from kernel.storage import Database, migrate
-from conftest import rooms
+from tests.harness.databases import rooms
 
 class Dies(SystemClock):
     left = int(sys.argv[2])

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import flask
 import pytest
 
-from conftest import rooms
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import BODY_BYTES_MAX, Connection, Connector, Delivery, NotProven, Plugin, Received
 from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
-from kernel.storage import migrate
 from kernel.storage.closed import close
 from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
+from tests.harness.databases import rooms
 from webhooks.door import Door, HookRoute, _without_proof
 
 KEY = "the-key-of-the-door"
@@ -40,9 +38,8 @@ def receive(delivery: Delivery, connection: Connection) -> Received:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, rooms(), made.clock)
+def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
+    made = Small(fresh_sqlite())
     yield made
     made.database.close()
 

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from app.bootstrap import set_folder
-from app.cli.demo.broker import BrokerDemo
-from app.cli.demo.exchange import ExchangeDemo
-from app.cli.demo.stages import STAGES, Bitrix24
-from kernel.errors import AnnexError, Misconfigured
+from app.cli.demo.run import Demo
+from app.cli.demo.stages import STAGES
+from app.cli.demo.stories import demos_of
+from kernel.errors import AnnexError
 from kernel.mapping import load_set
 
 
@@ -28,20 +28,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--home", type=Path, default=Path("var/demo"), help="data directory; made anew")
     args = parser.parse_args(argv)
     try:
-        portal = load_set(set_folder(args.set_name)).portal
-        stage = STAGES[portal.connector]()
-        if "exchange" not in portal.plugin and not isinstance(stage, Bitrix24):
-            raise Misconfigured("the broker's story is played in Bitrix24 only")
+        mapping = load_set(set_folder(args.set_name))
+        stories = demos_of(list(mapping.portal.plugin), mapping.portal.connector)
+        stage = STAGES[mapping.portal.connector]()
     except (AnnexError, KeyError) as exc:
         print(f"demo: there is no story for the set «{args.set_name}»: {exc}", file=sys.stderr)
         return 2
     shutil.rmtree(args.home, ignore_errors=True)
     args.home.mkdir(parents=True)
-    demo: ExchangeDemo | BrokerDemo
-    if isinstance(stage, Bitrix24) and "exchange" not in portal.plugin:
-        demo = BrokerDemo(args, stage)
-    else:
-        demo = ExchangeDemo(args, stage)
+    demo = Demo(args, stage, mapping, stories)
     try:
         return demo.run()
     except AnnexError as exc:

@@ -9,6 +9,7 @@ from app.cli.demo import office_bitrix24, office_planfix
 from app.cli.demo.office_broker import BrokerOffice
 from app.cli.demo.processes import Processes, free_port
 from kernel.errors import Unreachable
+from kernel.mapping import MappingSet
 
 SPEEDUP = 150  #: the portal's seconds pass so many times faster: 150 requests a second are its «1 a second»
 HOOK_SECRET = "demo-hook-secret-of-this-machine"  # noqa: S105 - of the emulated portal on this machine
@@ -28,7 +29,8 @@ class Stage(Protocol):
     def set_up(self, processes: Processes, service: str) -> str:
         """What an administrator does before the first day; what to say of it."""
 
-    def office(self) -> Any: ...
+    def office_of(self, mapping: MappingSet) -> Any:
+        """The emulated CRM as the people use it who work with this set."""
 
     def open_the_board(self, office: Any, who: str, deal: int, service: str) -> str:
         """A member of staff opens the board from the CRM; what became of it in words."""
@@ -63,6 +65,9 @@ class Planfix:
 
     def set_up(self, processes: Processes, service: str) -> str:
         return ""
+
+    def office_of(self, mapping: MappingSet) -> office_planfix.Office:
+        return self.office()
 
     def office(self) -> office_planfix.Office:
         return office_planfix.Office(self._first["address"], self._first["accounts"], TOKEN)
@@ -113,6 +118,10 @@ class Bitrix24:
         if done.returncode not in (0, 2):
             raise Unreachable(f"annex apply: {done.stdout[-1500:]}{done.stderr[-1500:]}")
         return f"annex apply set the portal up: {len(done.stdout.splitlines())} lines told what was made"
+
+    def office_of(self, mapping: MappingSet) -> office_bitrix24.Office | BrokerOffice:
+        """Where there are leads, a sales department works."""
+        return self.broker_office() if "lead" in mapping.entities else self.office()
 
     def broker_office(self) -> BrokerOffice:
         return BrokerOffice(self.address)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from conftest import rooms
 from kernel.crm.seen import faults, last_seen
 from kernel.errors import Fault, Misconfigured, NoRight, NotFound, Rejected, Throttled, Unreachable, Unverified
 from kernel.extension.calls import GIVE_UP_AFTER_SECONDS, UNVERIFIED_TRIES
 from kernel.extension.tests.small import Small
 from kernel.jobs import outgoing
-from kernel.storage import migrate
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, rooms(), made.clock)
+def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
+    made = Small(fresh_sqlite())
     yield made
     made.database.close()
 

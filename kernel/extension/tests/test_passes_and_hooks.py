@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from conftest import rooms
 from kernel.errors import Misconfigured
 from kernel.extension import Plugin, Seen, Watch
 from kernel.extension.hooks import Hook, collect
@@ -18,6 +17,7 @@ from kernel.extension.reading import ReadAgain, ReadOnlyPortal, WroteWhileReadin
 from kernel.extension.tests.small import Small
 from kernel.storage import migrate
 from kernel.values import to_micros
+from tests.harness.databases import rooms
 
 
 @pytest.fixture

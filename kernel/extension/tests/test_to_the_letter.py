@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import rooms
 from kernel.crm import Changed, Event, Record, Row
 from kernel.crm.seen import faults, keep_seen, known_of, owner_seen
 from kernel.errors import Rejected, Throttled, Unreachable, Unverified
@@ -20,13 +18,11 @@ from kernel.extension.sweep import sweep
 from kernel.extension.tests.small import Small
 from kernel.jobs import inbox, next_number, outgoing
 from kernel.jobs.queue import next_numbers
-from kernel.storage import migrate
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, rooms(), made.clock)
+def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
+    made = Small(fresh_sqlite())
     yield made
     made.database.close()
 

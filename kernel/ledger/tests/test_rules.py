@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from conftest import rooms
 from kernel.errors import BooksBroken
 from kernel.ledger import Change, Draft, Entry, Leg, Posting, check
 from kernel.ledger.checkpoints import keep
 from kernel.ledger.model import changes, entry_hash, standing
 from kernel.ledger.tests.charts import desk_book
-from kernel.storage import Database, Tx, migrate
+from kernel.storage import Database, Tx
 from kernel.testing import FakeClock
 
 
@@ -92,10 +90,9 @@ def test_the_hash_covers_every_column_and_the_row_before(column: str) -> None:
 
 
 @pytest.fixture
-def lite(tmp_path: Path) -> Iterator[Database]:
+def lite(fresh_sqlite: Callable[[], str]) -> Iterator[Database]:
     """On SQLite alone: what is looked at here is the same on both."""
-    database = Database(f"sqlite:///{tmp_path / 'lite.db'}")
-    migrate(database, rooms(), FakeClock())
+    database = Database(fresh_sqlite())
     yield database
     database.close()
 

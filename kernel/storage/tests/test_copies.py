@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from conftest import rooms
 from kernel.errors import BadInput, Closed
 from kernel.ledger import Books, Leg, Posting, check
 from kernel.ledger.tests.charts import desk_book
-from kernel.storage import Database, migrate
+from kernel.storage import Database
 from kernel.storage.closed import close, reopen, why_closed
 from kernel.storage.dump import ROWS_AT_ONCE, dump, load, tables
 from kernel.storage.move import copy, differences, every_table
 from kernel.testing import FakeClock
+from tests.harness.databases import rooms
 
 CLOCK = FakeClock()
 LANES = "SELECT name, last FROM lane ORDER BY name"
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[list[Database]]:
+def opened(fresh_sqlite: Callable[[], str]) -> Iterator[list[Database]]:
     """Two migrated databases, the first with books and lanes in it."""
-    found = [Database(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two")]
-    for database in found:
-        migrate(database, rooms(), CLOCK)
+    found = [Database(fresh_sqlite()) for _ in range(2)]
     legs = (Leg("place", "USD", 100, "main"), Leg("client", "USD", -100, "main", "c"))
     with found[0].write() as tx:
         for n in range(3):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from conftest import rooms
 from kernel.errors import Misconfigured
 from kernel.storage import Database, Room, migrate
 from kernel.storage.migrate import statements
 from kernel.testing import FakeClock
+from tests.harness.databases import rooms
 
 CLOCK = FakeClock()
 

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import rooms
-from kernel.clock import SystemClock
-from kernel.storage import Database, migrate
 from kernel.testing import TroubledDatabase
 from plugins.assignment.tests.office import Office
 
 MakeOffice = Callable[..., Office]
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("empty") / "empty.db"
-    database = Database(f"sqlite:///{path}")
-    migrate(database, rooms(), SystemClock())
-    database.close()
-    return path
-
-
 @pytest.fixture
-def office_of(empty: Path, tmp_path: Path) -> Iterator[MakeOffice]:
+def office_of(fresh_sqlite: Callable[[], str]) -> Iterator[MakeOffice]:
     """office_of(seed=…, **settings of the queue)"""
     made: list[Office] = []
 
     def make(**more: Any) -> Office:
-        target = tmp_path / f"office{len(made)}.db"
-        shutil.copy(empty, target)
-        made.append(Office(TroubledDatabase(f"sqlite:///{target}"), **more))
+        made.append(Office(TroubledDatabase(fresh_sqlite()), **more))
         return made[-1]
 
     yield make

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from conftest import rooms
-from kernel.clock import SystemClock
-from kernel.storage import Database, migrate
 from kernel.testing import TroubledDatabase
-from plugins.exchange.tests.desk import Desk, MakeDesk, quick_database
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    database = Database(f"sqlite:///{path}")
-    migrate(database, rooms(), SystemClock())
-    database.close()  # the last to close brings the write-ahead log into the file
-    return path
+from plugins.exchange.tests.desk import Desk, MakeDesk
 
 
 @pytest.fixture
-def desk_of(template: Path, tmp_path: Path) -> Iterator[MakeDesk]:
+def desk_of(fresh_sqlite: Callable[[], str]) -> Iterator[MakeDesk]:
     """desk_of(seed=…, reception={…}, **exchange settings)"""
     made: list[Desk] = []
 
     def make(*, seed: int | None = None, reception: Any = None, **exchange: Any) -> Desk:
-        made.append(Desk(quick_database(template, tmp_path), seed, exchange, reception or {}))
+        made.append(Desk(TroubledDatabase(fresh_sqlite()), seed, exchange, reception or {}))
         return made[-1]
 
     yield make

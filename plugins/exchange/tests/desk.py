@@ -3,7 +3,6 @@ in-memory twins for CRM, queue, clock and ids."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -145,7 +144,7 @@ class Desk:
 
     def restart(self) -> Mapping[str, Handler]:
         """A new process: what was only in memory is gone."""
-        self.portal._people = None
+        self.portal.staff.forget()
         self.handlers = self.annex.handlers()
         return self.handlers
 
@@ -239,16 +238,6 @@ def sell(amount: Any, pair: str, rate: Any, partner_rate: Any = None, **more: An
 def own(kind: str, amount: Any, currency: str, **more: Any) -> dict[str, Any]:
     """An operation of the desk itself, or one that takes money out of custody."""
     return {"kind": kind, "pair": currency, "amount": amount, **more}
-
-
-# --- databases -------------------------------------------------------------------------------------------------------
-
-
-def quick_database(template: Path, folder: Path) -> TroubledDatabase:
-    """A migrated SQLite file, copied from one made before."""
-    target = folder / f"desk{len(list(folder.iterdir()))}.db"
-    shutil.copy(template, target)
-    return TroubledDatabase(f"sqlite:///{target}")
 
 
 MakeDesk = Callable[..., Desk]

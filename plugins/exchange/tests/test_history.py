@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 
-import kernel
 import mappings
 from kernel import texts
 from kernel.clock import SystemClock, TimeIds
@@ -17,7 +16,7 @@ from kernel.extension.portal import Portal
 from kernel.jobs import Job
 from kernel.ledger import Books, check
 from kernel.mapping import load_set
-from kernel.storage import Database, Room, Tx, migrate
+from kernel.storage import Database, Tx
 from plugins.exchange import handlers, history, store
 from plugins.exchange.accounts import CHART
 from plugins.exchange.history_names import op_order
@@ -37,16 +36,13 @@ class QuietQueue:
 
 
 @pytest.fixture
-def portals(tmp_path: Path) -> Iterator[Callable[[], Portal]]:
+def portals(fresh_sqlite: Callable[[], str]) -> Iterator[Callable[[], Portal]]:
     made: list[Database] = []
 
     def make() -> Portal:
         clock = SystemClock()
-        database = Database(f"sqlite:///{tmp_path}/books{len(made)}.db")
+        database = Database(fresh_sqlite())
         made.append(database)
-        folder = Path(kernel.__file__).parent
-        rooms = [Room(name, folder / name / "migrations") for name in ("ledger", "jobs", "crm", "http")]
-        migrate(database, [*rooms, Room("exchange", HERE / "migrations")], clock)
         return Portal(
             name="planfix/main",
             mapping=load_set(Path(mappings.__file__).parent / "exchange-desk-planfix"),

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from plugins.exchange.model import deal_data
 from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.store import told
-from plugins.exchange.tests.desk import PORTAL, Desk, quick_database
+from plugins.exchange.tests.desk import PORTAL, Desk
 
 SEEDS = [int(os.environ["ANNEX_SEED"])] if "ANNEX_SEED" in os.environ else list(range(1, 13))
 STEPS = 60
@@ -406,8 +405,8 @@ def play(database: TroubledDatabase, seed: int, steps: int) -> Simulation:
 
 @pytest.mark.row("EX-05", "EX-09", "PL-02", "PL-03", "PL-04")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_staff_and_machines_do_the_books_agree(seed: int, template: Path, tmp_path: Path) -> None:
-    database = quick_database(template, tmp_path)
+def test_whatever_staff_and_machines_do_the_books_agree(seed: int, fresh_sqlite: Callable[[], str]) -> None:
+    database = TroubledDatabase(fresh_sqlite())
     try:
         play(database, seed, STEPS)
     finally:

@@ -18,7 +18,8 @@ from kernel.extension.portal import Portal
 from kernel.ledger import Books
 from kernel.mapping import load_set
 from kernel.settings import Settings
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database
+from kernel.testing import session
 from kernel.values import Currencies, Currency, parse_pair, to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.exchange.accounts import CHART
@@ -29,6 +30,7 @@ from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.store import load_deal
+from tests.harness.databases import rooms, sqlite_copy
 
 ROOT = Path(__file__).parents[3]
 PORTAL = "planfix/main"
@@ -102,8 +104,7 @@ class Desk:
     def client(self, role: str = "owner", user: str = "Олена Власниця") -> Any:
         """A signed-in test client."""
         client = self.app.test_client()
-        address = self.site.links.make(user, role, "/exchange/board")  # type: ignore[arg-type]
-        assert client.post(address.removeprefix("http://127.0.0.1:8080")).status_code == 303
+        client.set_cookie("annex_session", session(self.site, role, user))
         return client
 
     def close(self) -> None:
@@ -115,14 +116,8 @@ def make_desk(
     folder: Path, *, environment: dict[str, str] | None = None, clock: Clock | None = None,
     ready: Sequence[Callable[[], str | None]] = (), blueprints: Iterable[flask.Blueprint] = (), url: str = "",
 ) -> Desk:  # fmt: skip
-    database = Database(url or f"sqlite:///{folder / 'annex.db'}")
+    database = Database(url or sqlite_copy(folder / "annex.db"))
     clock = clock or SystemClock()
-    rooms = [
-        Room(f"kernel.{name}", ROOT / "kernel" / name / "migrations")
-        for name in ("ledger", "jobs", "crm", "http", "conversations", "web")
-    ]
-    rooms.append(Room("exchange", ROOT / "plugins/exchange/migrations"))
-    migrate(database, rooms, clock)
     ids, crm, queue, live = TimeIds(clock), StubCrm(), StubQueue(), Live(database)
     settings = Settings({"ANNEX_HOME": str(folder), **(environment or {})}, also=WEB_SETTINGS)
     links = Links(database, clock, ids, b"a secret of the tests", settings["ANNEX_PUBLIC_URL"])
@@ -131,7 +126,7 @@ def make_desk(
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages)
-    site = Site(portal, [plugin], settings, database, clock, ids, live, links, list(ready), rooms)
+    site = Site(portal, [plugin], settings, database, clock, ids, live, links, list(ready), rooms())
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
 

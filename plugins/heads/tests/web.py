@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conftest import rooms
-from kernel.clock import SystemClock
 from kernel.crm import Ref
 from kernel.extension.hooks import collect
 from kernel.extension.portal import Portal
 from kernel.settings import Settings
-from kernel.storage import migrate
-from kernel.testing import TroubledDatabase
+from kernel.testing import TroubledDatabase, session
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.assignment import plugin as assignment
 from plugins.assignment.tests.office import CARE, SALES, Office
@@ -21,6 +18,7 @@ from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.settings import StageLockSettings
 from plugins.workday import plugin as workday
 from plugins.workday.settings import WorkdaySettings
+from tests.harness.databases import sqlite_copy
 
 HOST = "http://127.0.0.1:8080"
 
@@ -66,7 +64,7 @@ class Room(Office):
     def client(self, user: str = "Олег Владелец", role: Any = "owner", person: str = "") -> Any:
         """A signed-in test client, as the CRM's frame opens it."""
         client = self.app.test_client()
-        client.set_cookie("annex_session", self.links.open_session(user, role, person))
+        client.set_cookie("annex_session", session(self.site, role, user, person))
         client.set_cookie("annex_language", "ru")
         return client
 
@@ -80,7 +78,4 @@ class Room(Office):
 
 
 def make_room(folder: Path, *, url: str = "", host: str = HOST) -> Room:
-    database = TroubledDatabase(url or f"sqlite:///{folder / 'annex.db'}")
-    if not url:
-        migrate(database, rooms(), SystemClock())
-    return Room(database, folder, host)
+    return Room(TroubledDatabase(url or sqlite_copy(folder / "annex.db")), folder, host)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from kernel.crm import Event, Move, Record
@@ -17,7 +15,7 @@ from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
 from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, roles
 from kernel.testing.crm import MemoryHistory
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock import store
@@ -43,7 +41,9 @@ def the_set(pool: Mapping[str, Sequence[str]] = POOL, starts: Sequence[str] = ()
     }  # fmt: skip
     pipelines = {"sales": PipelineMap(label="Продажи"), "service": PipelineMap(label="Сопровождение")}
     entity = EntityMap(entity="deal", stage=stages, pipeline=pipelines, field={"name": FieldMap(system="name", write=True)})
-    return MappingSet("lock", PortalMap(connector="memory", language="ru"), {"deal": entity})
+    return MappingSet(
+        "lock", PortalMap(connector="memory", language="ru", role=roles(head=("stage_lock",))), {"deal": entity}
+    )
 
 
 class Crm(MemoryCRM):
@@ -222,10 +222,3 @@ class Lock:
             self.look(deal)
             self.work()
         assert len(self.crm.effects) == before
-
-
-def quick_database(template: Path, folder: Path) -> Database:
-    """A migrated SQLite file, copied from one made before."""
-    target = folder / f"lock{len(list(folder.iterdir()))}.db"
-    shutil.copy(template, target)
-    return Database(f"sqlite:///{target}")

@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kernel.errors import Throttled, Unreachable
-from plugins.stage_lock.tests.lock import Lock, quick_database
+from kernel.storage import Database
+from plugins.stage_lock.tests.lock import Lock
+from tests.harness.databases import sqlite_copy
 
 STAGES = ("a", "b", "c", "d", "e")
 UNKNOWN = "Архив"
@@ -146,6 +148,11 @@ def folder() -> Any:
         yield Path(name)
 
 
+def a_database(folder: Path) -> Database:
+    """One for each example: a test function's own fixtures serve all of its examples."""
+    return Database(sqlite_copy(folder / f"lock{len(list(folder.iterdir()))}.db"))
+
+
 def tell(lock: Lock, steps: Sequence[tuple[str, Any]]) -> None:
     try:
         story = Story(lock)
@@ -181,8 +188,8 @@ LIMIT = {"reversals_per_hour": 1000}
 @given(
     pools, st.integers(0, 3), st.lists(st.one_of(moves((*PEOPLE, HEAD), told), moves(PEOPLE, told), *common), max_size=24)
 )
-def test_with_a_history_that_names_people(template: Path, folder: Path, pool: Any, seed: int, steps: Any) -> None:
-    lock = Lock(quick_database(template, folder), pool=pool, names_people=True, seed=seed, settings=LIMIT)
+def test_with_a_history_that_names_people(folder: Path, pool: Any, seed: int, steps: Any) -> None:
+    lock = Lock(a_database(folder), pool=pool, names_people=True, seed=seed, settings=LIMIT)
     tell(lock, steps)
 
 
@@ -191,8 +198,8 @@ def test_with_a_history_that_names_people(template: Path, folder: Path, pool: An
     pools, st.integers(0, 3),
     st.lists(st.one_of(moves(PEOPLE, told), *common, st.tuples(st.just("trouble"), faults)), max_size=24),
 )  # fmt: skip
-def test_with_a_history_that_names_nobody(template: Path, folder: Path, pool: Any, seed: int, steps: Any) -> None:
-    lock = Lock(quick_database(template, folder), pool=pool, seed=seed, settings=LIMIT)
+def test_with_a_history_that_names_nobody(folder: Path, pool: Any, seed: int, steps: Any) -> None:
+    lock = Lock(a_database(folder), pool=pool, seed=seed, settings=LIMIT)
     tell(lock, steps)
 
 
@@ -203,11 +210,9 @@ def test_with_a_history_that_names_nobody(template: Path, folder: Path, pool: An
         st.one_of(moves((*PEOPLE, HEAD), st.just(1)), moves(PEOPLE, st.just(2)), *common[1:2], *common[3:]), max_size=16
     ),
 )  # fmt: skip
-def test_without_a_history_and_each_move_told_of_in_time(
-    template: Path, folder: Path, pool: Any, tells_mover: bool, steps: Any
-) -> None:
+def test_without_a_history_and_each_move_told_of_in_time(folder: Path, pool: Any, tells_mover: bool, steps: Any) -> None:
     """Nothing shows what lay between, so each move is looked at before the next, as it is where deliveries arrive."""
-    lock = Lock(quick_database(template, folder), pool=pool, history=False, tells_mover=tells_mover, settings=LIMIT)
+    lock = Lock(a_database(folder), pool=pool, history=False, tells_mover=tells_mover, settings=LIMIT)
     try:
         story = Story(lock)
         for kind, what in steps:
@@ -222,11 +227,11 @@ def test_without_a_history_and_each_move_told_of_in_time(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_without_a_history_and_deliveries_lost_and_late(template: Path, folder: Path, seed: int) -> None:
+def test_without_a_history_and_deliveries_lost_and_late(folder: Path, seed: int) -> None:
     """Here a move may be misjudged, since nobody can know better; but there is no loop, no double, and an end."""
     dice = random.Random(seed)
     pool = {stage: dice.sample(STAGES, dice.randint(0, 3)) for stage in STAGES}
-    lock = Lock(quick_database(template, folder), pool=pool, history=False, seed=seed, settings=LIMIT)
+    lock = Lock(a_database(folder), pool=pool, history=False, seed=seed, settings=LIMIT)
     story = Story(lock)
     story.watched = lambda: None  # type: ignore[method-assign]
     moved = 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from app.cli.demo.story import CANCELLED, CLOSED, NEW, PAID, PARTNER
+from plugins.exchange.story.plans import CANCELLED, CLOSED, NEW, PAID, PARTNER
 from plugins.exchange.tests import oracle
 
 SCALES = oracle.SCALES | {"GBP": 2, "CZK": 2, "CHF": 2}

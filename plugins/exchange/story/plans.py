@@ -1,4 +1,4 @@
-"""Two trading days of an exchange desk, as data: deals, what staff do with them, and what they must come to in the end.
+"""Trading days of an exchange desk, as data: deals, what staff do with them, and what they must come to in the end.
 
 A `Plan` is one deal: an ordered list of acts. The expectation is kept beside it by the one who plans the act, in plain
 fractions, so that the demo can compare the books with what people meant.
@@ -7,7 +7,7 @@ fractions, so that the demo can compare the books with what people meant.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -93,7 +93,7 @@ def sides(trade: Trade) -> tuple[tuple[str, Fraction], tuple[str, Fraction], Fra
     return (mine, theirs, partner) if trade.kind == "buy" else (theirs, mine, partner)
 
 
-def expected_held(plans: list[Plan]) -> dict[str, Fraction]:
+def expected_held(plans: Sequence[Plan]) -> dict[str, Fraction]:
     """What the desk must hold per currency once everything has come to rest."""
     held: dict[str, Fraction] = {}
 

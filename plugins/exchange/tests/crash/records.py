@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.cli.demo.office_planfix import Office
-
 BOSS = "staff-1"
 MARK = re.compile(r"№\s*([0-9a-f]{12})\b")
 Cells = Mapping[str, Any]
 
 
 class Records:
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Any) -> None:
         self._office = office
         tags = self._ask("POST", "/rest/datatag/list", {"fields": "id,name"})["dataTags"]
         self._tags = {tag["name"]: tag["id"] for tag in tags}

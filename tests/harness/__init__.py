@@ -1,0 +1,1 @@
+"""What the tests themselves stand on: what a test left behind, databases, orders, loads."""
