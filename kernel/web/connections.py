@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from kernel.extension.roles import OPERATE
 from kernel.extension.standing import standings, told_at
 from kernel.web.rights import needs
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 
 def blueprint(site: Site) -> Blueprint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
@@ -12,9 +12,7 @@ from kernel.extension.standing import standings
 from kernel.jobs import outgoing
 from kernel.telemetry import log, metrics
 from kernel.values import to_micros
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 WAITING = {
     "inbox": ("inbox", ("new", "failed")), "message": ("incoming_message", ("new", "failed")),
