@@ -18,18 +18,18 @@ from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.conversations import store as messages
 from kernel.crm import CRM
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.connector import CATCH_UP_EVERY
 from kernel.extension.hooks import collect
 from kernel.extension.listening import catch_up
-from kernel.extension.look import look
 from kernel.extension.messages import hand_over
 from kernel.extension.portal import Portal
 from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
+from kernel.extension.sync import sync
 from kernel.http import Transport
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
@@ -37,16 +37,16 @@ from kernel.jobs.regular import Work
 from kernel.ledger import Books, checkpoints
 from kernel.mapping import MappingSet, load_set
 from kernel.settings import Settings
-from kernel.storage import Database, Room, Tx, migrate
+from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, end_of_the_gone
+from kernel.web import WEB_SETTINGS, end_departed_sessions
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 SESSIONS_EVERY_MINUTES = 10
-KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "conversations", "web")
+KERNEL_MODULES = ("http", "crm", "jobs", "ledger", "conversations", "web")
 
 
 class OffsetClock(SystemClock):
@@ -108,13 +108,13 @@ class Annex:
     plugins: Mapping[str, Plugin]
     connectors: Mapping[str, Connector]
     mapping: MappingSet
-    running: PortalRuntime
+    runtime: PortalRuntime
 
     @property
-    def rooms(self) -> list[Room]:
+    def migration_sets(self) -> list[MigrationSet]:
         return [
-            *(Room(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_ROOMS),
-            *(Room(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
+            *(MigrationSet(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_MODULES),
+            *(MigrationSet(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
         ]
 
     def migrate(self, *, jobs: bool = False, closed_too: bool = False) -> list[str]:
@@ -124,7 +124,7 @@ class Annex:
         """
         if not closed_too:
             self.demand_open()
-        done = migrate(self.database, self.rooms, self.clock)
+        done = migrate(self.database, self.migration_sets, self.clock)
         if jobs:
             prepare_tables(self.database)
         return done
@@ -139,17 +139,17 @@ class Annex:
         """What the jobs do, by name."""
         tries: dict[str, int] = {}
 
-        def look_job(args: Mapping[str, Any]) -> None:
+        def sync_job(args: Mapping[str, Any]) -> None:
             attempt = tries.get(args["trace"], 0)
             tries[args["trace"]] = attempt + 1
-            look(self.running.portal, self.running.plugins, args, attempt=attempt)
+            sync(self.runtime.portal, self.runtime.plugins, args, attempt=attempt)
             tries.pop(args["trace"], None)
 
-        running = self.running
+        runtime = self.runtime
         return {
-            "look": look_job,
-            "call": partial(carry_out, running.portal, running.plugins),
-            messages.JOB: partial(hand_over, running.portal, running.plugins),
+            "look": sync_job,
+            "call": partial(carry_out, runtime.portal, runtime.plugins),
+            messages.JOB: partial(hand_over, runtime.portal, runtime.plugins),
         }
 
     def tidy(self) -> None:
@@ -180,7 +180,7 @@ class Annex:
         mark = f"revived{now:%Y%m%d}{now.hour // REVIVED_EVERY_HOURS}"  # the same for some hours: one job each, not a heap
         with self.database.write() as tx:
             for portal, entity, record_id, trace in inbox.overdue(tx, before):
-                inbox.look(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
+                inbox.sync(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
             for message in messages.overdue(tx, before):
                 messages.revive(tx, message, queue=self.queue, mark=mark)
             for call in outgoing.overdue(tx, before):
@@ -192,27 +192,27 @@ class Annex:
 
     @property
     def sweeping(self) -> Sweeping:
-        return self.running.connector.sweeping(self.running.connection.settings)
+        return self.runtime.connector.sweeping(self.runtime.connection.settings)
 
     def sweep(self) -> None:
-        sweep(self.running.portal, self.running.plugins, self.sweeping)
+        sweep(self.runtime.portal, self.runtime.plugins, self.sweeping)
 
     def works(self) -> list[Work]:
-        portal = self.running.portal
+        portal = self.runtime.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
-            Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_of_the_gone, portal)),
+            Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_departed_sessions, portal)),
             Work("annex:checkpoints", timedelta(hours=6), self.keep_checkpoints),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
-                Work(f"{one.full_name}:catch_up", CATCH_UP_EVERY, partial(catch_up, portal, self.running.plugins, one))
+                Work(f"{one.full_name}:catch_up", CATCH_UP_EVERY, partial(catch_up, portal, self.runtime.plugins, one))
                 for one in portal.connections.values()
                 if one.connector.catch_up is not None and one.connector.listen is None
             ),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
-                for plugin in self.running.plugins
+                for plugin in self.runtime.plugins
                 for work in plugin.every
             ),
         ]
@@ -240,8 +240,8 @@ def build(
     ids = TimeIds(clock) if ids is None else ids
     database = Database(settings.database_url) if database is None else database
     queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
-    running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
-    return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, running)
+    runtime = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
+    return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, runtime)
 
 
 def set_folder(name: str) -> Path:
@@ -280,7 +280,7 @@ def _portal(
         try:
             crm = connection.crm
         except Misconfigured as exc:
-            crm = cast("CRM", UnsetCRM(str(exc)))
+            crm = cast("CRM", UnconfiguredCRM(str(exc)))
     connection = connections[connection.name] = connection.given(crm=crm)
     portal = Portal(
         name=connection.full_name,
@@ -318,19 +318,19 @@ def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plu
 
 
 def _check_fields(mapping: MappingSet, plugin: Plugin) -> None:
-    lacking = []
+    missing = []
     for entity_name, names in plugin.fields.items():
         entity = mapping.entities.get(entity_name)
         if entity is None:
-            lacking.append(f"entity {entity_name}")
+            missing.append(f"entity {entity_name}")
             continue
         for name in names:
             table, _, column = name.rpartition(".")
             known = entity.table[table].field if table and table in entity.table else {} if table else entity.field
             if column not in known:
-                lacking.append(f"{entity_name}.{name}")
-    if lacking:
-        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(lacking)}")
+                missing.append(f"{entity_name}.{name}")
+    if missing:
+        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(missing)}")
 
 
 def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str, Any]:
@@ -340,11 +340,11 @@ def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str,
             try:
                 found[plugin.name] = plugin.settings.model_validate(mapping.portal.plugin[plugin.name])
             except ValidationError as exc:
-                told = "; ".join(
+                message = "; ".join(
                     f"{'.'.join(str(part) for part in error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
                     for error in exc.errors()
                 )
-                raise Misconfigured(f"{mapping.name}/portal.toml, [plugin.{plugin.name}]: {told}") from exc
+                raise Misconfigured(f"{mapping.name}/portal.toml, [plugin.{plugin.name}]: {message}") from exc
         elif mapping.portal.plugin[plugin.name]:
             raise Misconfigured(f"{mapping.name}/portal.toml: plugin «{plugin.name}» has no settings")
     return found

@@ -11,7 +11,7 @@ from kernel.extension import Connection, Connector, Plugin
 from kernel.extension.connector import setting_name
 from kernel.extension.messages import connections_of
 from kernel.extension.portal import Portal
-from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
+from kernel.http import HttpClient, RateLimit, SharedGate, Transport, Vault
 from kernel.mapping import MappingSet
 from kernel.settings import Known, Settings
 from kernel.storage import Database
@@ -89,10 +89,10 @@ def _client(
     transport: Transport | None,
     base_url: str,
     *,
-    pace: Pace | None = None,
+    rate_limit: RateLimit | None = None,
     headers: Callable[[], Mapping[str, str]] = dict,
 ) -> HttpClient:
-    gate = SharedGate(full_name, pace, database, clock) if pace else None
+    gate = SharedGate(full_name, rate_limit, database, clock) if rate_limit else None
     return HttpClient(system, base_url, clock=clock, gate=gate, transport=transport, headers=headers, connection=full_name)
 
 

@@ -17,8 +17,8 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
 
     `listeners_max`: how many open pages may hold a thread each for live updates; the others ask now and then.
     """
-    running, settings = annex.running, annex.settings
-    portal = running.portal
+    runtime, settings = annex.runtime, annex.settings
+    portal = runtime.portal
     portal.links = Links(
         annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
     )
@@ -32,19 +32,19 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     portal.changed = live.nudge
     site = Site(
         portal=portal,
-        plugins=list(running.plugins),
+        plugins=list(runtime.plugins),
         settings=settings,
         database=annex.database,
         clock=annex.clock,
         ids=annex.ids,
         live=live,
         links=portal.links,
-        rooms=annex.rooms,
+        migration_sets=annex.migration_sets,
         frames=frames,
-        framed_by=running.connector.framed_by(running.connection.settings),
+        framed_by=runtime.connector.framed_by(runtime.connection.settings),
     )
     made = create_app(site)
-    routes = [HookRoute(portal, one, running.plugins) for one in connections]
+    routes = [HookRoute(portal, one, runtime.plugins) for one in connections]
     made.wsgi_app = Door(routes, made.wsgi_app)  # type: ignore[method-assign]
     return made
 

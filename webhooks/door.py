@@ -104,8 +104,8 @@ class Door:
         return reply, []
 
 
-def _json(status: int, told: Mapping[str, Any]) -> Reply:
-    return Reply(json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"), status, "application/json")
+def _json(status: int, result: Mapping[str, Any]) -> Reply:
+    return Reply(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"), status, "application/json")
 
 
 def _phrase(status: int) -> str:

@@ -23,7 +23,7 @@ def _backup(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(closed_too=True)
     if args.file.exists():
         raise BadInput(f"{args.file} exists: name a new file")
-    rows = dump(annex.database, annex.rooms, args.file)
+    rows = dump(annex.database, annex.migration_sets, args.file)
     print(f"{rows} rows, {_head(annex)}")
     return 0
 
@@ -32,10 +32,10 @@ def _restore(annex: Annex, args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise BadInput(f"{args.file} is not a file")
     annex.demand_open()
-    rows = load(annex.database, annex.rooms, args.file, annex.clock)
+    rows = load(annex.database, annex.migration_sets, args.file, annex.clock)
     annex.migrate(jobs=True)
     # The queue's own tables are not in the copy: what was waiting gets its jobs again.
-    if doubtful := doubt_what_waits(annex.running.portal, RESTORED):
+    if doubtful := doubt_what_waits(annex.runtime.portal, RESTORED):
         print(f"{doubtful} calls may have been sent since the copy was made: see `annex jobs`")
     annex.revive(older_than=timedelta(0))
     print(f"{rows} rows, {_head(annex)}; now `annex verify`")
@@ -44,7 +44,7 @@ def _restore(annex: Annex, args: argparse.Namespace) -> int:
 
 def _head(annex: Annex) -> str:
     with annex.database.read() as tx:
-        seq, digest = annex.running.portal.books.head(tx)
+        seq, digest = annex.runtime.portal.books.head(tx)
     return f"books up to row {seq}, head {digest}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
 from kernel import texts
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import AnnexError
 from kernel.extension import Connection, SettingLine
 from kernel.extension.roles import problems
@@ -35,13 +35,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _say(annex: Annex, code: str, **values: object) -> str:
-    return texts.say(annex.mapping.portal.language, code, **values)
+    return texts.translate(annex.mapping.portal.language, code, **values)
 
 
 def settings_of(annex: Annex) -> list[Value]:
     """Those that this set uses: the general ones and its connections'."""
     used = {known.name for known in (*GENERAL, *WEB_SETTINGS)}
-    for one in annex.running.portal.connections.values():
+    for one in annex.runtime.portal.connections.values():
         used |= {one.setting_name(line.name) for line in one.connector.settings}
     return [value for value in annex.settings.values_with_source() if value.known.name in used]
 
@@ -57,7 +57,7 @@ def help_of(annex: Annex, name: str, fallback: str = "") -> str:
 def _about_settings(annex: Annex) -> Iterator[str]:
     for name in annex.settings.unknown():
         yield _say(annex, "doctor_unknown_setting", name=name)
-    for one in annex.running.portal.connections.values():
+    for one in annex.runtime.portal.connections.values():
         for line in _unset(one):
             words = help_of(annex, line.name, line.help)
             yield _say(annex, "doctor_not_set", name=one.setting_name(line.name), help=words)
@@ -74,7 +74,7 @@ def _unset(connection: Connection) -> list[SettingLine]:
 
 def wrong(annex: Annex) -> list[str]:
     """Everything that is not as it should be, each with what to do."""
-    found, portal = list(_about_settings(annex)), annex.running.portal
+    found, portal = list(_about_settings(annex)), annex.runtime.portal
     try:
         annex.migrate(jobs=True)
         found += _about_calls(annex)
@@ -83,12 +83,12 @@ def wrong(annex: Annex) -> list[str]:
     for connection in portal.connections.values():
         if _unset(connection):
             continue  # said already; it cannot be asked
-        if connection.full_name == portal.name and isinstance(portal.crm, UnsetCRM):
+        if connection.full_name == portal.name and isinstance(portal.crm, UnconfiguredCRM):
             found.append(portal.crm.reason)
             continue
         reach = list(_reached(connection))
-        told = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
-        found = [line for line in found if line.partition(" ")[0] not in told] + reach
+        output = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
+        found = [line for line in found if line.partition(" ")[0] not in output] + reach
         if connection.full_name == portal.name:
             found += _missing(annex, said=bool(reach))
     return list(dict.fromkeys(found))
@@ -108,21 +108,21 @@ def _reached(connection: Connection) -> Iterator[str]:
 def _missing(annex: Annex, *, said: bool) -> Iterator[str]:
     """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
     try:
-        for lack in annex.running.portal.crm.lacks():
-            kind = _kind(annex, lack.kind)
-            yield _say(annex, "doctor_missing", where=lack.where, kind=kind, name=lack.name, remedy=lack.remedy)
-        for one in problems(annex.mapping, annex.running.portal.people()):
+        for item in annex.runtime.portal.crm.missing():
+            kind = _kind(annex, item.kind)
+            yield _say(annex, "doctor_missing", where=item.where, kind=kind, name=item.name, remedy=item.remedy)
+        for one in problems(annex.mapping, annex.runtime.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             yield _say(annex, one.code, **{**one.values, **named})
     except AnnexError as exc:
         if not said:
-            yield f"{annex.running.connector.title}: {mask(str(exc))}"
+            yield f"{annex.runtime.connector.title}: {mask(str(exc))}"
 
 
 def _about_calls(annex: Annex) -> Iterator[str]:
     with annex.database.read() as tx:
-        for one in standings(tx, annex.running.portal):
+        for one in standings(tx, annex.runtime.portal):
             if number := one.calls["uncertain"]:
                 yield _say(annex, "doctor_uncertain", connection=one.full_name, number=number)
 
@@ -137,9 +137,9 @@ def _kind(annex: Annex, kind: str) -> str:
 def _table(annex: Annex) -> Iterator[str]:
     for value in settings_of(annex):
         known = value.known
-        shown = _say(annex, "doctor_secret_set") if known.secret and value.text else "" if known.secret else value.shown()
+        shown = _say(annex, "doctor_secret_set") if known.secret and value.text else "" if known.secret else value.display()
         yield f"{known.name:32} {shown:44} {_say(annex, SOURCES[value.source]):14} {help_of(annex, known.name, known.help)}"
-    for name, chosen in sorted(annex.running.portal.plugin_settings.items()):
+    for name, chosen in sorted(annex.runtime.portal.plugin_settings.items()):
         for key, held in chosen.model_dump(mode="json").items():
             source = "portal.toml" if key in chosen.model_fields_set else _say(annex, "doctor_from_default")
             shown = json.dumps(held, ensure_ascii=False)
@@ -149,7 +149,7 @@ def _table(annex: Annex) -> Iterator[str]:
 def _doctor(annex: Annex, args: argparse.Namespace) -> int:
     found = wrong(annex)
     if args.json:
-        settings = {v.known.name: {"value": v.shown(), "source": v.source} for v in settings_of(annex)}
+        settings = {v.known.name: {"value": v.display(), "source": v.source} for v in settings_of(annex)}
         print(json.dumps({"ok": not found, "wrong": found, "settings": settings}, ensure_ascii=False, indent=2))
         return 1 if found else 0
     print("\n".join(f"✗ {line}" for line in found) if found else f"✓ {_say(annex, 'doctor_well')}")

@@ -82,7 +82,7 @@ def act(annex: Annex, item: str, action: str, *, who: str, result: str = "") -> 
         call = outgoing.load(tx, item)
     if call is None or call.state not in ALLOWED:
         raise BadInput(f"{item}: nothing of that id waits for a person (see `annex jobs`)")
-    decide(annex.running.portal, annex.running.plugins, item, DECISIONS[action], who=who, result=result)
+    decide(annex.runtime.portal, annex.runtime.plugins, item, DECISIONS[action], who=who, result=result)
 
 
 def _delivery(annex: Annex, tx: Tx, item: str, action: str) -> bool:
@@ -94,7 +94,7 @@ def _delivery(annex: Annex, tx: Tx, item: str, action: str) -> bool:
     else:
         inbox.settle(tx, [item], "new", "", annex.clock)
         mark = f":{annex.ids.new()}"
-        inbox.look(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
+        inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
     return True
 
 

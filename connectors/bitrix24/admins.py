@@ -54,8 +54,8 @@ class Admins:
         held = self._vault.get(_name(person))
         if held is None:
             return False
-        told = self._profile(str(held["access_token"])) or self._renewed(person, held)
-        if told is not None and str(told.get("ID")) == person and told.get("ADMIN") is True:
+        response = self._profile(str(held["access_token"])) or self._renewed(person, held)
+        if response is not None and str(response.get("ID")) == person and response.get("ADMIN") is True:
             return True
         self.forget(person)
         return False
@@ -75,10 +75,10 @@ class Admins:
     def _profile(self, access: str) -> Mapping[str, Any] | None:
         """What the portal says of the token's owner; None if it does not take the token."""
         try:
-            told = self._wire.send(lambda: Request("profile", {}), token=access).result
+            response = self._wire.send(lambda: Request("profile", {}), token=access).result
         except (NotConnected, Rejected):
             return None
-        return told if isinstance(told, dict) else None
+        return response if isinstance(response, dict) else None
 
 
 def _name(person: str) -> str:

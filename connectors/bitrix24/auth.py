@@ -72,18 +72,18 @@ class Tokens:
         """With the present refresh token, else with the one before it; None if the server knows neither (any more)."""
         words = [str(held[key]) for key in ("refresh_token", "refresh_token_before") if held.get(key)]
         for word in words:
-            told = self._ask(held, word)
-            if told is not None:
-                return {**held, **self._taken(held, told), "refresh_token_before": word, "refused_at": 0}
+            response = self._ask(held, word)
+            if response is not None:
+                return {**held, **self._taken(held, response), "refresh_token_before": word, "refused_at": 0}
         return None
 
-    def _taken(self, held: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-        if str(told.get("member_id") or held["member_id"]) != str(held["member_id"]):
+    def _taken(self, held: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+        if str(response.get("member_id") or held["member_id"]) != str(held["member_id"]):
             raise Unreachable("bitrix24: the authorisation server answered for another portal")
-        access, refresh = str(told["access_token"]), str(told["refresh_token"])
+        access, refresh = str(response["access_token"]), str(response["refresh_token"])
         tell_secret(access, refresh)
-        kept = {key: told[key] for key in KEPT if told.get(key)}
-        return {**kept, "access_token": access, "refresh_token": refresh, "expires_at": self._expires_at(told)}
+        kept = {key: response[key] for key in KEPT if response.get(key)}
+        return {**kept, "access_token": access, "refresh_token": refresh, "expires_at": self._expires_at(response)}
 
     def _ask(self, held: Mapping[str, Any], word: str) -> Mapping[str, Any] | None:
         """The server's answer; None if it does not know this refresh token (any more)."""
@@ -94,28 +94,28 @@ class Tokens:
         http = self._connection.http(self._server(held))
         answer = http.send("GET", "oauth/token/", query=query, timeout=limits.OAUTH_TIMEOUT_SECONDS)
         try:
-            told = answer.json()
+            response = answer.json()
         except (ValueError, RecursionError):
-            told = None
-        if isinstance(told, dict) and told.get("error") == "invalid_grant":
+            response = None
+        if isinstance(response, dict) and response.get("error") == "invalid_grant":
             return None
-        if isinstance(told, dict) and told.get("error"):
-            raise self._trouble(told, answer.status)
+        if isinstance(response, dict) and response.get("error"):
+            raise self._trouble(response, answer.status)
         if (
             answer.status != 200
-            or not isinstance(told, dict)
-            or not (told.get("access_token") and told.get("refresh_token"))
+            or not isinstance(response, dict)
+            or not (response.get("access_token") and response.get("refresh_token"))
         ):
             raise Unreachable(f"bitrix24: the authorisation server failed (HTTP {answer.status})")
-        return told
+        return response
 
-    def _trouble(self, told: Mapping[str, Any], status: int) -> Exception:
-        code = str(told["error"])
+    def _trouble(self, response: Mapping[str, Any], status: int) -> Exception:
+        code = str(response["error"])
         if code == "invalid_client":
             return _not_connected("BITRIX24_CLIENT_ID or BITRIX24_CLIENT_SECRET is not the application's")
         if status >= 500:
             return Unreachable(f"bitrix24: the authorisation server failed (HTTP {status}, {code})")
-        fault = fault_of(told, status)
+        fault = fault_of(response, status)
         return fault if isinstance(fault, NotConnected) else _not_connected(f"the token cannot be renewed ({code})")
 
     def _server(self, held: Mapping[str, Any]) -> str:
@@ -129,9 +129,9 @@ class Tokens:
         since = self._now() - int(held.get("refused_at") or 0)
         return 0 <= since < limits.REFUSED_PAUSE_SECONDS
 
-    def _expires_at(self, told: Mapping[str, Any]) -> int:
+    def _expires_at(self, response: Mapping[str, Any]) -> int:
         try:
-            return int(told.get("expires") or self._now() + int(told.get("expires_in") or 3600))
+            return int(response.get("expires") or self._now() + int(response.get("expires_in") or 3600))
         except (TypeError, ValueError):
             return self._now() + int(timedelta(hours=1).total_seconds())
 

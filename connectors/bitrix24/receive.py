@@ -42,9 +42,9 @@ def receive(delivery: Delivery, connection: Connection) -> Received:
 
 def events_of(delivery: Delivery, connection: Connection) -> list[Event]:
     """Raises NotProven, or BadInput naming the field."""
-    told = read_body(delivery.body)
-    auth = tree_at(told, "auth")
-    name = str(told.get("event") or "").upper()
+    response = read_body(delivery.body)
+    auth = tree_at(response, "auth")
+    name = str(response.get("event") or "").upper()
     if name in ("ONAPPINSTALL", "ONAPPUPDATE"):
         install.accept(connection, auth, update=name == "ONAPPUPDATE")
         return []
@@ -52,11 +52,11 @@ def events_of(delivery: Delivery, connection: Connection) -> list[Event]:
     if name == "ONAPPUNINSTALL":
         install.forget(connection, auth)
         return []
-    if told.get("workflow_id") and not name:
-        return _of_robot(told, connection)
+    if response.get("workflow_id") and not name:
+        return _of_robot(response, connection)
     if not name:
         raise BadInput("`event` is missing", field="event")
-    return list(_of_event(name, told, auth, connection))
+    return list(_of_event(name, response, auth, connection))
 
 
 def prove(auth: Mapping[str, Any], connection: Connection) -> None:
@@ -97,8 +97,8 @@ def read_body(body: bytes) -> Tree:
     return tree
 
 
-def tree_at(told: Mapping[str, Any], *path: str) -> Tree:
-    found: Any = told
+def tree_at(response: Mapping[str, Any], *path: str) -> Tree:
+    found: Any = response
     for part in path:
         found = found.get(part) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
@@ -117,8 +117,8 @@ def entities_of(connection: Connection, entity_type_id: int) -> list[str]:
     return found
 
 
-def _of_event(name: str, told: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
-    fields = tree_at(told, "data", "FIELDS")
+def _of_event(name: str, response: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
+    fields = tree_at(response, "data", "FIELDS")
     if found := CRM_EVENT.match(name):
         entity_type, what = ENTITY_TYPES[found[1].lower()], WHAT[found[2]]  # type: ignore[index]
     elif found := SMART_EVENT.match(name):
@@ -133,8 +133,8 @@ def _of_event(name: str, told: Tree, auth: Tree, connection: Connection) -> Iter
         yield Event(f"{noun}.{what}", entity, record_id, author=author if NUMBER.match(author) else "")
 
 
-def _of_robot(told: Tree, connection: Connection) -> list[Event]:
-    code = str(told.get("code") or "")
+def _of_robot(response: Tree, connection: Connection) -> list[Event]:
+    code = str(response.get("code") or "")
     robots = connection.mapping.portal.robot
     robot = next(
         (one for name, one in robots.items() if code.lower() in (name.lower(), (ROBOT_PREFIX + name).lower())), None
@@ -142,15 +142,15 @@ def _of_robot(told: Tree, connection: Connection) -> list[Event]:
     if robot is None:
         log.warning("bitrix24.unknown_robot", code=code[:60])
         return []
-    entity_type, record_id = _document(_parts(told.get("document_id")))
+    entity_type, record_id = _document(_parts(response.get("document_id")))
     if robot.entity not in entities_of(connection, entity_type):
         raise BadInput(f"`document_id` is no {robot.entity}", field="document_id")
-    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(told))]
+    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(response))]
 
 
-def _of_step(told: Tree) -> str:
+def _of_step(response: Tree) -> str:
     """One step of a process runs once: its token says which, and the portal may send it twice."""
-    token = str(told.get("event_token") or "") or f"{told.get('workflow_id')}|{told.get('ts')}"
+    token = str(response.get("event_token") or "") or f"{response.get('workflow_id')}|{response.get('ts')}"
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
 
 

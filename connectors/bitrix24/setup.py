@@ -99,8 +99,8 @@ class BitrixSetup:
         except Rejected as exc:
             self._give_up(step)
             words = remedy(exc)
-            told = f"{step.what}: {exc}{'. Что делать: ' + words if words else ''}"
-            raise type(exc)(told, vendor_code=exc.vendor_code) from exc
+            message = f"{step.what}: {exc}{'. Что делать: ' + words if words else ''}"
+            raise type(exc)(message, vendor_code=exc.vendor_code) from exc
 
     def _empty(self, entity_type: int) -> None:
         """A smart process goes only without its items."""

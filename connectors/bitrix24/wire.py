@@ -30,9 +30,9 @@ class PassedGate:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.done, self.succeeded, self.failed, self.quiet = gate.done, gate.succeeded, gate.failed, gate.quiet
+        self.release, self.succeeded, self.failed, self.back_off = gate.release, gate.succeeded, gate.failed, gate.back_off
 
-    def take(self) -> None: ...
+    def acquire(self) -> None: ...
 
 
 class Wire:
@@ -41,7 +41,7 @@ class Wire:
     def __init__(self, connection: Connection, read: Settings, tokens: Tokens) -> None:
         self._connection, self._read, self._tokens, self._clock = connection, read, tokens, connection.clock
         self._base, self._https = "", {}  # type: str, dict[str, HttpClient]
-        self._gate = connection.http(read.url, pace=read.pace).gate
+        self._gate = connection.http(read.url, rate_limit=read.rate_limit).gate
 
     def send(self, ask: Callable[[], Request], *, writes: bool = False, app: bool = False, token: str = "") -> Reply:
         """`ask` is called when the gate has let the request through, so that what waits may still grow.
@@ -51,7 +51,7 @@ class Wire:
         attempts, ask = 0, functools.cache(ask)
         while True:
             attempts += 1
-            self._gate.take()
+            self._gate.acquire()
             try:
                 return self._once(ask, writes, app, token)
             except Expired as exc:
@@ -66,7 +66,7 @@ class Wire:
             except NotConnected:
                 raise
             except Throttled as exc:
-                self._gate.quiet(exc.wait_seconds)
+                self._gate.back_off(exc.wait_seconds)
                 if attempts >= limits.ATTEMPTS_MAX or exc.wait_seconds > limits.WAIT_SECONDS_MAX:
                     raise
             except Unreachable as exc:
@@ -80,7 +80,7 @@ class Wire:
             request, http = ask(), self._http()
             own = "" if token or (self._read.webhook and not app) else self._tokens.access()
         except BaseException:
-            self._gate.done()  # the request does not leave after all
+            self._gate.release()  # the request does not leave after all
             raise
         auth, way = token or own, "rest/"
         params = {**request.params, "auth": auth} if auth else request.params

@@ -181,7 +181,7 @@ class Client:
         try:
             return answer, judge(answer, writes=writes)
         except Throttled as exc:
-            self._http.gate.quiet(exc.wait_seconds)
+            self._http.gate.back_off(exc.wait_seconds)
             raise
         except Unreachable as exc:
             self._http.gate.failed(str(exc))
@@ -204,7 +204,7 @@ class Client:
 
 def connect(connection: Connection, read: Settings) -> Client:
     headers = {"Authorization": f"Bearer {read.token}"}
-    return Client(connection.http(read.url, pace=read.pace, headers=lambda: headers), connection.clock)
+    return Client(connection.http(read.url, rate_limit=read.rate_limit, headers=lambda: headers), connection.clock)
 
 
 def condition(number: int, value: Any, *, operator: str = "equal", field: int = 0) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 from connectors.planfix import records, settings, work
 from connectors.planfix.client import Client, Raw, connect
 from connectors.planfix.comments import put_comment
-from connectors.planfix.lacks import find_lacks
 from connectors.planfix.layout import EntityPlan, Layout, kind_of
+from connectors.planfix.missing import find_missing
 from connectors.planfix.people import PlanfixPeople
 from connectors.planfix.search import Finder
 from connectors.planfix.values import number_of
 from connectors.planfix.work import PlanfixHistory
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, History, Lack, People, Record, Row, Values
+from kernel.crm import CRM, NO_VALUES, Changed, History, MissingItem, People, Record, Row, Values
 from kernel.errors import NotFound
 from kernel.extension import Connection
 
@@ -84,9 +84,9 @@ class PlanfixCRM(CRM):
             raise NotFound(f"planfix: there is no row {row_id} of a {plan.kind}")
         return records.record_id(plan, number)
 
-    def lacks(self) -> list[Lack]:
+    def missing(self) -> list[MissingItem]:
         self._layout.forget()
-        return find_lacks(self._layout, self._client)
+        return find_missing(self._layout, self._client)
 
     def link(self, entity: str, record_id: str) -> str:
         kind = kind_of(self._layout.mapping.entity(entity))

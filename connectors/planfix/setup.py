@@ -11,8 +11,8 @@ from functools import partial
 from connectors.planfix import field_types as types
 from connectors.planfix import settings
 from connectors.planfix.client import Client, connect
-from connectors.planfix.lacks import ACCOUNT, NewField, search
 from connectors.planfix.layout import Layout, PortalField, folded, kind_of
+from connectors.planfix.missing import ACCOUNT, NewField, search
 from kernel.errors import NoRight
 from kernel.extension import Connection
 from kernel.mapping import Change, Setup
@@ -36,13 +36,13 @@ class PlanfixSetup:
         self._layout.forget()
         changes: list[Change] = []
         planned: set[tuple[str, str]] = set()
-        for lack, new in search(self._layout, self._client):
-            what = f"{lack.where}: {lack.kind} «{lack.name}»"
+        for item, new in search(self._layout, self._client):
+            what = f"{item.where}: {item.kind} «{item.name}»"
             key = (new.of, folded(new.map.label)) if new else ("", "")
             if new is None:
-                changes.append(Change("manual", what, lack.remedy))
+                changes.append(Change("manual", what, item.remedy))
             elif key in self._made:  # one more would only be a second one of that name
-                changes.append(Change("manual", what, f"поле створено, але портал його не показує. {lack.remedy}"))
+                changes.append(Change("manual", what, f"поле створено, але портал його не показує. {item.remedy}"))
             elif key not in planned:  # one field serves all objects
                 planned.add(key)
                 changes.append(Change("create", what, f"тип «{types.TITLES[new.type]}»", make=partial(self._make, new)))

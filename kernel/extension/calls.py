@@ -84,7 +84,7 @@ def finish(unit: Unit, plugins: Sequence[Plugin], call: Call, result: str) -> No
     """The call came through: write it down and do what its plugin wanted done then."""
     outgoing.mark(unit.tx, call.id, "done", unit.portal.clock, result=result)
     if call.payload.get("look"):
-        unit.look_again(call.payload["entity"], call.payload["id"])
+        unit.resync(call.payload["entity"], call.payload["id"])
     if name := call.payload.get("done"):
         handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)
         handler(unit, call.payload, result)

@@ -35,7 +35,7 @@ class Seen:
     record: Record
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
-    soon: Record
+    expected: Record
     """The record as it will stand when our own writes on the way have arrived, those of the plugins before in this pass
     too: compare with this to write."""
     prepared: Any = None

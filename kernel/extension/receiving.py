@@ -38,10 +38,10 @@ def keep_many(
 ) -> list[str]:
     """Keep all of it, with a handful of statements; the trace of each arrival's first part."""
     with_events = [one for one in arrivals if one.events]
-    told = [inbox.Told(_events(portal, connection, one.events), one.text) for one in with_events]
+    reported = [inbox.StoredDelivery(_events(portal, connection, one.events), one.text) for one in with_events]
     traces: dict[int, str] = {}
-    if told:
-        stored = inbox.store_many(tx, portal.name, told, clock=portal.clock, ids=portal.ids, queue=portal.queue)
+    if reported:
+        stored = inbox.store_many(tx, portal.name, reported, clock=portal.clock, ids=portal.ids, queue=portal.queue)
         traces = {id(one): trace for one, trace in zip(with_events, stored, strict=True)}
     for one in arrivals:
         if one.messages:

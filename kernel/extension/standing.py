@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.extension.connector import Connection
 from kernel.extension.portal import Portal
 from kernel.extension.sweep import Swept, last_sweep
@@ -73,7 +73,7 @@ def standing(tx: Tx, portal: Portal, connection: Connection) -> Standing:
         listens=connection.connector.listen is not None,
         listening=listeners.current(tx, name, now),
         swept=last_sweep(tx, name) if is_crm else None,
-        unset=portal.crm.reason if is_crm and isinstance(portal.crm, UnsetCRM) else "",
+        unset=portal.crm.reason if is_crm and isinstance(portal.crm, UnconfiguredCRM) else "",
     )
 
 

@@ -238,7 +238,7 @@ class HttpClient:
         into: Into | None = None,
     ) -> Answer:
         """One request to a whole address, through the gate; `about` stands for the address in the log."""
-        self.gate.take()
+        self.gate.acquire()
         started = self._clock.monotonic()
         try:
             answer = self._through(method, url, headers, body, timeout, into)
@@ -253,7 +253,7 @@ class HttpClient:
             log.warning("call.failed", system=self.system, method=method, path=about, error=type(exc).__name__)
             raise Unreachable(reason, maybe_done=writes and not never_left) from exc
         finally:
-            self.gate.done()
+            self.gate.release()
         took = self._note(started, str(answer.status))
         log.debug("call", system=self.system, method=method, path=about, status=answer.status, ms=round(took * 1000))
         if answer.status < 500:

@@ -20,9 +20,14 @@ def blueprint(site: Site) -> Blueprint:
         version, portal = site.live.version(), site.portal
         with site.database.read() as tx:
             found = standings(tx, portal)
-            told = {name: told_at(tx, portal, one) for name, one in portal.connections.items()}
+            reported = {name: told_at(tx, portal, one) for name, one in portal.connections.items()}
         return render_template(
-            "web/connections.html", connections=found, told=told, set=portal.mapping.name, zone=portal.zone, version=version
+            "web/connections.html",
+            connections=found,
+            reported=reported,
+            set=portal.mapping.name,
+            zone=portal.zone,
+            version=version,
         )
 
     @pages.get("/portals")

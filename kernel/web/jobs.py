@@ -114,7 +114,7 @@ def _act_delivery(site: Site, tx: Tx, one: str, action: str) -> None:
         return
     inbox.settle(tx, [one], "new", "", site.clock)
     queue, mark = site.portal.queue, f":{site.ids.new()}"
-    inbox.look(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=mark)
+    inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=mark)
 
 
 def _act_message(site: Site, tx: Tx, one: str, action: str) -> None:

@@ -12,7 +12,7 @@ from kernel.extension.connector import FrameRequest, Visitor
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.settings import Known, Settings
-from kernel.storage import Database, Room
+from kernel.storage import Database, MigrationSet
 from kernel.web.links import Links
 from kernel.web.live import Live
 
@@ -47,7 +47,7 @@ class Site:
     live: Live
     links: Links
     ready: Sequence[Callable[[], str | None]] = field(default_factory=list)
-    rooms: Sequence[Room] = ()  #: whose migrations must stand for /readyz to say yes
+    migration_sets: Sequence[MigrationSet] = ()  #: whose migrations must stand for /readyz to say yes
     frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and connection
     framed_by: Sequence[str] = ()  #: CSP sources of the CRMs that show our pages
 

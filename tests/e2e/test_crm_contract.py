@@ -19,7 +19,7 @@ from kernel.crm import CRM
 from kernel.extension import Connection, Connector
 from kernel.http import HttpClient, Vault
 from kernel.mapping import MappingSet, PortalMap
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock, MemoryCRM
 from kernel.testing.contracts import crm as contract
 from kernel.testing.contracts.crm import BEHAVIOURS, World, entities
@@ -91,9 +91,9 @@ def in_bitrix(folder: Path) -> Iterator[World]:
 def a_connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
     clock = QuickClock()
     database = Database(f"sqlite:///{folder / 'vault.db'}")
-    migrate(database, [Room("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)
+    migrate(database, [MigrationSet("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)
 
-    def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+    def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
         return HttpClient(name, base_url, clock=clock, headers=headers)
 
     return Connection(settings, mapping, http, clock, Vault(f"{name}/main", database, clock, b"secret"))

@@ -96,13 +96,13 @@ class Desk:
             sig = hmac.new(HOOK_SECRET.encode(), signed, hashlib.sha256).hexdigest()
             body = {"task": record_id, "event": "deal.changed", "delivery": delivery, "sig": sig}
             return self.client.post("/hooks/planfix/main/deal.changed", data=body)
-        told = {"event": "ONCRMDEALUPDATE", "data[FIELDS][ID]": record_id, "auth[application_token]": HOOK_SECRET}
+        reported = {"event": "ONCRMDEALUPDATE", "data[FIELDS][ID]": record_id, "auth[application_token]": HOOK_SECRET}
         return self.client.post(
-            "/hooks/bitrix24/main", data=urlencode(told), content_type="application/x-www-form-urlencoded"
+            "/hooks/bitrix24/main", data=urlencode(reported), content_type="application/x-www-form-urlencoded"
         )
 
-    def toy_told(self, **told: str) -> Any:
-        return self.client.post("/hooks/toychat/partners", data={"secret": "the secret of the toy", **told})
+    def toy_told(self, **reported: str) -> Any:
+        return self.client.post("/hooks/toychat/partners", data={"secret": "the secret of the toy", **reported})
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         with self.annex.database.read() as tx:

@@ -55,10 +55,10 @@ class Peer:
         for line in list(self._lines):
             line.cut()
 
-    def take(self, told: dict[str, str]) -> tuple[int, bytes]:
+    def take(self, reported: dict[str, str]) -> tuple[int, bytes]:
         with self._changed:
-            self.sent[told["key"]] += 1
-            self.texts.append(told)
+            self.sent[reported["key"]] += 1
+            self.texts.append(reported)
             self._number += 1
             return 200, f"m{self._number}".encode()
 
@@ -90,8 +90,8 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
                 self._answer(404, b"")
 
         def do_POST(self) -> None:
-            told = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            status, body = peer.take(told)
+            reported = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            status, body = peer.take(reported)
             if peer.holding.is_set():
                 peer.held.release()
                 peer.release.wait(60)
@@ -140,13 +140,13 @@ def _line_handler(peer: Peer) -> type[socketserver.StreamRequestHandler]:
                 teller.join(5)
 
         def _tell(self) -> None:
-            told: set[str] = set()
+            reported: set[str] = set()
             while self.open:
                 with peer._changed:
-                    peer._changed.wait_for(lambda: not self.open or set(peer.waiting) - told, timeout=0.5)
-                    fresh = [one for name, one in peer.waiting.items() if name not in told]
+                    peer._changed.wait_for(lambda: not self.open or set(peer.waiting) - reported, timeout=0.5)
+                    fresh = [one for name, one in peer.waiting.items() if name not in reported]
                 for one in fresh:
-                    told.add(one["id"])
+                    reported.add(one["id"])
                     try:
                         self.wfile.write(json.dumps(one).encode() + b"\n")
                     except OSError:

@@ -144,9 +144,9 @@ def test_a_lost_answer_leaves_the_call_uncertain_and_nothing_sends_it_again(desk
 
 
 @pytest.mark.row("PL-05")
-@pytest.mark.parametrize(("decision", "sent", "told"), [("arrived", 1, "42"), ("again", 2, "m2"), ("drop", 1, None)])
+@pytest.mark.parametrize(("decision", "sent", "reported"), [("arrived", 1, "42"), ("again", 2, "m2"), ("drop", 1, None)])
 def test_a_person_decides_and_who_did_is_kept(
-    make_desk: Callable[..., Desk], other_side: Peer, decision: str, sent: int, told: str | None
+    make_desk: Callable[..., Desk], other_side: Peer, decision: str, sent: int, reported: str | None
 ) -> None:
     desk = make_desk()
     call = uncertain(desk, other_side)
@@ -154,7 +154,7 @@ def test_a_person_decides_and_who_did_is_kept(
     desk.run()
     assert states(desk) == ["dropped" if decision == "drop" else "done"] and other_side.sent["echo:v1"] == sent
     found = desk.rows("SELECT * FROM toyecho_sent")
-    assert [row["result"] for row in found] == ([told] if told else [])
+    assert [row["result"] for row in found] == ([reported] if reported else [])
     with desk.annex.database.read() as tx:
         [made] = outgoing.decisions(tx, call)
     assert (made["who"], made["decision"]) == ("Олена Коваль", decision) and "did not answer" in made["reason"]
@@ -165,12 +165,12 @@ def test_a_person_decides_and_who_did_is_kept(
 def test_two_people_decide_at_once_and_one_counts(make_desk: Callable[..., Desk], other_side: Peer) -> None:
     desk, start, outcomes = make_desk(), threading.Barrier(2), []
     call = uncertain(desk, other_side)
-    running = desk.annex.running
+    runtime = desk.annex.runtime
 
     def press(who: str) -> None:
         start.wait()
         try:
-            decide(running.portal, running.plugins, call, "again", who=who)
+            decide(runtime.portal, runtime.plugins, call, "again", who=who)
             outcomes.append(who)
         except Refused:
             outcomes.append("late")
@@ -190,8 +190,8 @@ def test_a_receipt_decides(make_desk: Callable[..., Desk], other_side: Peer, arr
     desk = make_desk()
     call = uncertain(desk, other_side)
     for _ in range(2):
-        told = {"secret": "the secret of the toy", "key": "echo:v1", "arrived": arrived, "id": "m1"}
-        assert desk.client.post("/hooks/toychat/partners/receipt", data=told).data == b"100"
+        reported = {"secret": "the secret of the toy", "key": "echo:v1", "arrived": arrived, "id": "m1"}
+        assert desk.client.post("/hooks/toychat/partners/receipt", data=reported).data == b"100"
     desk.run()
     assert states(desk) == [state] and other_side.sent == {"echo:v1": 1}
     with desk.annex.database.read() as tx:
@@ -204,7 +204,7 @@ def test_a_refusal_before_it_left_is_tried_again_and_one_by_the_vendor_is_not(
 ) -> None:
     desk = make_desk()
     answers = iter([(429, b""), (200, b"m1"), (403, b"")])
-    monkeypatch.setattr(other_side, "take", lambda told: next(answers))
+    monkeypatch.setattr(other_side, "take", lambda reported: next(answers))
     for vendor_id in ("v1", "v2"):
         desk.toy_told(id=vendor_id, **{"from": "anna"}, text="x")
         desk.run()
@@ -213,11 +213,11 @@ def test_a_refusal_before_it_left_is_tried_again_and_one_by_the_vendor_is_not(
 
 def test_a_call_to_a_connection_that_is_gone_or_cannot_do_it_waits_for_a_person(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
-    with desk.annex.running.portal.unit() as unit:
+    with desk.annex.runtime.portal.unit() as unit:
         unit.call("partners", "dance", {}, lane="x")
     desk.run()
     assert states(desk) == ["failed"] and "cannot «dance»" in calls(desk)[0]["reason"]
-    with desk.annex.running.portal.unit() as unit, pytest.raises(Misconfigured, match="no connection «nobody»"):
+    with desk.annex.runtime.portal.unit() as unit, pytest.raises(Misconfigured, match="no connection «nobody»"):
         unit.call("nobody", "send", {}, lane="x")
 
 
@@ -250,7 +250,7 @@ def test_what_is_wrong_in_the_set_is_said_with_file_line_and_key(
     make_desk: Callable[..., Desk], text: str, complaint: str | None
 ) -> None:
     if complaint is None:
-        assert sorted(make_desk(text=text).annex.running.portal.connections) == ["a", "a_url", "main"]
+        assert sorted(make_desk(text=text).annex.runtime.portal.connections) == ["a", "a_url", "main"]
         return
     with pytest.raises(Misconfigured, match=complaint):
         make_desk(text=text)
@@ -258,7 +258,7 @@ def test_what_is_wrong_in_the_set_is_said_with_file_line_and_key(
 
 def test_settings_are_named_for_their_connection_also_in_words(make_desk: Callable[..., Desk], other_side: Peer) -> None:
     desk = make_desk()
-    connection = desk.annex.running.portal.connections["partners"]
+    connection = desk.annex.runtime.portal.connections["partners"]
     assert connection.settings["TOYCHAT_URL"] == other_side.environment["TOYCHAT_PARTNERS_URL"]
     assert "PLANFIX_TOKEN" in desk.annex.settings and "TOYCHAT_URL" not in desk.annex.settings
     other_side.api.shutdown()
@@ -296,7 +296,7 @@ def test_pages_show_connections_and_let_the_owner_decide(make_desk: Callable[...
 def test_an_answer_that_the_database_could_not_take_is_not_lost(make_desk: Callable[..., Desk], other_side: Peer) -> None:
     """The answer came, then the database was away for a moment: the same process still knows."""
     desk, portal = make_desk(), None
-    portal = desk.annex.running.portal
+    portal = desk.annex.runtime.portal
     desk.toy_told(id="v1", **{"from": "anna"}, text="x")
     desk.queue.run_one(desk.annex.handlers())
     real, broken = portal.unit, [True]
@@ -323,6 +323,6 @@ def test_a_copy_that_is_restored_sends_nothing_that_may_have_been_sent_since(
     desk.toy_told(id="v1", **{"from": "anna"}, text="x")
     desk.queue.run_one(desk.annex.handlers())
     assert states(desk) == ["waiting"]
-    assert doubt_what_waits(desk.annex.running.portal, "restored") == 1
+    assert doubt_what_waits(desk.annex.runtime.portal, "restored") == 1
     desk.run()
     assert states(desk) == ["uncertain"] and other_side.sent == {}

@@ -31,15 +31,18 @@ class Workers:
         own = {"ANNEX_DATABASE_URL": url, "PYTHONPATH": str(SITE)}
         self._environment = {**os.environ, **environment(crm, folder, peer.environment), **own}
         self._folder, self.database = folder, Database(url)
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.runtime: list[subprocess.Popen[bytes]] = []
 
     def start(self, worker_id: str = "one") -> subprocess.Popen[bytes]:
-        with (self._folder / "worker.log").open("ab") as said:
+        with (self._folder / "worker.log").open("ab") as output:
             made = subprocess.Popen(
-                [sys.executable, "-m", "app", "worker", "--id", worker_id], env=self._environment, stdout=said, stderr=said,
+                [sys.executable, "-m", "app", "worker", "--id", worker_id],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-            )  # fmt: skip
-        self.running.append(made)
+            )
+        self.runtime.append(made)
         return made
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
@@ -77,7 +80,7 @@ class Workers:
         raise AssertionError(f"waited in vain until {what}; {self.states()}\n{log}")
 
     def close(self) -> None:
-        for worker in self.running:
+        for worker in self.runtime:
             if worker.poll() is None:
                 os.killpg(worker.pid, signal.SIGCONT)
                 self.kill(worker)

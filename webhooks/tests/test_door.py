@@ -17,7 +17,7 @@ from kernel.http import HttpClient, Vault
 from kernel.storage.closed import close
 from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 from webhooks.door import Door, HookRoute, _without_proof
 
 KEY = "the-key-of-the-door"
@@ -197,5 +197,5 @@ def test_a_delivery_about_several_records_is_kept_for_each_of_them(small: Small,
 def test_a_database_that_has_moved_is_no_place_for_a_delivery(small: Small, client: Any) -> None:
     """Whoever sends has to try again: what is answered 200 is stored."""
     with small.database.write() as tx:
-        close(tx, every_table(rooms()), "moved")
+        close(tx, every_table(migration_sets()), "moved")
     assert post(client).status_code == 503 and small.states("inbox") == []

@@ -175,7 +175,7 @@ def open_office(folder: Path, *, faults: tuple[tuple[str, Any], ...] = (), prepa
         settings = {"BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box"}
         clock, wire = QuickClock(), Wire()
 
-        def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+        def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
             return HttpClient("bitrix24", base_url, clock=clock, transport=wire, headers=headers)
 
         connection = Connection(settings, a_mapping(), http, clock, a_vault(folder, clock), wire)

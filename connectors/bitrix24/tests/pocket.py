@@ -18,11 +18,11 @@ from kernel.clock import Clock
 from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, Transport, Vault
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, RobotMap, TableMap
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock
 
 URL = "https://broker.bitrix24.ru/"
-HTTP_ROOM = Room("kernel.http", Path(__file__).parents[3] / "kernel" / "http" / "migrations")
+HTTP_ROOM = MigrationSet("kernel.http", Path(__file__).parents[3] / "kernel" / "http" / "migrations")
 WEBHOOK = {"BITRIX24_URL": URL, "BITRIX24_WEBHOOK": "1/webhook-code"}
 APP = {"BITRIX24_URL": URL, "BITRIX24_CLIENT_ID": "local.1", "BITRIX24_CLIENT_SECRET": "client-secret-word"}
 MEMBER = "0123456789abcdef0123456789abcdef"
@@ -172,9 +172,9 @@ def a_connection(
 ) -> Connection:
     clock = clock or FakeClock()
 
-    def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+    def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
         return HttpClient(
-            "bitrix24", base_url, clock=clock, gate=gate if pace else None, transport=transport, headers=headers
+            "bitrix24", base_url, clock=clock, gate=gate if rate_limit else None, transport=transport, headers=headers
         )  # fmt: skip
 
     return Connection(given, a_set(), http, clock, vault, transport, "https://annex.example.com")

@@ -119,14 +119,14 @@ class Place:
                 change.make()
         raise AssertionError(f"no end: {todo}")
 
-    def told(self) -> dict[str, Any]:
-        return told_of(lambda method, params, app: self.client.call(method, params, app=app))
+    def snapshot(self) -> dict[str, Any]:
+        return snapshot_of(lambda method, params, app: self.client.call(method, params, app=app))
 
 
 Ask = Callable[[str, Mapping[str, Any], bool], Any]
 
 
-def told_of(ask: Ask) -> dict[str, Any]:
+def snapshot_of(ask: Ask) -> dict[str, Any]:
     """A portal as staff see it: names and order, no numbers. `ask` takes a method, its parameters, and if by the app."""
     pipelines = {one["id"]: one["name"] for one in ask("crm.category.list", {"entityTypeId": 2}, False)["categories"]}
     types = {str(one["id"]): one["title"] for one in _paged(ask, "crm.type.list", {}, "types")}

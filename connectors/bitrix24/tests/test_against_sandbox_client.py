@@ -23,7 +23,7 @@ from kernel.clock import SystemClock
 from kernel.crm import Event
 from kernel.errors import NoRight, NotFound, Rejected, Unreachable
 from kernel.extension import Connection, Delivery, FrameRequest, NotProven
-from kernel.http import HttpClient, Pace, SharedGate
+from kernel.http import HttpClient, RateLimit, SharedGate
 from sandbox.bitrix24.server import Options, Sandbox
 
 DEAL = 2
@@ -73,8 +73,8 @@ class Office:
     def install(self):
         self.door.clear_log()
         self.act("app/install", handler=self.door.url_for("/hooks"))
-        [told] = self.delivered()
-        assert events_of(told, self.connection()) == []
+        [caught] = self.delivered()
+        assert events_of(caught, self.connection()) == []
         self.door.clear_log()
 
     def count(self):
@@ -122,8 +122,8 @@ def test_lists_and_batches(office):
     assert len(deals) == 320 and contacts == []
     assert [row["id"] for row in client.chosen("crm.item.list", {"entityTypeId": DEAL}, made[::-1])] == made[::-1]
     assert len(client.counted("user.get")) == len(office.sandbox.portal.people)
-    told = client.update_many(DEAL, [(number, {"title": "new"}) for number in made])
-    assert {one.get()["item"]["title"] for one in told} == {"new"}
+    caught = client.update_many(DEAL, [(number, {"title": "new"}) for number in made])
+    assert {one.get()["item"]["title"] for one in caught} == {"new"}
     with pytest.raises(NotFound):
         client.call("crm.item.get", {"entityTypeId": DEAL, "id": 99})
     with pytest.raises(Rejected):
@@ -140,18 +140,18 @@ def test_contacts_of_deals(office):
 def test_each_is_made_once_though_every_fifth_answer_is_cut(office):
     client = office.client(webhook=True)
     with fault(office, cut_every=5):
-        told = client.create_many(DEAL, items(400), KEY)
-    assert len({one.get() for one in told}) == 400
+        caught = client.create_many(DEAL, items(400), KEY)
+    assert len({one.get() for one in caught}) == 400
     rows = list(client.all("crm.item.list", {"entityTypeId": DEAL, "select": ["id", KEY], "useOriginalUfNames": "Y"}))
     assert sorted(row[KEY] for row in rows) == sorted(f"key-{n}" for n in range(400))
 
 
 def test_a_text_that_looks_like_a_reference_stays_what_it_is(office):
     client, text = office.client(webhook=True), "$result[c0][item][id] и $result[c0]"
-    told = client.batch(
+    caught = client.batch(
         [("crm.item.add", {"entityTypeId": DEAL, "fields": {"title": word}}) for word in ("a", text)], writes=True
     )
-    assert told[1].get()["item"]["title"] == text
+    assert caught[1].get()["item"]["title"] == text
 
 
 def test_limits(office):
@@ -162,9 +162,9 @@ def test_limits(office):
     assert client.call("profile")["ID"] == "1"
     office.act("faults", operating_limit=10, operating_seconds=30, operating_method="crm.item.list")
     client.call("crm.item.list", {"entityTypeId": DEAL})
-    with pytest.raises(Overrun) as told:
+    with pytest.raises(Overrun) as caught:
         client.call("crm.item.list", {"entityTypeId": DEAL})
-    assert 0 < told.value.wait_seconds <= 600
+    assert 0 < caught.value.wait_seconds <= 600
     assert client.call("profile")["ID"] == "1"
 
 
@@ -183,8 +183,12 @@ def test_no_refusal_by_the_bucket_from_several_threads(office):
 
     own = PortalClock()
 
-    def http(base_url, *, pace=None, headers=dict):
-        gate = SharedGate("bitrix24/main", Pace(pace.per_second, 0, 0.1, pace.burst), database, own) if pace else None
+    def http(base_url, *, rate_limit=None, headers=dict):
+        gate = (
+            SharedGate("bitrix24/main", RateLimit(rate_limit.per_second, 0, 0.1, rate_limit.burst), database, own)
+            if rate_limit
+            else None
+        )
         return HttpClient("bitrix24", base_url, clock=own, gate=gate, headers=headers)
 
     given = office.settings(BITRIX24_WEBHOOK=office.about["base"])
@@ -223,13 +227,13 @@ def test_installation_renewal_and_removal(office):
     assert office.client().call("profile")["ID"] == "1"
     assert office.client().call("app.info", app=True)["INSTALLED"] is True
     office.act("advance", seconds=4000)
-    clients, told = [office.client() for _ in range(4)], []
-    threads = [threading.Thread(target=lambda c=c: told.append(c.call("profile")["ID"])) for c in clients]
+    clients, caught = [office.client() for _ in range(4)], []
+    threads = [threading.Thread(target=lambda c=c: caught.append(c.call("profile")["ID"])) for c in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert told == ["1"] * 4
+    assert caught == ["1"] * 4
     log = requests.get(f"{office.about['address']}/sandbox/log", timeout=10).json()["entries"]
     assert [entry.get("method") for entry in log].count("oauth") == 1
     office.act("app/revoke")
@@ -246,9 +250,9 @@ def test_an_oauth_server_in_trouble(office):
     office.install()
     office.act("advance", seconds=4000)
     office.act("faults", refresh_fails_next=1)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         office.client().call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
-    assert not told.value.maybe_done
+    assert not caught.value.maybe_done
     assert office.client().call("profile")["ID"] == "1"
 
 
@@ -259,8 +263,8 @@ def test_events_robots_and_strangers(office):
         client.call("event.bind", {"event": name, "handler": office.door.url_for("/hooks")}, writes=True, app=True)
     made = office.act("as-user", user="11", method="crm.item.add", params={"entityTypeId": DEAL, "fields": {"title": "x"}})
     number = str(made["result"]["item"]["id"])
-    told = office.delivered()
-    assert events_of(told[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
+    caught = office.delivered()
+    assert events_of(caught[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
     office.door.clear_log()
     office.act("faults", foreign_token_next=1)
     office.act(
@@ -281,10 +285,10 @@ def test_an_outgoing_webhook(office):
     hook = office.act("outgoing-webhook", handler=office.door.url_for("/hooks"), events=["ONCRMDEALADD"])
     connection = office.connection(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
     made = office.client(webhook=True).call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
-    [told] = office.delivered()
-    assert events_of(told, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
+    [caught] = office.delivered()
+    assert events_of(caught, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
     with pytest.raises(NotProven):
-        events_of(told, office.connection(webhook=True))
+        events_of(caught, office.connection(webhook=True))
 
 
 def test_a_page_inside_the_portal(office):

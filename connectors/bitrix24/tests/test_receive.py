@@ -127,9 +127,9 @@ def test_json_is_read_too(connection):
 )  # fmt: skip
 def test_without_proof_nothing_is_believed(connection, changed, status):
     for name in ("ONCRMDEALUPDATE", "ONAPPUNINSTALL", "", "ONSOMETHING"):
-        with pytest.raises(NotProven) as told:
+        with pytest.raises(NotProven) as caught:
             events_of(form(**{"event": name, "data[FIELDS][ID]": "5", **changed}), connection)
-        assert told.value.status == status
+        assert caught.value.status == status
     assert connection.vault.get(VAULT_NAME)
 
 
@@ -148,18 +148,18 @@ def test_nothing_equals_what_is_not_set():
 
 def test_an_outgoing_webhook_has_a_token_of_its_own(tmp_path):
     connection = a_connection(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
-    told = event("ONCRMDEALUPDATE", ID="5")
+    caught = event("ONCRMDEALUPDATE", ID="5")
     with pytest.raises(NotProven):
-        events_of(told, connection)
-    body = told.body.replace(APPLICATION_TOKEN.encode(), b"token-of-the-hook")
+        events_of(caught, connection)
+    body = caught.body.replace(APPLICATION_TOKEN.encode(), b"token-of-the-hook")
     assert events_of(Delivery({}, body), connection) == [Event("deal.changed", "deal", "5")]
 
 
 @pytest.mark.parametrize("number", ["", "0", "-5", "5x", "1e3", "5121 ", "²", "9" * 30, "Array"])
 def test_a_number_that_is_none(connection, number):
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as caught:
         events_of(event("ONCRMDEALUPDATE", ID=number), connection)
-    assert told.value.field == "ID"
+    assert caught.value.field == "ID"
 
 
 @given(st.binary(max_size=300))
@@ -224,25 +224,25 @@ def test_only_an_administrator_installs_and_only_this_application(vault, more):
 def test_a_token_that_the_portal_does_not_know(vault):
     connection = installing(vault)
     connection.transport.before = lambda method, params: refused(401, "expired_token")
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         events_of(fixture("app__installed"), connection)
-    assert told.value.status == 403 and vault.get(VAULT_NAME) == HELD
+    assert caught.value.status == 403 and vault.get(VAULT_NAME) == HELD
     assert connection.transport.names() == ["profile"]
 
 
 def test_a_portal_that_does_not_answer(vault):
     connection = installing(vault)
     connection.transport.before = lambda method, params: cut()
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         events_of(fixture("app__installed"), connection)
-    assert told.value.status == 503 and vault.get(VAULT_NAME) == HELD
+    assert caught.value.status == 503 and vault.get(VAULT_NAME) == HELD
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token", "application_token", "member_id"])
 def test_an_installation_that_lacks_something(empty, missing):
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         events_of(fixture("app__installed", **{f"auth%5B{missing}%5D": "auth%5Bother%5D"}), installing(empty))
-    assert told.value.status == 401 and empty.get(VAULT_NAME) is None
+    assert caught.value.status == 401 and empty.get(VAULT_NAME) is None
 
 
 def test_no_application_expected(empty):
@@ -251,8 +251,8 @@ def test_no_application_expected(empty):
 
 
 def test_a_new_version_may_bring_no_refresh_token(vault):
-    told = {"ONAPPINSTALL": "ONAPPUPDATE", "auth%5Brefresh_token%5D": "auth%5Bother%5D", APPLICATION_TOKEN: "a-new-one"}
-    events_of(fixture("app__installed", **told), installing(vault))
+    caught = {"ONAPPINSTALL": "ONAPPUPDATE", "auth%5Brefresh_token%5D": "auth%5Bother%5D", APPLICATION_TOKEN: "a-new-one"}
+    events_of(fixture("app__installed", **caught), installing(vault))
     held = vault.get(VAULT_NAME)
     assert (held["application_token"], held["access_token"], held["refresh_token"]) == ("a-new-one", "access-1", "refresh-1")
 

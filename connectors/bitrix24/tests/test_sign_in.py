@@ -64,14 +64,14 @@ def test_a_call_card_and_a_menu(connection):
     ],
 )  # fmt: skip
 def test_what_it_was_opened_on(connection, place, options, context):
-    told = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
-    assert sign_in(told, connection).context == {"placement": place, **context}
+    caught = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
+    assert sign_in(caught, connection).context == {"placement": place, **context}
 
 
 def test_options_that_are_none(connection):
     for text in ("{", "[" * 50_000, '{"ID": "5"' + " " * 30_000 + "}"):
-        told = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
-        assert sign_in(told, connection).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
+        caught = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
+        assert sign_in(caught, connection).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
 
 
 def test_an_administrator(portal, connection):
@@ -91,8 +91,8 @@ def test_a_forged_opening_is_not_even_asked_about(portal, connection, changed):
 
 
 def test_a_forged_domain_is_never_called(portal, connection):
-    told = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
-    sign_in(FrameRequest({**told.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, told.form), connection)
+    caught = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
+    sign_in(FrameRequest({**caught.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, caught.form), connection)
     assert all(url.startswith("https://broker.bitrix24.ru/") for url in portal.urls)
 
 

@@ -46,7 +46,7 @@ def sandbox(*faults, speedup=100):
 def connection(about):
     clock = QuickClock()
 
-    def http(base_url, *, pace, headers):
+    def http(base_url, *, rate_limit, headers):
         return HttpClient("planfix", base_url, clock=clock, headers=headers)
 
     settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
@@ -66,8 +66,8 @@ def the_whole_path(crm):
     crm.update_row("deal", deal, "operation", row, {"profit": "215.40"})
     held = {"currency": "USD", "amount": Decimal("2500.25"), "until": date(2026, 12, 24), "deal": Ref(deal)}
     crm.add_row("contact", client, "custody", held, key="r-2")
-    said = crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1")
-    assert crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1", maybe_done=True) == said
+    comment = crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1")
+    assert crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1", maybe_done=True) == comment
     seen = crm.get("deal", deal, tables=("operation",))
     assert (seen.stage, seen.values["analytics"], seen.values["custody_until"]) == ("client_paid", text, date(2026, 12, 24))
     assert seen.values["client"] == Ref(client, "Іван Франко") and seen.values["manager"] == Ref("user:3", "Ігор Бондар")
@@ -101,14 +101,14 @@ def test_a_portal_without_fields_is_set_up():
         left = [change for change in setup.plan() if change.kind == "manual"]
         assert {"не додане" in change.detail for change in left} == {True}
         crm = connector.crm(connection(about))
-        assert {lack.name for lack in crm.lacks()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
+        assert {item.name for item in crm.missing()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
 
 
 def test_the_usual_portal():
     with sandbox("rate_per_second=0") as about:
         assert list(connector.doctor(connection(about))) == []
         crm = connector.crm(connection(about))
-        assert crm.lacks() == []
+        assert crm.missing() == []
         deal = the_whole_path(crm)
         assert {person.role for person in crm.people.all()} == {"owner", "staff", "robot"}
         journal = crm.create("journal", {"name": "Книги 2026-11-21"}, key="j")
@@ -137,15 +137,15 @@ def test_answers_lost_after_the_work_was_done():
     with sandbox("rate_per_second=0", "cut_after_commit_rate=1") as about:
         crm = connector.crm(connection(about))
 
-        def insist(call, *args, **more):
-            with pytest.raises(Unreachable) as told:
+        def until_done(call, *args, **more):
+            with pytest.raises(Unreachable) as caught:
                 call(*args, **more)
-            assert told.value.maybe_done
+            assert caught.value.maybe_done
             return call(*args, **more, maybe_done=True)
 
-        deal = insist(crm.create, "deal", {"client_name": "Олена"}, key="d-1")
-        insist(crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
-        insist(crm.comment, "deal", deal, "раз", key="m-1")
+        deal = until_done(crm.create, "deal", {"client_name": "Олена"}, key="d-1")
+        until_done(crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
+        until_done(crm.comment, "deal", deal, "раз", key="m-1")
         assert [len(record.rows["operation"]) for record in crm.find("deal", tables=("operation",))] == [1]
 
 

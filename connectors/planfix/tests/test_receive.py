@@ -90,10 +90,10 @@ def test_every_proof_and_both_secrets():
     ],
 )
 def test_no_proof_and_wrong_proof(fields, status):
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         events_of(form(task="15021", event="deal.row", delivery="d", **fields), SETTINGS)
-    assert told.value.status == status
-    assert SECRET not in str(told.value)
+    assert caught.value.status == status
+    assert SECRET not in str(caught.value)
 
 
 def test_without_a_secret_nobody_gets_in():
@@ -127,17 +127,17 @@ def test_proof_comes_before_any_word_about_the_content():
     ],
 )
 def test_a_proven_delivery_that_makes_no_sense_names_the_field(address, fields, field):
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as caught:
         events_of(form(address, {"x-annex-key": SECRET}, **fields), SETTINGS)
-    assert told.value.field == field
+    assert caught.value.field == field
 
 
 def test_a_text_cannot_bring_a_second_task_with_it():
     for text in ('x","task":"666', 'so "it" goes, "task":"666", "y":"'):
         body = f'{{"task":"15021","event":"deal.comment","key":"{SECRET}","text":"{text}"}}'
-        with pytest.raises(BadInput) as told:
+        with pytest.raises(BadInput) as caught:
             events_of(Delivery({}, body.encode(), ""), SETTINGS)
-        assert told.value.field == "task"
+        assert caught.value.field == "task"
         signed = body.replace(f'"key":"{SECRET}"', f'"sig":"{sign("15021", "deal.comment")}"')
         with pytest.raises(NotProven):
             events_of(Delivery({}, signed.encode(), ""), SETTINGS)

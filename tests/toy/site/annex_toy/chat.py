@@ -38,22 +38,25 @@ CONNECT_SECONDS = 5.0
 
 def receive(delivery: Delivery, connection: Connection) -> Received:
     """A challenge by GET, messages by POST, receipts under /receipt."""
-    told = delivery.query if delivery.method == "GET" else dict(parse_qsl(delivery.body.decode("utf-8", "replace")))
-    if told.get("secret", "") != connection.settings["TOYCHAT_SECRET"]:
+    reported = delivery.query if delivery.method == "GET" else dict(parse_qsl(delivery.body.decode("utf-8", "replace")))
+    if reported.get("secret", "") != connection.settings["TOYCHAT_SECRET"]:
         raise NotProven("crooked", status=401)
     if delivery.method == "GET":
-        return Received(reply=Reply(told.get("challenge", "").encode()))
+        return Received(reply=Reply(reported.get("challenge", "").encode()))
     if delivery.rest == "receipt":
         return Received(
-            receipts=(Receipt(told.get("key", ""), told.get("arrived") == "yes", told.get("id", "")),), reply=HEARD
+            receipts=(Receipt(reported.get("key", ""), reported.get("arrived") == "yes", reported.get("id", "")),),
+            reply=HEARD,
         )
-    if not told.get("id") or not told.get("from"):
+    if not reported.get("id") or not reported.get("from"):
         raise BadInput("`id` and `from` are needed", field="id")
-    return Received(messages=(message(told),), reply=HEARD)
+    return Received(messages=(message(reported),), reply=HEARD)
 
 
-def message(told: Any) -> Incoming:
-    return Incoming(str(told["id"]), str(told["from"]), str(told.get("text", "")), account=str(told.get("account", "")))
+def message(reported: Any) -> Incoming:
+    return Incoming(
+        str(reported["id"]), str(reported["from"]), str(reported.get("text", "")), account=str(reported.get("account", ""))
+    )
 
 
 def listen(connection: Connection, deliver: Deliver) -> None:
@@ -69,13 +72,13 @@ def listen(connection: Connection, deliver: Deliver) -> None:
         deliver.connected()
         with line.makefile("rb") as lines:
             for one in lines:
-                told = json.loads(one)
-                deliver(Received(messages=(message(told),)))
-                line.sendall(_line({"ack": told["id"]}))
+                reported = json.loads(one)
+                deliver(Received(messages=(message(reported),)))
+                line.sendall(_line({"ack": reported["id"]}))
 
 
-def _line(told: dict[str, Any]) -> bytes:
-    return json.dumps(told).encode() + b"\n"
+def _line(reported: dict[str, Any]) -> bytes:
+    return json.dumps(reported).encode() + b"\n"
 
 
 def catch_up(connection: Connection) -> Received:
