@@ -83,7 +83,7 @@ def wrong(annex: Annex) -> list[str]:
             _say(annex, "doctor_missing", where=lack.where, kind=_kind(annex, lack.kind), name=lack.name, remedy=lack.remedy)
             for lack in running.portal.crm.lacks()
         ]
-        for one in problems(annex.mapping, running.portal.people()):
+        for one in problems(running.portal.mapping, running.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             found.append(_say(annex, one.code, **{**one.values, **named}))
