@@ -42,4 +42,10 @@ class AssignmentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     queue: dict[str, QueueSettings] = Field(default_factory=dict, description="the queues, by name")
+    same_manager: bool = Field(
+        True, description="a client who comes again goes to the person who has their open lead or deal"
+    )
+    client_fields: list[str] = Field(
+        default_factory=lambda: ["phone", "email", "client"], description="fields by which a client is known again"
+    )
     tell_minutes: int = Field(15, ge=1, description="heads are told at most once in so many minutes per queue")

@@ -9,7 +9,7 @@ history_file takes the file apart, history_rows reads each row, history_compare 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from kernel.ledger import Change, Draft
 from kernel.ledger.model import changes
 from kernel.texts import say
 from kernel.values import format_minor, to_micros
-from plugins.exchange import cards, store
+from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
 from plugins.exchange.handlers import report_currency, settings_of
 from plugins.exchange.history_compare import Checked, compare
@@ -56,6 +56,7 @@ class Result:
     bad: tuple[Bad, ...]
     warnings: tuple[Warned, ...]
     dry_run: bool
+    below_zero: Mapping[str, Any]  #: moments at which money left a place that did not hold it: how many, and the first
 
     def data(self) -> dict[str, Any]:
         """The shape of the interfaces."""
@@ -68,6 +69,7 @@ class Result:
             "bad": [one.data() for one in self.bad],
             "warnings": [one.said("en") for one in self.warnings],
             "dry_run": self.dry_run,
+            "below_zero": self.below_zero,
         }
 
 
@@ -82,7 +84,7 @@ def import_file(
             unit.tx.unhurried()
             checked = compare(unit, lines, correct=correct)
             drafts = [draft for deal in checked.deals for draft in _preview(unit, checked, deal)]
-            warnings = _warnings(unit, checked, drafts)
+            warnings, below = _warnings(unit, checked, drafts), history_below.moments_with(unit.tx, drafts)
     else:
         with portal.unit(author=AUTHOR) as unit:
             unit.tx.unhurried()
@@ -91,7 +93,7 @@ def import_file(
             checked = compare(unit, lines, correct=correct)
             if checked.deals:
                 stand(unit, checked, told)
-            warnings = _warnings(unit, checked, ())
+            warnings, below = _warnings(unit, checked, ()), history_below.moments(unit.tx)
     told(2 * checked.rows, 2 * checked.rows)
     same = checked.known + checked.repeated
     return Result(
@@ -103,6 +105,7 @@ def import_file(
         bad=checked.bad,
         warnings=() if checked.bad else warnings,
         dry_run=dry_run,
+        below_zero=history_below.shown(history_below.Moments() if checked.bad else below, portal),
     )
 
 

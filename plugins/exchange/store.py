@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from kernel.ledger.model import canonical
 from kernel.storage import Tx
 from kernel.values import Currency, day_start, from_micros, plain, to_micros
-from plugins.exchange.accounts import PLACE
+from plugins.exchange.accounts import BALANCES, LEGS, PLACE
 from plugins.exchange.figures import figures
 from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Operation, deal_data, deal_from, rank
+from plugins.exchange.places import Spot, Track
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates, shown_rate
 
@@ -171,6 +172,23 @@ def custody_due(tx: Tx, portal: str, day: str) -> list[Deal]:
         p=portal, day=day,
     )  # fmt: skip
     return [deal_from(row["subject"], json.loads(row["facts"])) for row in rows]
+
+
+def held_at_places(tx: Tx, currency: str) -> dict[str, int]:
+    """What each place holds of a currency."""
+    rows = tx.all(f"SELECT place, amount FROM {BALANCES} AS b WHERE account = 'place' AND currency = :c", c=currency)
+    return {row["place"]: int(row["amount"]) for row in rows}
+
+
+def track(tx: Tx, spot: Spot, since: int) -> Track:
+    """What a place holds of a currency, and what moved there since a moment."""
+    currency, place = spot
+    moves = tx.all(
+        f"SELECT at, SUM(amount) AS amount FROM {LEGS} AS l WHERE currency = :c AND account = 'place' AND place = :p "
+        "AND party = '' AND at >= :since GROUP BY at",
+        c=currency, p=place, since=since,
+    )  # fmt: skip
+    return Track(held_at_places(tx, currency).get(place, 0), {row["at"]: int(row["amount"]) for row in moves})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kernel.crm import Person
 from kernel.errors import Fault
 from kernel.extension.portal import Portal
-from kernel.web.identity import User
+from kernel.web.links import User
 from plugins.assignment import api as assignment
 from plugins.stage_lock import api as stage_lock
 

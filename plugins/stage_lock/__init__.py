@@ -19,7 +19,7 @@ plugin = Plugin(
     settings=StageLockSettings,
     # Others may ask its api whether the stage they see stands.
     watches=tuple(
-        Watch(entity, record_seen, phase="guard", prepare=prepare, gone=partial(record_gone, entity))
+        Watch(entity, record_seen, phase="guard", prepare=prepare, gone=partial(record_gone, entity), elsewhere=True)
         for entity in ("deal", "lead")
     ),
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
