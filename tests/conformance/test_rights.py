@@ -89,7 +89,7 @@ def address(line: str) -> str:
 
 def client_with(made: Whole, *rights: str, number: str = "77") -> Any:
     """Somebody of the CRM with one role, which allows exactly these; none: with no role at all."""
-    portal = made.annex.running.portal
+    portal = made.annex.runtime.portal
     role = {"test": RoleMap(label="test", people=["77"], rights=list(rights))}
     portal.mapping = replace(portal.mapping, portal=portal.mapping.portal.model_copy(update={"role": role}))
     client = made.anybody()
@@ -146,8 +146,8 @@ def test_every_right_is_documented() -> None:
     readmes = {name: ROOT / "plugins" / name / "README.md" for name in find_plugins()}
     for right in DECLARED:
         readme = readmes.get(right.partition(".")[0])
-        told = reference + (readme.read_text(encoding="utf-8") if readme and readme.is_file() else "")
-        assert f"`{right}`" in told, f"the right {right} is documented nowhere"
+        reported = reference + (readme.read_text(encoding="utf-8") if readme and readme.is_file() else "")
+        assert f"`{right}`" in reported, f"the right {right} is documented nowhere"
 
 
 @pytest.mark.parametrize("name", sorted(find_plugins()))

@@ -48,7 +48,7 @@ class Desk:
 
 
 def roles(annex: Annex, **role: RoleMap) -> None:
-    portal = annex.running.portal
+    portal = annex.runtime.portal
     portal.mapping = replace(portal.mapping, portal=portal.mapping.portal.model_copy(update={"role": role}))
 
 
@@ -175,8 +175,8 @@ def test_while_the_crm_is_silent_what_is_known_holds_for_five_minutes(desk: Desk
 def test_the_button_proves_who_pressed_it_and_grants_nothing(planfix: Desk, author: str, status: int) -> None:
     body = {"task": "15001", "event": "board.link", "author": author, "key": "a-hook-secret-of-the-tests"}
     client = planfix.app.test_client()
-    told = client.post("/hooks/planfix/main/board.link", data=body).json
-    path = told["board_url"].removeprefix(HOST)
+    reported = client.post("/hooks/planfix/main/board.link", data=body).json
+    path = reported["board_url"].removeprefix(HOST)
     assert client.get(path).status_code == (200 if author else 403)
     answer = client.post(path)
     assert answer.status_code == status
@@ -193,7 +193,7 @@ def test_the_doctor_names_a_role_that_nobody_has(desk: Desk) -> None:
     from app.cli.doctor import wrong
 
     desk.dismiss()
-    desk.annex.running.portal.staff.forget()
+    desk.annex.runtime.portal.staff.forget()
     found = wrong(desk.annex)
     assert any("role.till" in line for line in found), found
 

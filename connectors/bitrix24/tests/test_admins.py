@@ -13,7 +13,7 @@ from connectors.bitrix24.admins import NAMES, Admins
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.crm import crm
 from connectors.bitrix24.identity import identity
-from connectors.bitrix24.tests.pocket import APP, HELD, Portal, Refusal, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import APP, HELD, Portal, Refusal, a_connection, a_vault, cut, refused
 from connectors.bitrix24.tests.test_identity import opening
 from kernel.errors import Unreachable
 from kernel.http import Answer
@@ -27,19 +27,19 @@ STAFF = [
 @dataclass
 class World:
     portal: Portal
-    connecting: Any
+    connection: Any
     owners: dict[str, tuple[str, bool]]  #: by token: whose it is, and are they an administrator
 
     def admins(self) -> set[str]:
-        people = crm(self.connecting).people
+        people = crm(self.connection).people
         assert people is not None
         return {one.id for one in people.all() if one.admin}
 
     def open_page(self, token: str, refresh: str = "refresh-14") -> None:
-        identity(opening("page__contact_tab", AUTH_ID=token, REFRESH_ID=refresh), self.connecting)
+        identity(opening("page__contact_tab", AUTH_ID=token, REFRESH_ID=refresh), self.connection)
 
     def held(self) -> list[str]:
-        return list((self.connecting.vault.get(NAMES) or {}).get("ids") or [])
+        return list((self.connection.vault.get(NAMES) or {}).get("ids") or [])
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def world(tmp_path: Any) -> World:
         "profile": profile, "user.get": lambda params: STAFF,
         "department.get": lambda params: [{"ID": "1", "NAME": "All"}], "app.info": lambda params: {"CODE": "local.1"},
     }  # fmt: skip
-    return World(portal, a_connecting(portal, vault, APP), owners)
+    return World(portal, a_connection(portal, vault, APP), owners)
 
 
 @pytest.mark.row("PL-09")
@@ -69,31 +69,31 @@ def test_an_administrator_who_opened_a_page_is_known_until_the_portal_says_other
     assert world.admins() == {"14"} and world.held() == ["14"]
     world.owners["token-14"] = ("14", False)
     assert world.admins() == set()
-    assert world.held() == [] and world.connecting.vault.get("administrator:14") is None, "the tokens go with the right"
+    assert world.held() == [] and world.connection.vault.get("administrator:14") is None, "the tokens go with the right"
 
 
 def test_somebody_who_is_none_leaves_no_token_behind(world: World) -> None:
     world.owners["token-14"] = ("14", False)
     world.open_page("token-14")
-    assert world.held() == [] and world.connecting.vault.get("administrator:14") is None
+    assert world.held() == [] and world.connection.vault.get("administrator:14") is None
 
 
 def test_a_token_that_has_expired_is_renewed(world: World) -> None:
     world.open_page("token-14")
     del world.owners["token-14"]
     world.owners["fresh-14"] = ("14", True)
-    told = {"access_token": "fresh-14", "refresh_token": "refresh-15", "expires_in": 3600, "member_id": HELD["member_id"]}
+    caught = {"access_token": "fresh-14", "refresh_token": "refresh-15", "expires_in": 3600, "member_id": HELD["member_id"]}
 
     def renewing(method: str, params: Any) -> Any:
         if method != "oauth/token/":
             return None
         assert params["refresh_token"] == "refresh-14"
-        return Answer(200, {}, json.dumps(told).encode())
+        return Answer(200, {}, json.dumps(caught).encode())
 
     world.portal.before = renewing
     assert world.admins() == {"14"}
     world.portal.before = lambda method, params: None
-    assert world.admins() == {"14"} and world.connecting.vault.get("administrator:14")["refresh_token"] == "refresh-15"
+    assert world.admins() == {"14"} and world.connection.vault.get("administrator:14")["refresh_token"] == "refresh-15"
 
 
 def test_a_token_that_cannot_be_renewed_makes_nobody_an_administrator(world: World) -> None:
@@ -106,14 +106,14 @@ def test_a_token_that_cannot_be_renewed_makes_nobody_an_administrator(world: Wor
 def test_a_portal_that_does_not_answer_decides_nothing(world: World) -> None:
     world.open_page("token-14")
     world.portal.before = lambda method, params: cut()
-    read = settings.read(world.connecting.settings, "UTC")
+    read = settings.read(world.connection.settings, "UTC")
     with pytest.raises(Unreachable):
-        Admins(world.connecting, read).present()
+        Admins(world.connection, read).present()
     assert world.held() == ["14"]
 
 
 def test_the_owner_of_our_own_token_is_one_too_and_positions_are_read(world: World) -> None:
     world.owners["access-1"] = ("1", True)
-    people = crm(world.connecting).people
+    people = crm(world.connection).people
     assert people is not None
     assert {one.id: (one.admin, one.positions) for one in people.all()} == {"1": (True, ("Director",)), "14": (False, ())}
