@@ -32,6 +32,11 @@ def keep_seen(tx: Tx, portal: str, record: Record, now_micros: int) -> None:
         )
 
 
+def elsewhere_name(entity: str) -> str:
+    """Under what a record is kept while it stands outside of the set: what we saw of it inside stays beside that."""
+    return f"{entity}@elsewhere"
+
+
 def owner_seen(tx: Tx, portal: str, entity: str, row_id: str) -> str | None:
     """The record to which a child row ("deal/operation") belonged when it was last seen."""
     found: str | None = tx.value(

@@ -70,7 +70,12 @@ def tell_ahead(unit: Unit, deal: Deal, settings: ExchangeSettings) -> None:
         return  # what is kept until a date is not about to be paid out
     portal = unit.portal
     there = timed(deal, deal.at_stage(following), to_micros(unit.now))
-    drafts = portal.books.book(BOOK).preview(unit.tx, deal.subject, postings(there, portal.zone))
+    book = portal.books.book(BOOK)
+    drafts = book.preview(unit.tx, deal.subject, postings(there, portal.zone))
+    if settings.payout_guard == "refuse":
+        balances = book.balances(unit.tx, sorted(fresh_payouts(drafts)))
+        if payout_refusal(balances, drafts, portal.currencies):
+            return  # it is put back and told then: nothing can be booked unawares
     found = [low for low in below_zero(unit, drafts) if low.fresh]
     if not found:
         return
