@@ -85,7 +85,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     desk.site.live.close()
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=120)
     desk.close()
     assert not made.troubles
 

@@ -52,7 +52,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     room.live.close()
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=120)
     room.close()
     assert not made.troubles
 

@@ -59,7 +59,7 @@ def served(day_of: Callable[..., Day]) -> Iterator[tuple[Day, Any, str]]:
     site.live.close()
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=120)
 
 
 @pytest.fixture
