@@ -19,6 +19,7 @@ from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import HOOK_SECRET, Bitrix24, Planfix, Stage
 from app.cli.demo.stages import TOKEN as ROBOT_TOKEN
 from kernel.storage import Database
+from kernel.testing import until
 from tests.e2e.warm import WarmProcesses
 
 SPEEDUP = 200
