@@ -23,6 +23,7 @@ from kernel.extension.calls import carry_out
 from kernel.extension.hooks import collect
 from kernel.extension.look import look
 from kernel.extension.portal import Portal
+from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
 from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
@@ -304,6 +305,7 @@ def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plu
                 raise Misconfigured(f"{file}: plugin «{name}» needs «{needed}»: switch it on with [plugin.{needed}]")
         _check_fields(mapping, plugin)
         chosen.append(plugin)
+    check_rights(mapping, chosen)
     return chosen
 
 

@@ -15,6 +15,7 @@ from app.cli.command import BuiltIn
 from kernel import texts
 from kernel.crm.unset import UnsetCRM
 from kernel.errors import AnnexError
+from kernel.extension.roles import problems
 from kernel.settings import GENERAL, SECRET_CHARACTERS_MIN, SECRET_COMMAND, Value
 from kernel.telemetry import mask
 from kernel.web import WEB_SETTINGS
@@ -82,6 +83,10 @@ def wrong(annex: Annex) -> list[str]:
             _say(annex, "doctor_missing", where=lack.where, kind=_kind(annex, lack.kind), name=lack.name, remedy=lack.remedy)
             for lack in running.portal.crm.lacks()
         ]
+        for one in problems(annex.mapping, running.portal.people()):
+            key = one.values.get("key", "")
+            named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
+            found.append(_say(annex, one.code, **{**one.values, **named}))
     except AnnexError as exc:
         if not reach:  # else it is said already why the portal does not answer
             found.append(f"{running.connector.title}: {mask(str(exc))}")

@@ -1,4 +1,4 @@
-"""`annex link`: a one-time link that signs somebody in, for whoever has the machine in hand."""
+"""`annex link`: a one-time link for a person of the CRM, or for whoever runs this machine."""
 
 from __future__ import annotations
 
@@ -6,20 +6,37 @@ import argparse
 
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
+from kernel.errors import BadInput
+from kernel.extension.roles import near
 from kernel.web import Links, secret_of
+from kernel.web.identity import person_meant
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="who it is for; stands in the history of what he does")
-    parser.add_argument("--role", choices=["owner", "staff"], default="owner")
-    parser.add_argument("--to", default="/exchange/board", help="the page that opens")
+    parser.add_argument("name", help="a person of the CRM, by name or id; with --operator, whoever it is for")
+    parser.add_argument(
+        "--operator", action="store_true", help="for whoever runs Annex: every right, whatever the CRM says of them"
+    )
+    parser.add_argument("--to", default="/", help="the page that opens")
     parser.add_argument("--minutes", type=int, default=15, help="how long the link is good for")
 
 
 def _link(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate()
-    links = Links(annex.database, annex.clock, annex.ids, secret_of(annex.settings), annex.running.portal.public_url)
-    print(links.make(args.name, args.role, args.to, args.minutes * 60))
+    portal = annex.running.portal
+    links = Links(annex.database, annex.clock, annex.ids, secret_of(annex.settings), portal.public_url)
+    seconds = args.minutes * 60
+    if args.operator:
+        print(links.for_operator(args.name, args.to, seconds))
+        return 0
+    person = person_meant(portal, args.name)
+    if person is None:
+        other = near(args.name, [one.name for one in portal.people() if one.active])
+        hint = f"; did you mean «{other}»?" if other else ""
+        raise BadInput(
+            f"the CRM has no active person «{args.name}», or several of that name{hint} For whoever runs Annex: --operator"
+        )
+    print(links.for_person(person.id, args.to, seconds))
     return 0
 
 

@@ -57,6 +57,10 @@ class Tokens:
             self._connecting.vault.put(APP, renewed)
         log.info("bitrix24.token_renewed")
 
+    def renewed(self, held: Mapping[str, Any]) -> dict[str, Any] | None:
+        """New tokens for these; None if the server does not know them (any more). Keeps nothing."""
+        return self._renewed(held)
+
     def _refused(self, spent: str) -> None:
         """Unless another process was quicker: a server so slow that our turn ran out may have served it meanwhile."""
         held = self.held()

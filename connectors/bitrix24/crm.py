@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.bitrix24 import records, settings
+from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.changes import Changes
 from connectors.bitrix24.client import Client, connect
 from connectors.bitrix24.comments import put_comment
@@ -36,18 +37,22 @@ def crm(connecting: Connecting) -> CRM:
     read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
     client = connect(connecting, read)
     layout = Layout(client, connecting.mapping, connecting.clock, lambda: connecting.vault.get(IDS))
-    return BitrixCRM(client, layout, connecting.clock, read.zone, read.url)
+    admins = Admins(connecting, read).present if read.client_id else frozenset
+    return BitrixCRM(client, layout, connecting.clock, read.zone, read.url, admins)
 
 
 class BitrixCRM(CRM):
     name = "bitrix24"
 
-    def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
+    def __init__(
+        self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str,
+        admins: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:  # fmt: skip
         self._client, self._layout, self._clock, self._zone, self._site = client, layout, clock, zone, site
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, zone)
         self._names = Names(client, clock)
-        self.people: People | None = BitrixPeople(client, self._names, clock, zone)
+        self.people: People | None = BitrixPeople(client, self._names, clock, zone, admins)
         self.workdays: Workdays | None = BitrixWorkdays(client)
         self.history: History | None = BitrixHistory(client, layout, zone)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))

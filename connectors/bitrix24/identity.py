@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.bitrix24 import install, settings
+from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.auth import APP, Tokens
 from connectors.bitrix24.codes import ENTITY_TYPES
 from connectors.bitrix24.errors import NotConnected
@@ -43,6 +44,8 @@ def identity(opening: Opening, connecting: Connecting) -> Visitor:
         _installed(connecting, form)
     person = _asked(connecting, read, access)
     admin = person.get("ADMIN") is True
+    if admin:
+        Admins(connecting, read).remember(str(person["ID"]), _auth(form))
     if admin and held.get("refused_at") and form.get("REFRESH_ID"):
         # Our own token was taken back, and an administrator is here with a good one.
         install.keep(connecting, read, _auth(form))

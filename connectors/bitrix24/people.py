@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,11 +24,14 @@ PEOPLE_PER_QUERY = 50
 class BitrixPeople:
     """Those who left stay in the list, as not active."""
 
-    def __init__(self, client: Client, names: Names, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(
+        self, client: Client, names: Names, clock: Clock, zone: ZoneInfo, admins: Callable[[], frozenset[str]] = frozenset
+    ) -> None:
+        self._admins = admins
         self._client, self._names, self._clock, self._zone = client, names, clock, zone
 
     def all(self) -> list[Person]:
-        return _people(self._client, self._names)
+        return _people(self._client, self._names, self._admins)
 
     def active(self, people: Iterable[str]) -> frozenset[str]:
         return _active(self._client, people)
@@ -37,8 +40,11 @@ class BitrixPeople:
         return _overdue(self._client, people, self._clock.now(), self._zone)
 
 
-def _people(client: Client, names: Names) -> list[Person]:
-    """All employees, those who left too. The one in whose name we work ourselves is the robot."""
+def _people(client: Client, names: Names, admins: Callable[[], frozenset[str]]) -> list[Person]:
+    """All employees, those who left too. The one in whose name we work ourselves is the robot.
+
+    `admins`: who is an administrator, which no list of people tells; of ourselves the portal says it.
+    """
     calls: list[tuple[str, dict[str, Any]]] = [
         ("user.get", {"FILTER": {"USER_TYPE": "employee"}, "sort": "ID", "order": "ASC", "start": 0}),
         ("department.get", {"sort": "ID", "order": "ASC"}),
@@ -50,14 +56,16 @@ def _people(client: Client, names: Names) -> list[Person]:
             raise outcome.fault
     told = {number_in(raw.get("ID")): raw for raw in rows(departments.value)}
     ours = number_in(profile.value.get("ID")) if isinstance(profile.value, dict) else 0
-    found = [_person(raw, told, ours) for raw in rows(users.get()) if number_in(raw.get("ID"))]
+    mighty = admins() | ({str(ours)} if isinstance(profile.value, dict) and profile.value.get("ADMIN") is True else set())
+    found = [_person(raw, told, ours, mighty) for raw in rows(users.get()) if number_in(raw.get("ID"))]
     names.put("user", {person.id: person.name for person in found})
     return found
 
 
-def _person(raw: Raw, departments: Mapping[int, Raw], ours: int) -> Person:
+def _person(raw: Raw, departments: Mapping[int, Raw], ours: int, admins: frozenset[str]) -> Person:
     number, numbers = number_in(raw.get("ID")), raw.get("UF_DEPARTMENT")
     mine = [number_in(one) for one in numbers] if isinstance(numbers, list) else [number_in(numbers)]
+    position = str(raw.get("WORK_POSITION") or "").strip()
     led = [one for one, told in departments.items() if number_in(told.get("UF_HEAD")) == number]
     return Person(
         id=str(number),
@@ -66,6 +74,8 @@ def _person(raw: Raw, departments: Mapping[int, Raw], ours: int) -> Person:
         active=_is_active(raw),
         groups=tuple(_title(departments[one]) for one in mine if one in departments),
         heads=tuple(_title(departments[one]) for one in led),
+        positions=(position,) if position else (),
+        admin=str(number) in admins,
     )
 
 

@@ -143,7 +143,7 @@ class Client:
         return list(self._pages("datatag/list", "dataTags", {"fields": "id,name"}, "id"))
 
     def users(self) -> list[Raw]:
-        fields = "id,name,midname,lastname,role,status,timezone"
+        fields = "id,name,midname,lastname,role,status,timezone,groups,position"
         return list(self._pages("user/list", "users", {"onlyActive": True, "prefixedId": True, "fields": fields}, "id"))
 
     def ping(self) -> Answer:

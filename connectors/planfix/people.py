@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.planfix import field_types as types
@@ -17,7 +18,8 @@ from kernel.clock import Clock
 from kernel.crm import Person, Record
 
 DUE = "next_contact"  #: the date by which something has to be done about a deal
-ROLES: Mapping[str, str] = {"Admin": "owner", "Robot": "robot"}
+ADMIN = "Admin"
+ROLES: Mapping[str, str] = {ADMIN: "owner", "Robot": "robot"}
 
 
 class PlanfixPeople:
@@ -32,7 +34,11 @@ class PlanfixPeople:
             number, role = records.number_in(raw.get("id")), str(raw.get("role") or "")
             if number:
                 active = raw.get("status") != "Inactive"
-                found.append(Person(f"user:{number}", full_name(raw), ROLES.get(role, "staff"), active))
+                groups, jobs = _names(raw.get("groups")), _names([raw.get("position")])
+                kind = ROLES.get(role, "staff")
+                found.append(
+                    Person(f"user:{number}", full_name(raw), kind, active, groups, positions=jobs, admin=role == ADMIN)
+                )
         return found
 
     def active(self, people: Iterable[str]) -> frozenset[str]:
@@ -64,6 +70,13 @@ class PlanfixPeople:
             for one in _people(plan, record) & set(counts):
                 counts[one] += 1
         return counts
+
+
+def _names(told: Any) -> tuple[str, ...]:
+    """The names of groups or positions, which come as objects with `id` and `name`."""
+    listed = told if isinstance(told, list) else []
+    names = [str(one.get("name") or "") if isinstance(one, dict) else str(one or "") for one in listed]
+    return tuple(name for name in names if name)
 
 
 def _ended(plan: EntityPlan, record: Record) -> bool:

@@ -101,6 +101,8 @@ class Person:
     active: bool = True
     groups: tuple[str, ...] = ()  #: names of the departments or groups he belongs to
     heads: tuple[str, ...] = ()  #: names of those he is the head of
+    positions: tuple[str, ...] = ()  #: what the CRM says their job is
+    admin: bool = False  #: an administrator of the CRM
 
 
 Workday = Literal["open", "paused", "closed", "expired", "off", "unknown"]

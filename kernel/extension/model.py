@@ -197,6 +197,8 @@ class Plugin:
     done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
     """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
     pages: Callable[[Portal], Blueprint] | None = None
+    rights: Mapping[str, str] = field(default_factory=dict)
+    """Rights beyond the one of its own name, which its pages need where they say nothing else: name -> what it allows."""
     commands: tuple[Command, ...] = ()
     verify: Callable[[Unit], Iterable[str]] | None = None
     """Re-derive the plugin's tables; yields each fault found, first first."""

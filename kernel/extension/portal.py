@@ -15,6 +15,7 @@ from kernel.clock import Clock, Ids
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
 from kernel.extension.hooks import Hooks
+from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
@@ -23,7 +24,6 @@ from kernel.telemetry import current_trace
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
-PEOPLE_SECONDS = 300.0
 LOOK_AGAIN_SECONDS = 3600
 
 
@@ -47,7 +47,10 @@ class Portal:
     hooks: Hooks = field(default_factory=dict)  #: what plugins answer to each other's hooks
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
-    _people: tuple[float, list[Person]] | None = None
+    staff: StaffList = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.staff = StaffList(lambda: self.crm.people.all() if self.crm.people else [], self.clock)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -58,12 +61,9 @@ class Portal:
         assert isinstance(found, kind)
         return found
 
-    def people(self, *, seconds: float = PEOPLE_SECONDS) -> list[Person]:
-        """Staff as the CRM knows them, asked at most every few minutes; nobody where the CRM names no staff."""
-        now = self.clock.monotonic()
-        if self._people is None or now - self._people[0] > seconds:
-            self._people = (now, self.crm.people.all() if self.crm.people else [])
-        return self._people[1]
+    def people(self, *, seconds: float = STAFF_SECONDS_MAX) -> list[Person]:
+        """Staff as the CRM knows them, at most five minutes old; nobody where the CRM names no staff."""
+        return self.staff.people(within=seconds)
 
     def name_of(self, person: str) -> str:
         """A person's name, where all that is known is the CRM's number of him."""

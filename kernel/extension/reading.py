@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any, NoReturn, cast
 
 from kernel.crm import CRM, Person
-from kernel.extension.portal import PEOPLE_SECONDS, Portal, Unit
+from kernel.extension.portal import Portal, Unit
+from kernel.extension.staff import STAFF_SECONDS_MAX
 from kernel.jobs import Job, Queue
 from kernel.storage import Database, Tx
 
@@ -81,7 +82,7 @@ class ReadOnlyPortal(Portal):
         own["queue"] = cast("Queue", _NoQueue())
         return cls(**own, real=portal, read_at=read_at, last_reading=last_reading)
 
-    def people(self, *, seconds: float = PEOPLE_SECONDS) -> list[Person]:
+    def people(self, *, seconds: float = STAFF_SECONDS_MAX) -> list[Person]:
         assert self.real is not None
         return self.real.people(seconds=seconds)  # what it keeps is kept for all
 

@@ -11,12 +11,15 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dbos import DBOS, DBOSClient
 
 from kernel.errors import AnnexError
+from kernel.jobs.dbos_threads import Poller, launching
 from kernel.jobs.queue import PRIORITY_MAX, Again, Handler, Job
+from kernel.jobs.waking import LOOKS_APART_SECONDS, probe_of, wake
 from kernel.storage import Database, Tx
 from kernel.storage.away import is_away
 from kernel.storage.database import ABANDONED_SECONDS
@@ -27,7 +30,7 @@ QUEUE = "jobs"
 WORKFLOW = "annex_job"
 SERIALIZATION = "portable_json"  #: JSON that other languages can read, too; the default is pickle
 VERSION = "1"  #: of the jobs' shape: a worker only takes over what was started under the same
-POLL_SECONDS = 0.05
+SCHEDULES_SECONDS = 3600.0  #: between two looks for schedules, which we have none of
 SLOTS = 24
 FORGOTTEN_AT_ONCE = 500
 AWAY_PAUSE_SECONDS_MIN, AWAY_PAUSE_SECONDS_MAX = 0.5, 5.0
@@ -73,6 +76,7 @@ class DbosQueue:
                 ],
                 "ON CONFLICT DO NOTHING",
             )
+        tx.after_commit(wake)
 
     def forget(self, before: datetime) -> int:
         """Drop the bookkeeping of jobs that ended well before that moment; our own tables know what must not run twice."""
@@ -96,6 +100,7 @@ class Engine:
 
     def __init__(self, database: Database, handlers: Mapping[str, Handler], *, worker_id: str) -> None:
         self._handlers = handlers
+        self._poller = Poller(partial(probe_of, database, QUEUE))
         logging.getLogger("dbos").setLevel(logging.WARNING)
         self._dbos = DBOS(
             config={
@@ -104,6 +109,7 @@ class Engine:
                 "application_version": VERSION,
                 "executor_id": worker_id,
                 "use_listen_notify": False,
+                "scheduler_polling_interval_sec": SCHEDULES_SECONDS,
                 "sys_db_idle_transaction_timeout_sec": float(ABANDONED_SECONDS),
                 "log_level": "WARNING",
             }
@@ -111,18 +117,26 @@ class Engine:
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERY_ATTEMPTS)
         def annex_job(name: str, args: dict[str, Any]) -> None:
-            self._run(name, args)
+            self._job(name, args)
 
     def start(self) -> None:
-        DBOS.launch()
-        DBOS.register_queue(
-            QUEUE, partition_concurrency=1, worker_concurrency=SLOTS, polling_interval_sec=POLL_SECONDS,
+        with launching(self._poller):
+            DBOS.launch()
+        queue = DBOS.register_queue(
+            QUEUE, partition_concurrency=1, worker_concurrency=SLOTS, polling_interval_sec=LOOKS_APART_SECONDS,
             on_conflict="always_update",
         )  # fmt: skip
+        self._poller.take_from(queue)
 
     def stop(self, *, within_seconds: int = 20) -> None:
         """Take nothing new, let what runs finish; what does not is taken up at the next start."""
         DBOS.destroy(workflow_completion_timeout_sec=within_seconds)
+
+    def _job(self, name: str, args: Mapping[str, Any]) -> None:
+        try:
+            self._run(name, args)
+        finally:
+            wake()  # what waits in its lane may go on; the row that says so is written a moment later
 
     def _run(self, name: str, args: Mapping[str, Any]) -> None:
         pause = AWAY_PAUSE_SECONDS_MIN

@@ -40,12 +40,24 @@ class Ticker:
 
     def _loop(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
-            for work in self._works:
+            try:
+                due = self.due()
+            except Exception:  # the next tick tries again; a dead database must not end the thread
+                log.exception("regular.broken", work="")
+                continue
+            for work in due:
                 try:
                     if self.claim(work):
                         self.run(work)
-                except Exception:  # the next tick tries again; a dead database must not end the thread
+                except Exception:
                     log.exception("regular.broken", work=work.name)
+
+    def due(self) -> list[Work]:
+        """What is due or was never seen, by one short question: it is asked each second, also while nothing happens."""
+        now = to_micros(self._clock.now())
+        with self._database.read() as tx:
+            known = {row["name"]: row["next_at"] for row in tx.all("SELECT name, next_at FROM regular")}
+        return [work for work in self._works if work.name not in known or known[work.name] <= now]
 
     def claim(self, work: Work) -> bool:
         """Whether it is due and ours: moves the due time on, so that nobody else takes it."""

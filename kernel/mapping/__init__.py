@@ -10,6 +10,7 @@ from kernel.mapping.schema import (
     PlacementMap,
     PortalMap,
     RobotMap,
+    RoleMap,
     StageMap,
     TableMap,
     load_set,
@@ -18,5 +19,5 @@ from kernel.mapping.values import read_value, write_value
 
 __all__ = [
     "Change", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap", "RobotMap",
-    "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
+    "RoleMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kernel.errors import Misconfigured
 
 T = TypeVar("T", bound=BaseModel)
+OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
 FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
 
 
@@ -137,6 +138,26 @@ class PlacementMap(_Strict):
     page: str  #: the path of ours that opens there: "/heads/"
 
 
+class RoleMap(_Strict):
+    """Who has a role, and which rights it brings. Any one line makes somebody have it."""
+
+    label: str | dict[Literal["uk", "ru", "en"], str]
+    rights: list[str] = Field(default_factory=list)  #: "*": every right there is
+    groups: list[str] = Field(default_factory=list)  #: members of these groups or departments of the CRM
+    heads: list[str] = Field(default_factory=list)  #: heads of these departments; "*": of any
+    positions: list[str] = Field(default_factory=list)
+    people: list[str] = Field(default_factory=list)  #: by the CRM's id, or by name
+    administrators: bool = False  #: the CRM's own administrators
+    everyone: bool = False  #: everybody who is active in the CRM
+
+    def label_in(self, language: str) -> str:
+        """In that language, or in the next best one."""
+        if isinstance(self.label, str):
+            return self.label
+        found = {str(one): text for one, text in self.label.items()}
+        return next((found[one] for one in (language, "uk", "ru", "en") if one in found), "")
+
+
 class PortalMap(_Strict):
     connector: str
     portal: str = "main"  #: the word in our webhook addresses
@@ -146,6 +167,14 @@ class PortalMap(_Strict):
     robot: dict[str, RobotMap] = Field(default_factory=dict)
     placement: dict[str, PlacementMap] = Field(default_factory=dict)
     by_hand: list[str] = Field(default_factory=list)  #: steps that only a person can do in the CRM's own settings
+    role: dict[str, RoleMap] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _role_names(self) -> PortalMap:
+        for name in self.role:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name == OPERATOR:
+                raise ValueError(f"role.{name}: a role's name is a word of small Latin letters, and not «{OPERATOR}»")
+        return self
 
 
 @dataclass(frozen=True)
@@ -156,6 +185,15 @@ class MappingSet:
     portal: PortalMap
     entities: Mapping[str, EntityMap]
     lists: Mapping[str, ListMap] = field(default_factory=dict)
+    portal_text: str = ""  #: portal.toml as it stands, to name lines by
+
+    def place(self, keys: Sequence[str], value: str = "") -> str:
+        """Where in portal.toml that key stands, and the value in it: "set/portal.toml, line 7: role.owner.rights"."""
+        line = _line_of(self.portal_text, list(keys))
+        lines = self.portal_text.splitlines()
+        if value:  # a list may go on over several lines
+            line = next((n for n, text in enumerate(lines, 1) if n >= line and f'"{value}"' in text), line)
+        return f"{self.name}/portal.toml, line {line}: {'.'.join(keys)}"
 
     def entity(self, name: str) -> EntityMap:
         if name not in self.entities:
@@ -177,7 +215,7 @@ def load_set(folder: Path) -> MappingSet:
         elif path.name != "portal.toml":
             entity = _load(path, EntityMap)
             entities[entity.entity] = entity
-    return MappingSet(folder.name, portal, entities, lists)
+    return MappingSet(folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"))
 
 
 def _load(path: Path, model: type[T]) -> T:

@@ -8,7 +8,11 @@ them opens a socket, sleeps, or rolls dice by itself. Who has to wait for a real
 from kernel.testing.clock import CountingIds, FakeClock
 from kernel.testing.crm import Effect, MemoryCRM
 from kernel.testing.queue import MemoryQueue
+from kernel.testing.signing import operator_session, person_session, roles, session
 from kernel.testing.trouble import Crash, Trouble, TroubledDatabase
 from kernel.testing.wait import until
 
-__all__ = ["CountingIds", "Crash", "Effect", "FakeClock", "MemoryCRM", "MemoryQueue", "Trouble", "TroubledDatabase", "until"]
+__all__ = [
+    "CountingIds", "Crash", "Effect", "FakeClock", "MemoryCRM", "MemoryQueue", "Trouble", "TroubledDatabase",
+    "operator_session", "person_session", "roles", "session", "until",
+]  # fmt: skip

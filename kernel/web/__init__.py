@@ -2,13 +2,14 @@
 
 from kernel.web.app import create_app
 from kernel.web.frames import Frame
-from kernel.web.identity import Links, User, current_user, heads_only, idle_seconds, owner_only, secret_of
+from kernel.web.identity import Links, User, current_user, idle_seconds, secret_of
 from kernel.web.live import Live
 from kernel.web.pages import Nav, Pages
+from kernel.web.rights import needs
 from kernel.web.sessions import end_of_the_gone
 from kernel.web.site import WEB_SETTINGS, Site
 
 __all__ = [
     "WEB_SETTINGS", "Frame", "Links", "Live", "Nav", "Pages", "Site", "User", "create_app", "current_user",
-    "end_of_the_gone", "heads_only", "idle_seconds", "owner_only", "secret_of",
+    "end_of_the_gone", "idle_seconds", "needs", "secret_of",
 ]  # fmt: skip

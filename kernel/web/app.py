@@ -12,10 +12,12 @@ from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_f
 from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
-from kernel.telemetry import bind_trace
-from kernel.web import answers, assets, frames, health, identity, jobs, live, portals, sessions, words
-from kernel.web.identity import SAFE_METHODS, current_user
+from kernel.extension.roles import OPERATE
+from kernel.telemetry import bind_trace, log
+from kernel.web import access, answers, assets, frames, health, identity, jobs, live, portals, sessions, words
+from kernel.web.identity import SAFE_METHODS, Session, User, current_user
 from kernel.web.pages import Pages
+from kernel.web.rights import ANY_ROLE, SIGNED_IN, needs
 from kernel.web.site import EXTENSION, Site
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -30,24 +32,27 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     for own in (
-        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site.live),
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site),
         jobs.blueprint(site), portals.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
         app.register_blueprint(free)
     nav = [_mount(app, site, portal, plugin) for portal in site.portals for plugin in site.plugins.get(portal.name, ())]
-    _guard(app, site, {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)})
-    _dress(app, site, [entry for entries in nav for entry in entries])
+    free_names = {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)}
+    _guard(app, site, free_names)
+    _dress(app, [entry for entries in nav for entry in entries])
     answers.register(app)
 
     @app.get("/")
+    @needs(ANY_ROLE)
     def home() -> Any:
         entries = app.extensions["annex_nav"](current_user())
         if not entries:
             abort(404)
         return redirect(entries[0]["address"])
 
+    access.check_views(app, site, free_names)
     return app
 
 
@@ -59,6 +64,7 @@ def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[
     first = portal is site.portals[0]
     name = plugin.name if first else f"{plugin.name}@{portal.name}".replace(".", "_")
     app.register_blueprint(pages, name=name, url_prefix=f"/{plugin.name}" if first else f"/{portal.name}/{plugin.name}")
+    access.default_right(app, name, plugin.name)
     folder = Path(pages.root_path)
     assets.add_folder(plugin.name, folder / "static")
     texts.add_folder(folder / "locale_pages")
@@ -66,7 +72,7 @@ def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[
         return []
     if pages.version is not None:
         site.live.add(pages.version)
-    return [{"endpoint": f"{name}.{entry.view}", "title": entry.title, "roles": entry.roles} for entry in pages.nav]
+    return [{"endpoint": f"{name}.{entry.view}", "title": entry.title} for entry in pages.nav]
 
 
 def _guard(app: Flask, site: Site, free: set[str]) -> None:
@@ -88,15 +94,25 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
         g.user = None
         if request.blueprint in free:
             return None
-        g.user = identity.find_user(site)
         if chosen := request.args.get("language", ""):
             g.language = chosen if chosen in words.LANGUAGES else ""
-        if request.endpoint in ("identity.show", "identity.enter"):
+        if request.endpoint in access.LINK_VIEWS:
             return None
+        session = site.links.session(request.cookies.get(identity.COOKIE, ""))
+        wanted = access.right_of(app, request.endpoint) if request.endpoint else ANY_ROLE
+        try:
+            g.user = _user(site, session, wanted)
+        except access.RightsUnknown as exc:
+            log.warning("page.rights_unknown", reason=str(exc))
+            refused = answers.answer(503, words.t("web_rights_unknown"))
+            refused.headers["Retry-After"] = "30"
+            return refused
         if g.user is None:
             return answers.not_signed_in()
         if request.method not in SAFE_METHODS and not identity.csrf_is_right(g.user):
             return answers.answer(403, words.t("web_csrf"))
+        if wanted is None or not g.user.may(wanted):
+            return answers.answer(403, "" if g.user.may(ANY_ROLE) else words.t("web_no_role", name=g.user.name))
         return None
 
     @app.after_request
@@ -115,21 +131,31 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
         return response
 
 
-def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
-    """What every template may use."""
+def _user(site: Site, session: Session | None, wanted: str | None) -> User | None:
+    """Who asks, with the roles they have now. Raises RightsUnknown; whoever only leaves is not looked up."""
+    if session is None:
+        return identity.open_user(site)
+    if wanted == SIGNED_IN:
+        return User(session.name, session.csrf, person_id=session.person_id, session=session.hash)
+    return access.user_of(site, session)
 
-    def entries(user: identity.User | None) -> list[dict[str, Any]]:
+
+def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
+    """What every template may use."""
+    kernel = (
+        ("jobs.show", "web_nav_jobs"), ("portals.show", "web_nav_portals"), ("sessions.show", "web_nav_sessions"),
+    )  # fmt: skip
+
+    def entries(user: User | None) -> list[dict[str, Any]]:
         if user is None:
             return []
         found = [
             {"address": url_for(entry["endpoint"]), "title": words.t(entry["title"])}
             for entry in nav
-            if {user.role, "staff" if user.role == "head" else user.role} & set(entry["roles"])
+            if user.may(access.right_of(app, entry["endpoint"]) or "")
         ]
-        if user.is_owner:
-            found.append({"address": url_for("jobs.show"), "title": words.t("web_nav_jobs")})
-            found.append({"address": url_for("portals.show"), "title": words.t("web_nav_portals")})
-            found.append({"address": url_for("sessions.show"), "title": words.t("web_nav_sessions")})
+        if user.may(OPERATE):
+            found += [{"address": url_for(endpoint), "title": words.t(title)} for endpoint, title in kernel]
         return found
 
     app.extensions["annex_nav"] = entries

@@ -18,7 +18,7 @@ from kernel.extension.model import NotProven, Opening, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words
-from kernel.web.identity import Role, is_local_path, signed_in
+from kernel.web.identity import is_local_path, person_meant, signed_in
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -53,24 +53,17 @@ def blueprint(site: Site) -> Blueprint:
         except AnnexError as exc:
             log.warning("frame.unknown", connector=connector, reason=str(exc))
             return answers.answer(503, words.t("web_crm_silent"))
-        cookie = site.links.open_session(person.name, role_of(person, visitor), person.id)
+        cookie = site.links.open_session(person)
         log.info("session.opened", by="frame")
         return signed_in(site, cookie, _target(page, visitor), framed=True)
 
     return pages
 
 
-def role_of(person: Person, visitor: Visitor) -> Role:
-    """The CRM's administrators are owners here; who heads a department is a head."""
-    if visitor.context.get("admin") == "yes" or person.role == "owner":
-        return "owner"
-    return "head" if person.heads else "staff"
-
-
 def _person(portal: Portal, person_id: str) -> Person:
-    person = next((one for one in portal.people() if one.id == person_id), None)
-    if person is None or not person.active:
-        raise NotProven("the CRM does not name him among its active staff")
+    person = person_meant(portal, person_id)
+    if person is None or person.id != person_id:
+        raise NotProven("the CRM does not name them among its active staff")
     return person
 
 

@@ -11,30 +11,28 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import wraps
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
 
 from kernel.clock import Clock, Ids
-from kernel.errors import BadInput, Closed, Misconfigured
+from kernel.crm import Person
+from kernel.errors import AnnexError, BadInput, Closed, Misconfigured
+from kernel.extension.portal import Portal
+from kernel.extension.roles import ALL, find_person
+from kernel.mapping.schema import OPERATOR
 from kernel.settings import Settings
 from kernel.storage import Database, Row, Tx
 from kernel.telemetry import log, tell_secret
 from kernel.values import to_micros
+from kernel.web.rights import ANY_ROLE, SIGNED_IN, needs
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
-
-Role = Literal["owner", "head", "staff"]
-ROLES = ("owner", "head", "staff")
-P = ParamSpec("P")
-R = TypeVar("R")
 
 COOKIE = "annex_session"
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
@@ -43,6 +41,8 @@ IDLE_SECONDS = 2 * 3600
 USE_NOTED_SECONDS = 60  #: not every request writes
 LINK_SECONDS = 900
 USED_LINKS_KEPT_SECONDS = 86_400
+JUST_NOW_SECONDS = 15.0  #: whom an older list of people does not name is asked for once more
+NOBODY = "nobody"  #: the link of somebody whom the CRM did not name
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*\Z")
 
@@ -53,24 +53,37 @@ def is_local_path(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class User:
-    """Who is here. `open` says that he came in only because ANNEX_OPEN_PAGES lets this machine in."""
+class Session:
+    """Who signed in. What they may do does not stand here: it is looked up at each request."""
 
     name: str
-    role: str
+    person_id: str  #: the CRM's id of them; empty for an operator, and in sessions of 0.1.0 that knew only a name
+    operator: bool  #: whoever runs Annex and has the machine in hand: `annex link --operator`
     csrf: str
+    hash: str  #: under which the session is kept
+
+
+@dataclass(frozen=True)
+class User:
+    """Who sent the request in hand, with the roles they have at this moment.
+
+    `open` says that they came in only because ANNEX_OPEN_PAGES lets this machine in.
+    """
+
+    name: str
+    csrf: str
+    roles: frozenset[str] = frozenset()
+    rights: frozenset[str] = frozenset()
     open: bool = False
-    person_id: str = ""  #: the CRM's id of him, where the CRM itself proved who he is
-    session: str = ""  #: the hash under which his session is kept
+    operator: bool = False
+    person_id: str = ""  #: the CRM's id
+    session: str = ""  #: the hash under which the session is kept
 
-    @property
-    def is_owner(self) -> bool:
-        return self.role == "owner"
-
-    @property
-    def is_head(self) -> bool:
-        """Whether he may do what heads may: owners may, too."""
-        return self.role in ("owner", "head")
+    def may(self, right: str) -> bool:
+        """Whether one of their roles brings this right."""
+        if right == ANY_ROLE:
+            return self.operator or bool(self.roles)
+        return right == SIGNED_IN or right in self.rights or ALL in self.rights
 
 
 def hashed(token: str) -> str:
@@ -126,25 +139,33 @@ class Links:
     def https(self) -> bool:
         return self._public_url.startswith("https://")
 
-    def make(self, user: str, role: Role, to: str, seconds: int = LINK_SECONDS, *, tx: Tx | None = None) -> str:
-        """A one-time address that signs `user` in and opens the local path `to`. Inside a unit of work give its `tx`."""
-        if role not in ROLES:
-            raise BadInput(f"role «{role}» is none of {', '.join(ROLES)}", field="role")
+    def for_person(self, who: str, to: str, seconds: int = LINK_SECONDS, *, tx: Tx | None = None) -> str:
+        """A one-time address that signs a person of the CRM in, by id or name, and opens the local path `to`.
+
+        Nobody is asked here: who it is turns out when the link is used. Without a name it leads to a page that says so.
+        """
+        return self._make(who.strip(), "", to, seconds, tx) if who.strip() else f"{self._public_url}/enter/{NOBODY}"
+
+    def for_operator(self, name: str, to: str, seconds: int = LINK_SECONDS) -> str:
+        """The same for whoever runs Annex: every right, whatever the CRM says. Only for the command line."""
+        return self._make(name, OPERATOR, to, seconds, None)
+
+    def _make(self, who: str, role: str, to: str, seconds: int, tx: Tx | None) -> str:
         if not _LOCAL_PATH.match(to):
             raise BadInput("a sign-in link may only lead to a path of ours", field="to")
         token = secrets.token_urlsafe(32)
         if tx is None:
             with self._database.write() as own:
-                self._keep(own, token, user, role, to, seconds)
+                self._keep(own, token, who, role, to, seconds)
         else:
-            self._keep(tx, token, user, role, to, seconds)
+            self._keep(tx, token, who, role, to, seconds)
         return f"{self._public_url}/enter/{token}"
 
-    def _keep(self, tx: Tx, token: str, user: str, role: str, to: str, seconds: int) -> None:
+    def _keep(self, tx: Tx, token: str, who: str, role: str, to: str, seconds: int) -> None:
         tx.run("DELETE FROM web_link WHERE expires_at < :t", t=self._now(-USED_LINKS_KEPT_SECONDS))
         tx.run(
             "INSERT INTO web_link (hash, person, role, target, expires_at) VALUES (:h, :p, :r, :to, :e)",
-            h=hashed(token), p=user, r=role, to=to, e=self._now(seconds),
+            h=hashed(token), p=who, r=role, to=to, e=self._now(seconds),
         )  # fmt: skip
 
     def _now(self, plus_seconds: float = 0) -> int:
@@ -158,8 +179,11 @@ class Links:
                 h=hashed(token), now=self._now(),
             )  # fmt: skip
 
-    def enter(self, token: str) -> tuple[str, str] | None:
-        """Use the link up: the new session's cookie value and where to go; None if it is used or expired."""
+    def enter(self, token: str, person: Person | None) -> tuple[str, str] | None:
+        """Use the link up: the new session's cookie value and where to go; None if it is used or expired.
+
+        `person`: whom the link means; None for an operator's link.
+        """
         cookie, now = secrets.token_urlsafe(32), self._now()
         with self._database.write() as tx:
             used = tx.run(
@@ -170,14 +194,17 @@ class Links:
                 return None
             link = tx.one("SELECT person, role, target FROM web_link WHERE hash = :h", h=hashed(token))
             assert link is not None
-            self._open(tx, cookie, link["person"], link["role"], "")
+            if person:
+                self._open(tx, cookie, person.name, "", person.id)
+            else:
+                self._open(tx, cookie, link["person"], link["role"], "")
         return cookie, link["target"]
 
-    def open_session(self, user: str, role: Role, person_id: str) -> str:
+    def open_session(self, person: Person) -> str:
         """A session for somebody whom the CRM itself has proved; returns the cookie's value."""
         cookie = secrets.token_urlsafe(32)
         with self._database.write() as tx:
-            self._open(tx, cookie, user, role, person_id)
+            self._open(tx, cookie, person.name, "", person.id)
         return cookie
 
     def _open(self, tx: Tx, cookie: str, person: str, role: str, person_id: str) -> None:
@@ -192,8 +219,8 @@ class Links:
         """A session that was last used then or earlier has ended."""
         return self._now(-self._idle_seconds) if self._idle_seconds else -1
 
-    def session(self, cookie: str) -> User | None:
-        """Whose session it is, if it is one; asking counts as use."""
+    def session(self, cookie: str, *, note: bool = True) -> Session | None:
+        """Whose session it is, if it is one; asking counts as use, unless `note` says no."""
         if not cookie:
             return None
         with self._database.read() as tx:
@@ -204,9 +231,9 @@ class Links:
             )  # fmt: skip
         if row is None:
             return None
-        if row["used_at"] < self._now(-USE_NOTED_SECONDS):
+        if note and row["used_at"] < self._now(-USE_NOTED_SECONDS):
             self._note_use(hashed(cookie))
-        return User(row["person"], row["role"], self.csrf(cookie), person_id=row["person_id"], session=hashed(cookie))
+        return session_of(row, self.csrf(cookie), hashed(cookie))
 
     def _note_use(self, session: str) -> None:
         try:
@@ -232,38 +259,21 @@ class Links:
         return hmac.new(self._secret, f"csrf:{session}".encode(), "sha256").hexdigest()
 
 
+def session_of(row: Row, csrf: str = "", session: str = "") -> Session:
+    """From a row of web_session, whose `role` is empty for everybody but an operator."""
+    operator = row["role"] == OPERATOR and not row["person_id"]
+    return Session(row["person"], row["person_id"], operator, csrf, session)
+
+
 def current_user() -> User:
     """Who sent the request in hand; only inside pages that need a session."""
     return cast("User", g.user)
 
 
-def owner_only(view: Callable[P, R]) -> Callable[P, R]:
-    @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not current_user().is_owner:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return checked
-
-
-def heads_only(view: Callable[P, R]) -> Callable[P, R]:
-    """For heads and owners."""
-
-    @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not current_user().is_head:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return checked
-
-
-def find_user(site: Site) -> User | None:
-    if user := site.links.session(request.cookies.get(COOKIE, "")):
-        return user
+def open_user(site: Site) -> User | None:
+    """Whoever sits at this very machine, where ANNEX_OPEN_PAGES lets them in."""
     if site.settings["ANNEX_OPEN_PAGES"].strip().lower() == "yes" and _from_this_machine():
-        return User("owner", "owner", site.links.csrf("open pages"), open=True)
+        return User("owner", site.links.csrf("open pages"), rights=frozenset({ALL}), open=True, operator=True)
     return None
 
 
@@ -290,8 +300,11 @@ def csrf_is_right(user: User) -> bool:
 def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("identity", __name__)
 
+    # The two views of a link are let through by the guard: they are how somebody signs in.
     @pages.get("/enter/<token>")
     def show(token: str) -> tuple[str, int] | Response:
+        if token == NOBODY:
+            return _not_named()
         if site.links.peek(token) is None:
             return _spent()
         return make_response(render_template("web/enter.html"))
@@ -300,7 +313,19 @@ def blueprint(site: Site) -> Blueprint:
     def enter(token: str) -> tuple[str, int] | Response:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             abort(403)  # another site's form must not sign anybody in
-        opened = site.links.enter(token)
+        link = site.links.peek(token)
+        if link is None:
+            return _spent()
+        person = None
+        if link["role"] != OPERATOR:
+            try:
+                person = person_meant(site.portals[0], link["person"])
+            except AnnexError as exc:
+                log.warning("session.nobody_asked", reason=str(exc))
+                return render_template("web/not_named.html", text="web_crm_silent"), 503
+            if person is None:
+                return _not_named()
+        opened = site.links.enter(token, person)
         if opened is None:
             return _spent()
         cookie, target = opened
@@ -309,6 +334,7 @@ def blueprint(site: Site) -> Blueprint:
         return signed_in(site, cookie, target, framed=framed)
 
     @pages.post("/leave")
+    @needs(SIGNED_IN)
     def leave() -> Response:
         site.links.leave(request.cookies.get(COOKIE, ""))
         g.user = None
@@ -333,3 +359,13 @@ def signed_in(site: Site, cookie: str, target: str, *, framed: bool) -> Response
 
 def _spent() -> tuple[str, int]:
     return render_template("web/spent.html"), 410
+
+
+def _not_named() -> tuple[str, int]:
+    """The CRM's button did not say who pressed it, or named nobody whom the CRM has."""
+    return render_template("web/not_named.html", text="web_not_named_how"), 403
+
+
+def person_meant(portal: Portal, who: str) -> Person | None:
+    """The active person of that id or name; whom the list at hand does not name is asked for once more. Raises Fault."""
+    return find_person(portal.staff.people(), who) or find_person(portal.staff.people(within=JUST_NOW_SECONDS), who)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from kernel.extension.roles import OPERATE
 from kernel.jobs import inbox, outgoing
 from kernel.ledger import entry_of
 from kernel.storage import Tx
 from kernel.values import from_micros
-from kernel.web.identity import current_user, owner_only
+from kernel.web.identity import current_user
+from kernel.web.rights import needs
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -28,7 +30,7 @@ def blueprint(site: Site) -> Blueprint:
         return None if micros is None else from_micros(micros, site.portals[0].zone if site.portals else None)
 
     @pages.get("/jobs")
-    @owner_only
+    @needs(OPERATE)
     def show() -> str:
         version = site.live.version()
         with site.database.read() as tx:
@@ -49,7 +51,7 @@ def blueprint(site: Site) -> Blueprint:
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
-    @owner_only
+    @needs(OPERATE)
     def act(kind: str, one: str, action: str) -> Response:
         if kind not in ("inbox", "outgoing") or action not in ("retry", "drop"):
             abort(404)
@@ -63,7 +65,7 @@ def blueprint(site: Site) -> Blueprint:
         return redirect(url_for("jobs.show"), 303)
 
     @pages.get("/trace/<one>")
-    @owner_only
+    @needs(OPERATE)
     def trace(one: str) -> str:
         with site.database.read() as tx:
             steps = trace_steps(tx, one)

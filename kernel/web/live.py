@@ -12,14 +12,19 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from kernel.errors import AnnexError
 from kernel.storage import Database, Tx
 from kernel.telemetry import log
-from kernel.web.identity import current_user
+from kernel.web.access import may_listen
+from kernel.web.identity import COOKIE, current_user
+from kernel.web.rights import ANY_ROLE, needs
+
+if TYPE_CHECKING:
+    from kernel.web.site import Site
 
 POLL_SECONDS = 0.2
 HEARTBEAT_SECONDS = 15.0
@@ -46,6 +51,7 @@ class Listener:
 
     live: Live
     name: str = ""
+    allowed: Callable[[], bool] = lambda: True  #: asked before each message: nobody hears on whose right was taken away
     seen: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + STREAM_SECONDS_MAX)
 
@@ -54,7 +60,7 @@ class Listener:
 
     def __next__(self) -> bytes:
         version = self.live.wait(self)
-        if version is None:
+        if version is None or not self.allowed():
             raise StopIteration
         if version == self.seen:
             return b": still here\n\n"
@@ -103,7 +109,7 @@ class Live:
         """Something was booked in this very process: look now (for Portal.changed)."""
         self._nudged.set()
 
-    def listen(self, name: str = "", instead: str = "") -> Listener:
+    def listen(self, name: str = "", instead: str = "", allowed: Callable[[], bool] = lambda: True) -> Listener:
         """A new stream. It takes the place of one of its own name, and of `instead`: the page that was left for this one,
         whose closed connection the server would only notice at the next heartbeat. Raises TooMany."""
         now = self.version()
@@ -113,7 +119,7 @@ class Live:
             if self._closed or len(self._listeners) >= self._listeners_max:
                 raise TooMany
             self._version = now
-            listener = Listener(self, name)
+            listener = Listener(self, name, allowed)
             self._listeners.add(listener)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="annex-live", daemon=True)
@@ -192,19 +198,23 @@ class Live:
                     self._changed.notify_all()
 
 
-def blueprint(live: Live) -> Blueprint:
-    pages = Blueprint("live", __name__)
+def blueprint(site: Site) -> Blueprint:
+    pages, live = Blueprint("live", __name__), site.live
 
     @pages.get("/live")
+    @needs(ANY_ROLE)
     def stream() -> Response:
-        mine = [f"{current_user().csrf}:{text}" if text else "" for text in map(request.args.get, ("page", "instead"))]
-        listener = live.listen(*mine)
+        user = current_user()
+        page, instead = (f"{user.csrf}:{text}" if text else "" for text in map(request.args.get, ("page", "instead")))
+        allowed = (lambda: True) if user.open else may_listen(site, request.cookies.get(COOKIE, ""))
+        listener = live.listen(page, instead, allowed)
         response = Response(listener, mimetype="text/event-stream", direct_passthrough=True)
         response.call_on_close(listener.close)
         response.headers["X-Accel-Buffering"] = "no"
         return response
 
     @pages.get("/live/version")
+    @needs(ANY_ROLE)
     def version() -> Response:
         return jsonify(version=live.version())
 

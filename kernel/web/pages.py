@@ -13,11 +13,13 @@ from kernel.storage import Tx
 
 @dataclass(frozen=True)
 class Nav:
-    """An entry of the navigation: a view of this blueprint and the code of its name (kernel.texts)."""
+    """An entry of the navigation: a view of this blueprint and the code of its name (kernel.texts).
+
+    It is shown to those who may open the view.
+    """
 
     view: str
     title: str
-    roles: tuple[str, ...] = ("owner", "staff")
 
 
 class Pages(Blueprint):

@@ -8,11 +8,12 @@ from flask import Blueprint, render_template
 
 from kernel.crm.unset import UnsetCRM
 from kernel.extension.portal import Portal
+from kernel.extension.roles import OPERATE
 from kernel.extension.sweep import last_sweep
 from kernel.jobs.inbox import ASKED, SWEPT
 from kernel.storage import Tx
 from kernel.values import from_micros
-from kernel.web.identity import owner_only
+from kernel.web.rights import needs
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -22,7 +23,7 @@ def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("portals", __name__)
 
     @pages.get("/portals")
-    @owner_only
+    @needs(OPERATE)
     def show() -> str:
         version = site.live.version()
         with site.database.read() as tx:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
@@ -11,10 +11,14 @@ from werkzeug.wrappers import Response
 from kernel.crm import Person
 from kernel.errors import AnnexError
 from kernel.extension.portal import Portal
+from kernel.extension.roles import OPERATE, find_person, roles_of
+from kernel.mapping.schema import OPERATOR
 from kernel.storage import Row, Tx
 from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
-from kernel.web.identity import User, current_user
+from kernel.web.identity import User, current_user, session_of
+from kernel.web.rights import ANY_ROLE, needs
+from kernel.web.words import language, t
 
 if TYPE_CHECKING:
     from kernel.web.site import Site
@@ -27,19 +31,21 @@ def blueprint(site: Site) -> Blueprint:
         return from_micros(micros, site.portals[0].zone if site.portals else None)
 
     @pages.get("/sessions")
+    @needs(ANY_ROLE)
     def show() -> str:
         with site.database.read() as tx:
-            found = _his(site, tx, current_user())
-        return render_template("web/sessions.html", sessions=found, moment=moment)
+            found = _visible(site, tx, current_user())
+        return render_template("web/sessions.html", sessions=found, moment=moment, roles=_roles(site))
 
     @pages.post("/sessions/<session>/<action>")
+    @needs(ANY_ROLE)
     def end(session: str, action: str) -> Response:
         if action not in ("end", "end-all"):
             abort(404)
         with site.database.write() as tx:
-            his = _his(site, tx, current_user())
-            one = [row for row in his if row["hash"] == session]  # none: pressed twice, or somebody else's
-            ended = one if action == "end" else [row for row in his if one and _whose(row) == _whose(one[0])]
+            visible = _visible(site, tx, current_user())
+            one = [row for row in visible if row["hash"] == session]  # none: pressed twice, or somebody else's
+            ended = one if action == "end" else [row for row in visible if one and _owner_key(row) == _owner_key(one[0])]
             _end(tx, ended)
         log.info("session.ended", by="page", number=len(ended))
         return redirect(url_for("sessions.show"), 303)
@@ -47,14 +53,35 @@ def blueprint(site: Site) -> Blueprint:
     return pages
 
 
-def _whose(session: Row) -> tuple[str, str]:
-    return session["person"], session["person_id"]
+def _owner_key(session: Row) -> tuple[str, str, str]:
+    return session["person"], session["person_id"], session["role"]
 
 
-def _his(site: Site, tx: Tx, user: User) -> list[Row]:
-    """What he may see and end: the owner all, everybody else his own."""
+def _visible(site: Site, tx: Tx, user: User) -> list[Row]:
+    """What they may see and end: all with the right to it, everybody else their own."""
     found = site.links.open_sessions(tx)
-    return found if user.is_owner else [row for row in found if _whose(row) == (user.name, user.person_id)]
+    own = {_owner_key(row) for row in found if row["hash"] == user.session}
+    return found if user.may(OPERATE) else [row for row in found if _owner_key(row) in own]
+
+
+def _roles(site: Site) -> Callable[[Row], str]:
+    """What the roles of a session's person are called, in the reader's language."""
+    portal = site.portals[0]
+    try:
+        people = portal.staff.for_pages()
+    except AnnexError:
+        people = []  # an operator sees who is signed in while the CRM is down
+
+    def shown(row: Row) -> str:
+        session = session_of(row)
+        if session.operator:
+            return t("web_role_operator")
+        person = find_person(people, session.person_id or session.name)
+        declared = portal.mapping.portal
+        names = roles_of(declared, person) if person else ()
+        return ", ".join(role.label_in(language()) for name, role in declared.role.items() if name in names)
+
+    return shown
 
 
 def _end(tx: Tx, sessions: Sequence[Row]) -> None:
@@ -62,10 +89,12 @@ def _end(tx: Tx, sessions: Sequence[Row]) -> None:
 
 
 def end_of_the_gone(portal: Portal) -> None:
-    """End the sessions of those whom the CRM has let go. A CRM that cannot be asked ends nobody's."""
+    """End the sessions of those whom the CRM has let go, but no operator's. A CRM that cannot be asked ends nobody's."""
     now = to_micros(portal.clock.now())
     with portal.database.read() as tx:
-        found = tx.all("SELECT hash, person, person_id FROM web_session WHERE expires_at > :now", now=now)
+        found = tx.all(
+            "SELECT hash, person, person_id FROM web_session WHERE expires_at > :now AND role <> :o", now=now, o=OPERATOR
+        )
     if not found:
         return
     try:
@@ -81,9 +110,9 @@ def end_of_the_gone(portal: Portal) -> None:
 
 
 def has_left(name: str, person_id: str, people: Sequence[Person]) -> bool:
-    """Whether he is no longer among the active staff.
+    """Whether they are no longer among the active staff.
 
-    Of whom only the name is known, the CRM has to say that he left: the name may be one that was typed into `annex link`.
+    Of whom only the name is known (sessions of 0.1.0), the CRM has to say that they left.
     """
     if not people:
         return False  # no office is empty: the CRM shows us nobody

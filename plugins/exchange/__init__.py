@@ -42,6 +42,7 @@ plugin = Plugin(
     ),
     done={HEAD_DONE: journal_made},
     pages=pages,
+    rights={"exchange": "the board, what its figures are made of, deals and reports"},
     commands=(
         Command("board", "balances per currency and place", commands.board_arguments, commands.run_board),
         Command("report", "operations, control, contacts", commands.report_arguments, commands.run_report),

@@ -1,4 +1,7 @@
-"""The button «Відкрити табло»: the CRM names who pressed, we answer with a one-time link for that person."""
+"""The button «Відкрити табло»: the CRM names who pressed, we answer with a one-time link for that very person.
+
+What they may see is what their roles say. A button that names nobody gets a link to a page that says what to do.
+"""
 
 from __future__ import annotations
 
@@ -12,4 +15,4 @@ def board_link(portal: Portal, event: Event) -> Mapping[str, str]:
     """The answer that the CRM's script puts into the field «Табло»."""
     if portal.links is None:
         return {}
-    return {"board_url": portal.links.make(event.author or "staff", "staff", "/exchange/board")}
+    return {"board_url": portal.links.for_person(event.author, "/exchange/board")}

@@ -8,4 +8,5 @@ plugin = Plugin(
     title="Страница руководителя",
     needs=("assignment", "stage_lock", "workday"),
     pages=pages,
+    rights={"heads": "the heads' page, for their own departments", "heads.all": "the same for every department"},
 )

@@ -16,7 +16,6 @@ from kernel.extension.portal import Portal, Unit
 from kernel.texts import say
 from kernel.values import from_micros
 from kernel.web import Nav, Pages, current_user
-from kernel.web.identity import heads_only
 from kernel.web.site import site
 from kernel.web.words import language, t
 from plugins.assignment import api as assignment
@@ -25,7 +24,7 @@ from plugins.heads.seen import Sight, cases_of, decisions_of, sight_of
 from plugins.stage_lock import api as stage_lock
 
 HERE = Path(__file__).parent
-NAV = (Nav("line_page", "hd_title", roles=("owner", "head")),)
+NAV = (Nav("line_page", "hd_title"),)
 WAITING_SHOWN, DECISIONS_SHOWN, CASES_SHOWN = 50, 30, 30
 SPANS = ("30", "60", "120", "240", "day")  #: for how long a bar may stand, in minutes; "day": till midnight
 
@@ -88,7 +87,6 @@ def share_text(claim: Fraction | str) -> str:
 
 def _line(pages: Pages, portal: Portal, sight_for: Any) -> None:
     @pages.get("/")
-    @heads_only
     def line_page() -> str:
         sight: Sight = sight_for(current_user())
         live = site().live.version()
@@ -136,7 +134,6 @@ def _person(pages: Pages, portal: Portal, sight_for: Any) -> None:
         return [one for queue in queues for one in queue.members if one.id == person] or abort(404)
 
     @pages.get("/people/<person>")
-    @heads_only
     def person_page(person: str) -> str:
         with portal.look() as unit:
             found, bars = views(unit, person), assignment.bars_of(unit, person)
@@ -144,7 +141,6 @@ def _person(pages: Pages, portal: Portal, sight_for: Any) -> None:
         return render_template("heads/person.html", views=found, one=found[0], bars=bars, day=day, spans=SPANS, version="")
 
     @pages.post("/people/<person>/bar")
-    @heads_only
     def bar(person: str) -> Response:
         until = _until(portal, request.form.get("span", ""))
         with portal.unit(author=current_user().name) as unit:
@@ -153,7 +149,6 @@ def _person(pages: Pages, portal: Portal, sight_for: Any) -> None:
         return redirect(url_for(".line_page"), 303)
 
     @pages.post("/people/<person>/unbar")
-    @heads_only
     def unbar(person: str) -> Response:
         with portal.unit(author=current_user().name) as unit:
             views(unit, person)
@@ -185,7 +180,6 @@ def _decision(pages: Pages, portal: Portal, sight_for: Any) -> None:
         return one
 
     @pages.get("/decisions/<entity>/<record>")
-    @heads_only
     def decision_page(entity: str, record: str) -> str:
         with portal.look() as unit:
             one = load(unit, entity, record)
@@ -193,7 +187,6 @@ def _decision(pages: Pages, portal: Portal, sight_for: Any) -> None:
         return render_template("heads/reason.html" if bare else "heads/decision.html", one=one, version="")
 
     @pages.post("/decisions/<entity>/<record>/again")
-    @heads_only
     def again(entity: str, record: str) -> Response:
         with portal.unit(author=current_user().name) as unit:
             load(unit, entity, record)
@@ -206,7 +199,6 @@ def _decision(pages: Pages, portal: Portal, sight_for: Any) -> None:
 
 def _grant(pages: Pages, portal: Portal, sight_for: Any) -> None:
     @pages.post("/cases/<int:number>/grant")
-    @heads_only
     def grant(number: int) -> Response:
         sight: Sight = sight_for(current_user())
         with portal.unit(author=current_user().name) as unit:

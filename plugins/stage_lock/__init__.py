@@ -25,6 +25,7 @@ plugin = Plugin(
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
     asks=(OBJECTION,),
     pages=pages,
+    rights={"stage_lock": "the cases of every department, and permissions for one move"},
     commands=(
         Command("stage-lock-rules", "stage pools and rights as JSON, for the box module", rules_arguments, print_rules),
     ),

@@ -18,5 +18,6 @@ plugin = Plugin(
     every=(RunsEvery("workday.poll", timedelta(minutes=1), poll, "reads whose working day is open"),),
     hooks=(OBJECTION.by(objection), UNFIT.by(unfit)),
     pages=pages,
+    rights={"workday": "one's own working day", "workday.team": "how everybody's working day stands"},
     migrations=Path(__file__).parent / "migrations",
 )

@@ -14,13 +14,15 @@ from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.values import from_micros
 from kernel.web import Nav, Pages, current_user
+from kernel.web.rights import SIGNED_IN, needs
 from kernel.web.site import site
 from kernel.web.words import t
 from plugins.workday import days, store
 from plugins.workday.rules import Standing, standing
 
 HERE = Path(__file__).parent
-NAV = (Nav("own_page", "wd_title", roles=("owner", "head", "staff")),)
+NAV = (Nav("own_page", "wd_title"),)
+TEAM = "workday.team"
 SCRIPT_SOURCE = "https://api.bitrix24.com"
 STATE_SECONDS = 30.0  #: a stored "not started" is asked anew after so long, for he may have pressed the CRM's own button
 
@@ -55,12 +57,13 @@ def _own(pages: Pages, portal: Portal) -> None:
 
 def _shown(portal: Portal, trouble: str = "") -> str:
     user = current_user()
+    sees_team = user.may(TEAM)
     live = site().live.version()
     day = days.status(portal, user.person_id) if user.person_id else None
     return render_template(
         "workday/own.html", day=day, standing=_standing(portal, day), trouble=trouble, version=live,
         kept=portal.crm.workdays is not None, member=bool(user.person_id) and days.is_member(portal, user.person_id),
-        team=_team(portal) if user.is_head else [], team_shown=user.is_head,
+        team=_team(portal) if sees_team else [], team_shown=sees_team,
     )  # fmt: skip
 
 
@@ -84,6 +87,7 @@ def _team(portal: Portal) -> list[tuple[str, Workday, datetime, datetime]]:
 
 def _worker(pages: Pages, portal: Portal) -> None:
     @pages.get("/worker")
+    @needs(SIGNED_IN)  # it shows nothing, and must be quick even while the CRM cannot say who has which role
     def worker_page() -> Response:
         """Loaded with every page of the CRM: it asks nobody, so it is always quick."""
         response = make_response(render_template("workday/worker.html", source=SCRIPT_SOURCE))

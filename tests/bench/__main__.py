@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import bitrix24, correction, effect, history, intake, posting
+from tests.bench import bitrix24, correction, effect, history, idle, intake, posting
 from tests.bench.common import ROOT, Bench, Table, machine, server
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Bench], Table]] = {
     "history": history.measured,
     "correction": correction.measured,
     "effect": effect.measured,
+    "idle": idle.measured,
     "bitrix24": bitrix24.measured,
 }
 

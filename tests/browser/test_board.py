@@ -62,7 +62,7 @@ class World:
         page = context.new_page()
         page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.goto(self.desk.site.links.make("Олена Власниця", "owner", "/exchange/board"))
+        page.goto(self.desk.site.links.for_operator("Олена Власниця", "/exchange/board"))
         page.wait_for_url("**/exchange/board")  # the little page of the link sends itself
         if to != "/exchange/board":
             page.goto(self.address + to)

@@ -12,6 +12,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from kernel.errors import Rejected
+from kernel.testing import session
 from plugins.heads.tests.web import Room, make_room
 from tests.browser.test_board import CONTRAST, Quiet, browser, shot
 
@@ -27,7 +28,7 @@ class World:
     def page(self, browser: Any, to: str = "/heads/", **options: Any) -> Any:
         """The page as the head of sales opens it; what its console complains of is a failure at the end."""
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "ru-RU", **options})
-        cookie = self.room.links.open_session(self.room.head.name, "head", self.room.head.id)
+        cookie = session(self.room.site, "head", self.room.head.name, self.room.head.id)
         for name, value in (("annex_session", cookie), ("annex_language", "ru")):
             context.add_cookies([{"name": name, "value": value, "url": self.room.host}])
         page = context.new_page()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from kernel.testing import session
 from kernel.web import create_app
 from plugins.workday.tests.conftest import day_of
 from plugins.workday.tests.day import Day
@@ -69,7 +70,7 @@ def page_of(chromium: Any, served: Any) -> Iterator[Callable[..., Any]]:
     troubles: list[str] = []
 
     def opened(person: str, path: str, script: str = BX24) -> Any:
-        cookie = site.links.open_session("Борис", "staff", person)
+        cookie = session(site, "staff", "Борис", person)
         context.add_cookies([{"name": "annex_session", "value": cookie, "url": address}])
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)

@@ -80,7 +80,7 @@ def test_a_foreign_page_cannot_leave_anybody_signed_in_as_somebody_else(broker: 
 def test_cookies_inside_the_frame_are_for_that_frame_only(broker: Whole) -> None:
     cookie = broker.frame().headers["Set-Cookie"]
     assert all(word in cookie for word in ("SameSite=None", "Secure", "Partitioned", "HttpOnly"))
-    path = broker.app.extensions["annex"].links.make("Олена", "owner", "/jobs").removeprefix(HOST)
+    path = broker.app.extensions["annex"].links.for_operator("Олена", "/jobs").removeprefix(HOST)
     assert "SameSite=Lax" in broker.anybody().post(path).headers["Set-Cookie"]
 
 

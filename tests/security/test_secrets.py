@@ -71,7 +71,7 @@ def test_no_log_holds_a_secret(broker: Whole, written: io.StringIO) -> None:
 @pytest.mark.row("PL-10")
 def test_no_page_holds_a_secret(broker: Whole) -> None:
     a_day(broker)
-    owner, shown = broker.signed_in("owner", "1"), ""
+    owner, shown = broker.signed_in(), ""
     with broker.annex.database.read() as tx:
         traces = [f"/trace/{row['id']}" for row in tx.all("SELECT id FROM inbox")]
     for path in [*(path for method, path in addresses(broker.app) if method == "GET" and path != "/live"), *traces]:

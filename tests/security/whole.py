@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ import flask
 from app.bootstrap import Annex, build
 from app.site import make_site
 from connectors.bitrix24.tests.pocket import Portal
-from kernel.testing import FakeClock, MemoryQueue
+from kernel.http import Answer
+from kernel.testing import FakeClock, MemoryQueue, session
 
 HOST = "https://annex.example.com"
 HOOK_SECRET = "hook-secret-4f0c1d"
@@ -55,7 +57,7 @@ class Whole:
     def signed_in(self, role: Any = "owner", person: str = "") -> Any:
         client = self.app.test_client()
         site = self.app.extensions["annex"]
-        client.set_cookie("annex_session", site.links.open_session("Олег Власник", role, person))
+        client.set_cookie("annex_session", session(site, role, "Олег Власник", person))
         return client
 
     def csrf(self, client: Any) -> str:
@@ -88,6 +90,10 @@ class Whole:
         return (client or self.anybody()).post(f"/frame/bitrix24/main/{page}?DOMAIN=broker.bitrix24.ru", data=form)
 
 
+PLANFIX_STAFF = Answer(200, {}, json.dumps({"result": "success", "users": [
+    {"id": "user:1", "name": "Олег Власник", "role": "Admin", "status": "Active"},
+    {"id": "user:7", "name": "Пётр Менеджер", "role": "User", "status": "Active"},
+]}).encode())  # fmt: skip
 PROOF = {"application_token": SECRETS["application"], "member_id": MEMBER}
 
 
@@ -104,6 +110,7 @@ def outside() -> Portal:
         "profile": profile, "app.info": lambda params: {"CODE": "local.1"}, "user.get": lambda params: STAFF,
         "department.get": lambda params: [{"ID": "1", "NAME": "Отдел продаж", "UF_HEAD": "1"}],
     })  # fmt: skip
+    portal.before = lambda name, params: PLANFIX_STAFF if name == "user/list" else None
     return portal
 
 

@@ -15,7 +15,7 @@ from kernel.web import Frame
 from kernel.web.tests.test_web import World, make
 
 PEOPLE = [
-    Person("1", "Олег Власник", "staff"),
+    Person("1", "Олег Власник", "staff", admin=True),
     Person("5", "Ирина Начальник", "staff", heads=("Отдел продаж",)),
     Person("7", "Пётр Менеджер", "staff"),
     Person("8", "Бывший", "staff", active=False),
@@ -29,7 +29,6 @@ def identify(opening: Opening) -> Visitor:
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
     context = {name: opening.form.get(name, "") for name in ("deal", "page")}
-    context["admin"] = "yes" if opening.form["who"] == "1" else ""
     return Visitor(opening.form["who"], context)
 
 

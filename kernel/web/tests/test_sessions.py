@@ -15,6 +15,7 @@ from kernel.settings import Settings
 from kernel.storage import Database, Room
 from kernel.storage.closed import close
 from kernel.storage.migrate import migrate_in
+from kernel.testing import session
 from kernel.web import WEB_SETTINGS, end_of_the_gone, idle_seconds
 from kernel.web.identity import hashed
 from kernel.web.sessions import has_left
@@ -34,7 +35,17 @@ def world(tmp_path: Path) -> Any:
 
 def came(world: World, name: str, role: str = "staff", person_id: str = "") -> Any:
     client = world.anybody()
-    cookie = world.site.links.open_session(name, role, person_id)  # type: ignore[arg-type]
+    cookie = session(world.site, role, name, person_id)
+    client.set_cookie("annex_session", cookie)
+    client.csrf, client.kept = world.site.links.csrf(cookie), hashed(cookie)
+    return client
+
+
+def came_before(world: World, name: str, role: str = "") -> Any:
+    """As 0.1.0 left a session that knew only a name."""
+    client, cookie = world.anybody(), f"cookie of {name}"
+    with world.site.database.write() as tx:
+        world.site.links._open(tx, cookie, name, role, "")
     client.set_cookie("annex_session", cookie)
     client.csrf, client.kept = world.site.links.csrf(cookie), hashed(cookie)
     return client
@@ -133,7 +144,7 @@ def run(world: World, crm: Staff) -> None:
 
 @pytest.mark.row("PL-09")
 def test_who_has_left_is_signed_out_and_nobody_else(world: World) -> None:
-    by_id, by_name = came(world, "Марія Коваль", person_id="user:5"), came(world, "Марія Коваль")
+    by_id, by_name = came(world, "Марія Коваль", person_id="user:5"), came_before(world, "Марія Коваль")
     deleted, stays = came(world, "Хтось", person_id="user:99"), came(world, "Ігор Бондар", person_id="user:3")
     typed = came(world, "Олег", "owner")
     run(world, Staff())
@@ -144,15 +155,18 @@ def test_who_has_left_is_signed_out_and_nobody_else(world: World) -> None:
 @pytest.mark.row("PL-09")
 def test_a_crm_that_does_not_answer_or_shows_nobody_ends_no_session(world: World) -> None:
     client = came(world, "Марія Коваль", person_id="user:5")
+    crm = world.site.portals[0].crm
     run(world, Staff(fault=Unreachable("no answer")))
     run(world, Staff(found=[]))
+    world.site.portals[0].crm = crm
     assert is_in(client)
 
 
 def test_with_nobody_signed_in_the_crm_is_not_asked(world: World) -> None:
     crm = Staff()
     run(world, crm)
-    came(world, "Олена")
+    came_before(world, "Олена")
+    came_before(world, "Олег", "operator")
     world.clock.sleep(13 * HOUR)
     run(world, crm)
     assert crm.asked == 0
@@ -184,8 +198,8 @@ def test_the_owner_sees_all_and_ends_one_or_all_of_a_person(world: World) -> Non
 
 @pytest.mark.row("PL-09")
 def test_everybody_else_sees_and_ends_only_his_own(world: World) -> None:
-    mine, also, namesake = came(world, "Марія", person_id="5"), came(world, "Марія", person_id="5"), came(world, "Марія")
-    other = came(world, "Ігор", "head", "3")
+    mine, also, namesake = (came(world, "Марія", person_id=number) for number in ("5", "5", "6"))
+    other = came(world, "Ігор", person_id="3")
     page = mine.get("/sessions").text
     assert page.count("Марія</bdi>") == 2 and "Ігор" not in page and namesake.kept not in page
     for action in ("end", "end-all"):
@@ -210,6 +224,13 @@ def test_sessions_from_before_count_from_their_beginning(tmp_path: Path) -> None
     with database.write() as tx:
         migrate_in(tx, rooms, SystemClock(), only=[("kernel.web", 1), ("kernel.web", 2)])
         tx.run("INSERT INTO web_session VALUES ('h', 'Олена', 'staff', 7000000, 9000000, '')")
+        tx.run("INSERT INTO web_session VALUES ('o', 'Олег', 'owner', 7000000, 9000000, '')")
+        tx.run("INSERT INTO web_session VALUES ('b', 'Олег', 'owner', 7000000, 9000000, '7')")
+        tx.run("INSERT INTO web_link VALUES ('s', 'Олена', 'staff', '/', 9000000, NULL)")
+        tx.run("INSERT INTO web_link VALUES ('l', 'Олег', 'owner', '/', 9000000, NULL)")
         migrate_in(tx, rooms, SystemClock())
-        assert tx.value("SELECT used_at FROM web_session") == 7000000
+        assert tx.value("SELECT used_at FROM web_session WHERE hash = 'h'") == 7000000
+        kept = {row["hash"]: row["role"] for row in tx.all("SELECT hash, role FROM web_session")}
+        assert kept == {"h": "", "o": "operator", "b": ""}, "only what `annex link` made stays an operator's"
+        assert {row["hash"]: row["role"] for row in tx.all("SELECT hash, role FROM web_link")} == {"s": "", "l": "operator"}
     database.close()

@@ -13,7 +13,7 @@ from kernel.extension.portal import Portal, Unit
 from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase, roles
 from plugins.assignment import api, check, fitness, handlers, plugin
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
@@ -43,7 +43,12 @@ def entity(name: str) -> EntityMap:
 
 SET = MappingSet(
     "office",
-    PortalMap(connector="memory", language="ru", time_zone="Europe/Moscow"),
+    PortalMap(
+        connector="memory",
+        language="ru",
+        time_zone="Europe/Moscow",
+        role=roles(head=("heads", "stage_lock", "workday", "workday.team"), staff=("workday",)),
+    ),
     {"lead": entity("lead"), "deal": entity("deal")},
 )
 

@@ -144,7 +144,7 @@ class Desk:
 
     def restart(self) -> Mapping[str, Handler]:
         """A new process: what was only in memory is gone."""
-        self.portal._people = None
+        self.portal.staff.forget()
         self.handlers = self.annex.handlers()
         return self.handlers
 

@@ -9,7 +9,7 @@ from kernel.crm import Ref
 from kernel.extension.hooks import collect
 from kernel.extension.portal import Portal
 from kernel.settings import Settings
-from kernel.testing import TroubledDatabase
+from kernel.testing import TroubledDatabase, session
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.assignment import plugin as assignment
 from plugins.assignment.tests.office import CARE, PORTAL, SALES, Office
@@ -66,7 +66,7 @@ class Room(Office):
     def client(self, user: str = "Олег Владелец", role: Any = "owner", person: str = "") -> Any:
         """A signed-in test client, as the CRM's frame opens it."""
         client = self.app.test_client()
-        client.set_cookie("annex_session", self.links.open_session(user, role, person))
+        client.set_cookie("annex_session", session(self.site, role, user, person))
         client.set_cookie("annex_language", "ru")
         return client
 

@@ -15,7 +15,7 @@ from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
 from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, roles
 from kernel.testing.crm import MemoryHistory
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock import store
@@ -41,7 +41,9 @@ def the_set(pool: Mapping[str, Sequence[str]] = POOL, starts: Sequence[str] = ()
     }  # fmt: skip
     pipelines = {"sales": PipelineMap(label="Продажи"), "service": PipelineMap(label="Сопровождение")}
     entity = EntityMap(entity="deal", stage=stages, pipeline=pipelines, field={"name": FieldMap(system="name", write=True)})
-    return MappingSet("lock", PortalMap(connector="memory", language="ru"), {"deal": entity})
+    return MappingSet(
+        "lock", PortalMap(connector="memory", language="ru", role=roles(head=("stage_lock",))), {"deal": entity}
+    )
 
 
 class Crm(MemoryCRM):

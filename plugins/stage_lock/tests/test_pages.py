@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kernel.settings import Settings
+from kernel.testing import session
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.api import grant
@@ -33,7 +34,9 @@ class Browser:
 
     def client(self, role: Any = "head") -> Any:
         client = self.app.test_client()
-        client.set_cookie("annex_session", self.links.open_session("Вера Главная", role, self.lock.head.id))
+        client.set_cookie(
+            "annex_session", session(self.site, role, "Вера Главная", self.lock.head.id if role == "head" else "")
+        )
         return client
 
 

@@ -17,7 +17,7 @@ from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
 from kernel.settings import Settings
 from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, roles, session
 from kernel.testing.crm import MemoryWorkdays
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.assignment import plugin as assignment
@@ -30,7 +30,9 @@ from plugins.workday.settings import WorkdaySettings
 PORTAL = "memory/main"
 SET = MappingSet(
     "day",
-    PortalMap(connector="memory", language="ru"),
+    PortalMap(
+        connector="memory", language="ru", role=roles(head=("stage_lock", "workday", "workday.team"), staff=("workday",))
+    ),
     {
         "deal": EntityMap(
             entity="deal",
@@ -136,5 +138,5 @@ class Day:
         site = site or self.site()
         client = create_app(site).test_client()
         name = next((one.name for one in self.crm.persons if one.id == person), "Гость")
-        client.set_cookie("annex_session", site.links.open_session(name, role, person))
+        client.set_cookie("annex_session", session(site, role, name, person))
         return client

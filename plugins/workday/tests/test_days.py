@@ -87,7 +87,7 @@ def test_the_poll_asks_for_all_in_one_call_and_tells_whose_day_changed(day: Day)
 def test_who_leaves_the_group_is_forgotten(day: Day) -> None:
     day.poll()
     day.crm.persons = [one for one in day.crm.persons if one.id != day.boris]
-    day.portal._people = None
+    day.portal.staff.forget()
     day.poll()
     with day.database.read() as tx:
         assert day.boris not in all_of(tx, PORTAL)

@@ -38,7 +38,7 @@ def test_the_day_that_starts_is_always_the_readers_own(day: Day) -> None:
 
 
 def test_one_whom_the_crm_did_not_name_can_start_nothing(day: Day) -> None:
-    client = day.browser("")
+    client = day.browser("", "owner")
     text = client.get("/workday/").text
     assert "CRM не сообщила, кто вы" in text and "data-start" not in text
     token = re.search(r'name="csrf" value="(\w+)"', text)
@@ -83,7 +83,7 @@ def test_the_state_comes_from_what_was_read_and_is_checked_before_anybody_is_bot
     day.crm.days[day.boris] = "open"
     day.clock.advance(seconds=31)
     assert client.get("/workday/state").json["must_start"] is False, "he pressed the CRM's own button"
-    assert day.browser("").get("/workday/state").json["must_start"] is False
+    assert day.browser("", "owner").get("/workday/state").json["must_start"] is False
 
 
 def test_pages_speak_three_languages(day: Day) -> None:
