@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kernel.settings import Settings
 from kernel.texts import add_folder
 from tests.harness.databases import rooms
 from tests.harness.places import quick_folder
@@ -33,6 +34,7 @@ LONG = (
     "tests/crash/test_fleet.py",
     "tests/simulation/test_exchange_desk_bitrix24.py",
     "tests/simulation/test_exchange_desk_planfix.py",
+    "tests/simulation/test_broker_bitrix24.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
     "tests/browser/test_board.py",
@@ -53,7 +55,9 @@ def pytest_configure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Said at the end, where -q leaves out the heading: how to have the same order, and the same chances, once more."""
-    terminalreporter.write_line(f'order and chances: make test ARGS="--randomly-seed={config.getoption("randomly_seed")}"')
+    seed = config.getoption("randomly_seed", default=None)  # there is none where the order is fixed (tests/mutants)
+    if seed is not None:
+        terminalreporter.write_line(f'order and chances: make test ARGS="--randomly-seed={seed}"')
     reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
     if any(report.nodeid.startswith("tests/simulation/") for report in reports):
         day = os.environ[SIMULATION_DAY]
@@ -83,6 +87,18 @@ def _clean_environment() -> Iterator[None]:
         os.environ["ANNEX_DEMAND_BROWSER"] = kept["ANNEX_DEMAND_BROWSER"]
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _home_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A desk that names no data directory keeps its secret in one of this run, not in the checkout."""
+    home, own = Settings.home, tmp_path_factory.mktemp("home")
+    of_checkout = Settings({}).home
+    asked = home.fget
+    assert asked is not None
+    Settings.home = property(lambda self: own if asked(self) == of_checkout else asked(self))  # type: ignore[method-assign,assignment]
+    yield
+    Settings.home = home  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -24,7 +24,8 @@ PLUGIN_NEXT = """\
 2. Switch it on: in portal.toml of your mapping set write
                      [plugin.{name}]
                      stage = "closed"
-3. Make it yours: decisions in rules.py, what happens in handlers.py, what may be set in settings.py."""
+3. Make it yours: decisions in rules.py, what happens in handlers.py, what may be set in settings.py. What people do about
+   it stands in story.py (`annex simulate`), what its tests must notice in tests/mutants.toml (`make mutants`)."""
 CONNECTOR_NEXT = """\
 1. Try it:       make test ARGS=connectors/{name}
 2. Set it up:    {upper}_URL, {upper}_TOKEN and {upper}_HOOK_SECRET in the environment or the settings file

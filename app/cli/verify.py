@@ -27,7 +27,7 @@ def faults(annex: Annex, unit: Unit) -> Iterator[str]:
         for fault in _all(annex, unit):
             found = True
             yield fault
-    except (LookupError, TypeError, ValueError) as exc:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:
         if not found:
             raise
         # A body that was changed by hand may be nothing that anything can be derived from.

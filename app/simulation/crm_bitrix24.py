@@ -27,7 +27,7 @@ LEAD, DEAL, CONTACT = 1, 2, 3
 KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT}
 PARENT = {"deal": "parentId2", "contact": "parentId3"}
 CALLED = {"deal": "Обмін", "lead": "Заявка"}  #: a title, where staff give none
-DAYS = {"open": "OPENED", "paused": "PAUSED", "closed": "CLOSED"}
+DAYS: Mapping[DayStatus, str] = {"open": "OPENED", "paused": "PAUSED", "closed": "CLOSED"}
 UNCONFIRMED = {
     "old_refresh": ("dies", "lives"), "expires_in_events": ("on", "off"), "robot_moves": ("technical", "last"),
     "no_match": ("list", "object"), "no_deadline": ("far", "null"), "timeline_events": ("on", "off"),
@@ -173,6 +173,11 @@ class Bitrix24CRM:
     def value(self, entity: str, record: str, field: str) -> str:
         number, plan = self._number(entity), self._map.entity(entity).field[field]
         return str(self._item(number, record)[plan.system or self._known[number][plan.label]["code"]])
+
+    def day_of(self, person: str) -> str:
+        words: dict[str, str] = {shown: word for word, shown in DAYS.items()}
+        shown = self._door(f"workday?user={person}", None)[person]
+        return words.get(shown, shown.lower()) if self._portal.people[person].timeman else "off"
 
     def stage_of(self, entity: str, record: str) -> str:
         return self._words.get((entity, str(self._item(self._number(entity), record)["stageId"])), "")

@@ -144,6 +144,9 @@ class PlanfixCRM:
     def value(self, entity: str, record: str, field: str) -> str:
         raise NotImplementedError("no story has asked an emulated Planfix for it yet")
 
+    def day_of(self, person: str) -> str:
+        return "off"
+
     def stage_of(self, entity: str, record: str) -> str:
         status = self._portal.statuses[self._portal.tasks[int(record)].status].name
         return self._map.entity(entity).stage_of(status) or ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -169,6 +170,7 @@ class Run:
 
     def play(self, steps: int) -> Outcome:
         try:
+            self.sweep()  # how far back the first one asks is measured from here, where nothing has happened yet
             for story in self.stories:
                 story.begin()
             self.weather()
@@ -187,10 +189,10 @@ class Run:
         return Outcome(self.set_name, self.seed, self.figures(steps))
 
     def figures(self, steps: int) -> Mapping[str, int]:
-        found = {
+        found = Counter({
             "steps": steps, "requests to the portal": self.network.requests, "deaths of a process": self.deaths,
             "comments": self.crm.comments_of_ours(),
-        }  # fmt: skip
+        })  # fmt: skip
         for story in self.stories:
             found.update(story.figures())
         return found

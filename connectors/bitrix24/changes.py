@@ -33,7 +33,7 @@ class Changes:
         parents: dict[str, str] = {}
         for name, plan in plans.items():
             later = {">=updatedTime": stamp(since[name] - SECOND, self._zone)}
-            queries[name] = Query("crm.item.list", self._finder.params(plan, later))
+            queries[name] = Query("crm.item.list", self._finder.params(plan, later, everywhere=True))
             for table in plan.map.table:
                 rows, key = self._layout.table(name, table), smart_key(name, table)
                 parents[key] = rows.parent
@@ -46,7 +46,10 @@ class Changes:
             if name in plans:
                 records = self._read(plans[name], list(listed))
                 found += [
-                    Changed(name, one.id, (one.changed_at or since[name]) + SECOND, record=one, rows_apart=True)
+                    Changed(
+                        name, one.id, (one.changed_at or since[name]) + SECOND, record=one, rows_apart=True,
+                        elsewhere=one.elsewhere,
+                    )
                     for one in records
                 ]  # fmt: skip
             else:

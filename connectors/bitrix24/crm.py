@@ -23,7 +23,7 @@ from connectors.bitrix24.values import number_in, number_of
 from connectors.bitrix24.work import BitrixHistory, BitrixWorkdays
 from connectors.bitrix24.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, History, Lack, People, Record, Row, Value, Values, Workdays
+from kernel.crm import CRM, NO_VALUES, Changed, Elsewhere, History, Lack, People, Record, Row, Value, Values, Workdays
 from kernel.errors import NotFound
 from kernel.extension import Connecting
 
@@ -63,9 +63,9 @@ class BitrixCRM(CRM):
         plan, number = self._layout.plan(entity), number_of(record_id)
         wanted = {name: self._layout.table(entity, name) for name in tables}
         raw, rows = self._read(plan, number, wanted)
-        if plan.pipelines and number_in(raw.get("categoryId")) not in plan.pipelines.values():
-            raise NotFound(f"bitrix24: {plan.kind} {number} is not in a pipeline that the mapping set names")
         [record] = self._records(plan, [raw], wanted, {name: {number: found} for name, found in rows.items()})
+        if record.elsewhere:
+            raise Elsewhere(f"bitrix24: {plan.kind} {number} is not in a pipeline that the mapping set names", record)
         return record
 
     def find(

@@ -272,7 +272,12 @@ class Layout:
             return Stages()
         codes: dict[str, tuple[int, str]] = {}
         names: dict[str, str] = {}
-        for pipeline, number in (pipelines or {"": self._sole_category(kind, entity_type)}).items():
+        named = pipelines or {"": self._sole_category(kind, entity_type)}
+        for number, title in self.state().categories.get(entity_type, []):
+            if number not in named.values():
+                statuses = self.statuses(stages_entity(kind, entity_type, number))
+                names |= {status.code: f"{title}: {status.name}" for status in statuses}
+        for pipeline, number in named.items():
             statuses = self.statuses(stages_entity(kind, entity_type, number))
             names |= {status.code: status.name for status in statuses}
             for word, code in self.stage_codes(entity, pipeline, entity_type, number).items():

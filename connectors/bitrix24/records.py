@@ -54,6 +54,7 @@ def record(
         created_by=person_in(raw.get("createdBy")),
         moved_by=person_in(raw.get("movedBy")),
         url=f"{site}{plan.address}{number}/",
+        elsewhere=bool(plan.pipelines) and number_in(raw.get("categoryId")) not in plan.pipelines.values(),
     )
 
 

@@ -46,9 +46,11 @@ class Finder:
         fitting = [raw for raw in found if all(self._fits(plan.slots[n], value, raw) for n, value in tests.items())]
         return sorted(fitting, key=lambda raw: number_in(raw.get("id")))
 
-    def params(self, plan: EntityPlan, conditions: Mapping[str, Any], select: list[str] | None = None) -> dict[str, Any]:
-        """A list of an entity's records; those of pipelines that the set does not name are not among them."""
-        pipelines = {"@categoryId": sorted(plan.pipelines.values())} if plan.pipelines else {}
+    def params(
+        self, plan: EntityPlan, conditions: Mapping[str, Any], select: list[str] | None = None, *, everywhere: bool = False
+    ) -> dict[str, Any]:
+        """A list of an entity's records; those of pipelines that the set does not name are among them only if asked for."""
+        pipelines = {"@categoryId": sorted(plan.pipelines.values())} if plan.pipelines and not everywhere else {}
         fields = select or asks(plan.slots, ASKS[plan.kind], self._layout.fields(plan.entity_type))
         return {"entityTypeId": plan.entity_type, "filter": {**pipelines, **conditions}, "select": fields, **ORIGINAL}
 

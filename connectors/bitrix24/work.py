@@ -59,7 +59,10 @@ def moves_of(client: Client, plan: EntityPlan, number: int, zone: ZoneInfo) -> l
         if at is not None:
             label = plan.stages.names.get(code, code)
             created = number_in(raw.get("TYPE_ID")) == CREATED
-            found.append(Move(str(number_in(raw.get("ID"))), plan.stages.words.get(code), label, at, created))
+            category = raw.get("CATEGORY_ID")
+            elsewhere = bool(plan.pipelines) and category is not None and number_in(category) not in plan.pipelines.values()
+            stage = None if elsewhere else plan.stages.words.get(code)
+            found.append(Move(str(number_in(raw.get("ID"))), stage, label, at, created, elsewhere=elsewhere))
     return found
 
 

@@ -4,6 +4,7 @@ from kernel.crm.interface import CRM, History, People, Workdays
 from kernel.crm.model import (
     NO_VALUES,
     Changed,
+    Elsewhere,
     Event,
     Lack,
     Move,
@@ -19,6 +20,6 @@ from kernel.crm.model import (
 )
 
 __all__ = [
-    "CRM", "NO_VALUES", "Changed", "Event", "History", "Lack", "Move", "People", "Person", "Record", "Ref", "Row",
-    "Unreadable", "Value", "Values", "Workday", "Workdays", "shown",
+    "CRM", "NO_VALUES", "Changed", "Elsewhere", "Event", "History", "Lack", "Move", "People", "Person", "Record", "Ref",
+    "Row", "Unreadable", "Value", "Values", "Workday", "Workdays", "shown",
 ]  # fmt: skip

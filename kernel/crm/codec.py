@@ -72,6 +72,7 @@ def pack_record(record: Record) -> str:
             "changed_at": pack(record.changed_at),
             "created_by": record.created_by,
             "moved_by": record.moved_by,
+            **({"elsewhere": True} if record.elsewhere else {}),
             "url": record.url,
         },
         ensure_ascii=False,
@@ -94,5 +95,6 @@ def unpack_record(text: str) -> Record:
         changed_at=changed if isinstance(changed, datetime) else None,
         created_by=data.get("created_by", ""),
         moved_by=data.get("moved_by", ""),
+        elsewhere=data.get("elsewhere", False),
         url=data["url"],
     )

@@ -63,7 +63,8 @@ class CRM(Protocol):
     calls: None = None
 
     def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
-        """Read one record with all mapped fields and the named child tables. Raises NotFound."""
+        """Read one record with all mapped fields and the named child tables. Raises NotFound; for one that stands outside
+        of what the set names that is an `Elsewhere`."""
         raise NotImplementedError
 
     def find(
@@ -102,7 +103,7 @@ class CRM(Protocol):
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         """What changed since the given moments, by entity, child rows too where the CRM can tell: for a sweep that may
         cost next to nothing. May name records that did not really change; must not miss any. An entity left out is not
-        asked for this time."""
+        asked for this time. Records that stand elsewhere are named where the CRM tells of them at no further cost."""
         raise NotImplementedError
 
     def owner_of(self, entity: str, row_id: str) -> str:

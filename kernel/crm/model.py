@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
+from kernel.errors import NotFound
 from kernel.texts import say
 
 
@@ -65,6 +66,15 @@ class Record:
     created_by: str = ""  #: the person's id, where the CRM says so
     moved_by: str = ""  #: who moved it to its stage, where the CRM says so
     url: str = ""  #: where staff open it
+    elsewhere: bool = False  #: it stands outside of what the set names for its kind, in another pipeline, say
+
+
+class Elsewhere(NotFound):
+    """The record is there, but outside of what the mapping set names for its kind: to most it is as good as gone."""
+
+    def __init__(self, text: str, record: Record) -> None:
+        super().__init__(text)
+        self.record = record
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Changed:
     record: Record | None = None  #: as just read, where the CRM gives that without further cost
     rows_apart: bool = False  #: changed child rows are named by themselves, so the record without rows says it all
     owner: str = ""  #: of a child row, where the CRM says so
+    elsewhere: bool = False  #: it stands outside of what the set names for its kind
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Move:
     at: datetime
     created: bool = False  #: not a move: the record was made at this stage
     by: str = ""  #: the person's id, where the CRM says so
+    elsewhere: bool = False  #: it led outside of what the set names
 
 
 @dataclass(frozen=True)

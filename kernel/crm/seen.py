@@ -32,6 +32,11 @@ def keep_seen(tx: Tx, portal: str, record: Record, now_micros: int) -> None:
         )
 
 
+def elsewhere_name(entity: str) -> str:
+    """Under what a record is kept while it stands outside of the set: what we saw of it inside stays beside that."""
+    return f"{entity}@elsewhere"
+
+
 def owner_seen(tx: Tx, portal: str, entity: str, row_id: str) -> str | None:
     """The record to which a child row ("deal/operation") belonged when it was last seen."""
     found: str | None = tx.value(
@@ -57,7 +62,8 @@ def known_of(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
 def faults(tx: Tx) -> Iterator[str]:
     """Copies that were changed by hand."""
     for row in tx.stream("SELECT portal, entity, id, body, digest FROM crm_seen ORDER BY portal, entity, id"):
-        if _digest(row["portal"], row["body"]) != row["digest"]:
+        named = unpack_record(row["body"]) if _digest(row["portal"], row["body"]) == row["digest"] else None
+        if named is None or (named.entity, named.id) != (row["entity"], row["id"]):
             yield f"crm_seen {row['portal']} {row['entity']} {row['id']}: the copy of the CRM's record was changed by hand"
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kernel.crm import Record
+from kernel.crm import Elsewhere, Record
 from kernel.crm.codec import pack_record, unpack_record, unpack_values
-from kernel.crm.seen import keep_seen, last_seen, owner_seen
+from kernel.crm.seen import elsewhere_name, keep_seen, last_seen, owner_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
 from kernel.extension.model import PHASES, Plugin, Seen, Watch, author_of
 from kernel.extension.portal import Portal, Write
@@ -68,11 +68,16 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         before = last_seen(unit.tx, portal.name, entity, record_id)
         soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in watches:
+            if record.elsewhere and not watch.elsewhere:
+                if watch.gone is not None:
+                    watch.gone(unit, record_id)
+                continue
             # All judge the same reading; what those before have written in this pass stands in `soon`.
             expected = _with_writes(soon, unit.writes_to(entity, record_id))
             watch.handle(unit, Seen(record, before, events, expected, prepared.get(plugin.name)))
-        keep_seen(unit.tx, portal.name, record, to_micros(portal.clock.now()))
-        inbox.settle(unit.tx, ids, "done", "", portal.clock)
+        kept = replace(record, entity=elsewhere_name(entity)) if record.elsewhere else record
+        keep_seen(unit.tx, portal.name, kept, to_micros(portal.clock.now()))
+        inbox.settle(unit.tx, ids, "done", "it stands outside of the set" if record.elsewhere else "", portal.clock)
     log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
 
 
@@ -90,10 +95,14 @@ def _read(
     tables = sorted({table for _, watch in watches for table in watch.tables})
     for last in (False, True):
         began = to_micros(portal.clock.now())
-        record = _storable(portal.crm.get(entity, record_id, tables=tables))
-        view = ReadOnlyPortal.of(portal, read_at=began, last_reading=last)
         try:
-            return record, {plugin.name: watch.prepare(view, record) for plugin, watch in watches if watch.prepare}, began
+            record = _storable(portal.crm.get(entity, record_id, tables=tables))
+        except Elsewhere as exc:
+            record = _storable(exc.record)
+        view = ReadOnlyPortal.of(portal, read_at=began, last_reading=last)
+        judging = [pair for pair in watches if pair[1].prepare and (pair[1].elsewhere or not record.elsewhere)]
+        try:
+            return record, {plugin.name: watch.prepare(view, record) for plugin, watch in judging if watch.prepare}, began
         except ReadAgain as again:
             if last:
                 raise

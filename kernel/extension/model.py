@@ -154,7 +154,9 @@ class Watch:
     tables: tuple[str, ...] = ()
     phase: Phase = "act"
     prepare: Callable[[ReadOnlyPortal, Record], Any] | None = None
-    gone: Callable[[Unit, str], None] | None = None  #: the CRM has no record of that id (any more)
+    gone: Callable[[Unit, str], None] | None = None
+    """The CRM has no record of that id (any more), or it stands elsewhere and this plugin does not judge that."""
+    elsewhere: bool = False  #: it also judges records that stand outside of what the set names for their kind
 
 
 @dataclass(frozen=True)

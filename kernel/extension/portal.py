@@ -42,7 +42,7 @@ class Portal:
     plugin_settings: Mapping[str, BaseModel] = field(default_factory=dict)
     currencies: Currencies = field(default_factory=Currencies)
     public_url: str = ""
-    links: Any = None  #: one-time sign-in links (kernel.web.identity), where pages are served
+    links: Any = None  #: one-time sign-in links (kernel.web.links), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
     hooks: Hooks = field(default_factory=dict)  #: what plugins answer to each other's hooks
     memory: dict[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.crm import Changed, Record
-from kernel.crm.seen import Known, known_of, owner_seen
+from kernel.crm.seen import Known, elsewhere_name, known_of, owner_seen
 from kernel.errors import AnnexError, NotFound
 from kernel.extension.model import Plugin, Sweeping
 from kernel.extension.portal import Portal
@@ -50,7 +50,8 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
         turn = (last["turn"] if last else -1) + 1
         since = _since(tx, portal, _entities(portal, plugins, sweeping, turn), now)
     try:
-        changed = portal.crm.changed(since)
+        minded = {watch.entity for plugin in plugins for watch in plugin.watches if watch.elsewhere}
+        changed = [one for one in portal.crm.changed(since) if not one.elsewhere or one.entity in minded]
         looks = _missed(portal, changed)
     except AnnexError as exc:
         _note(portal, now, turn, 0, 0, str(exc))
@@ -120,7 +121,7 @@ def _missed(portal: Portal, changed: Sequence[Changed]) -> list[tuple[str, str]]
             entity, record_id = (one.entity.partition("/")[0], one.owner) if "/" in one.entity else (one.entity, one.id)
             if not record_id or (entity, record_id) in wanted:
                 continue
-            known = known_of(tx, portal.name, entity, record_id)
+            known = known_of(tx, portal.name, elsewhere_name(entity) if one.elsewhere else entity, record_id)
             if _unseen(one, known) and not inbox.waiting_for(tx, portal.name, entity, record_id):
                 wanted[entity, record_id] = None
     return list(wanted)
@@ -142,7 +143,7 @@ def _owned(portal: Portal, one: Changed) -> Changed:
 def _unseen(one: Changed, known: Known | None) -> bool:
     if known is None:
         return True
-    if one.record is not None:
+    if one.record is not None and not one.elsewhere:
         if _differs(one.record, known.record):
             return True
         if one.rows_apart or set(known.record.rows) <= set(one.record.rows):

@@ -147,6 +147,8 @@ def _checkpoints(tx: Tx, points: Points) -> Iterator[str]:
             _where(row): int(row["amount"])
             for row in tx.all("SELECT * FROM ledger_checkpoint_balance WHERE until = :u", u=until)
         }
+        if not found:
+            yield f"ledger_checkpoint {until}: the row was added, or its balances were removed"
         for where in sorted(found.keys() | wanted.keys()):
             if found.get(where) != wanted.get(where):
                 yield (

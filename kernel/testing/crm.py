@@ -20,6 +20,7 @@ from kernel.crm import (
     CRM,
     NO_VALUES,
     Changed,
+    Elsewhere,
     History,
     Lack,
     Move,
@@ -33,8 +34,9 @@ from kernel.crm import (
     Workday,
     Workdays,
 )
-from kernel.errors import AnnexError, NotFound, Rejected
+from kernel.errors import AnnexError, NotFound
 from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
+from kernel.testing.crm_parts import MemoryHistory, MemoryPeople, MemoryWorkdays
 from kernel.testing.trouble import Trouble
 
 FIRST_NUMBER = 501
@@ -157,7 +159,10 @@ class MemoryCRM(CRM):
 
     def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
         with self._call("get"):
-            return self._record(self._find(entity, record_id), tables)
+            record = self._record(self._find(entity, record_id), tables)
+        if record.elsewhere:
+            raise Elsewhere(f"memory: {entity} {record_id} is not in a pipeline that the mapping set names", record)
+        return record
 
     def find(
         self,
@@ -174,6 +179,7 @@ class MemoryCRM(CRM):
                 self._record(kept, named)
                 for kept in self._kept.values()
                 if kept.entity == entity
+                and not _is_elsewhere(kept.stage_label)
                 and (ids is None or kept.id in wanted)
                 and (changed_since is None or kept.changed_at >= changed_since)
             ]
@@ -187,7 +193,7 @@ class MemoryCRM(CRM):
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         with self._call("changed"):
             return [
-                Changed(kept.entity, kept.id, kept.changed_at)
+                Changed(kept.entity, kept.id, kept.changed_at, elsewhere=_is_elsewhere(kept.stage_label))
                 for kept in self._kept.values()
                 if kept.entity in since and kept.changed_at >= since[kept.entity]
             ]
@@ -305,7 +311,8 @@ class MemoryCRM(CRM):
         self._move_number += 1
         kept.stage_label, kept.moved_by = label, self._person(author)
         stage = self.mapping.entity(kept.entity).stage_of(label)
-        kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created))
+        elsewhere = _is_elsewhere(label)
+        kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created, elsewhere=elsewhere))
 
     def _person(self, name: str) -> str:
         return next((person.id for person in self.persons if person.name == name), name)
@@ -353,60 +360,12 @@ class MemoryCRM(CRM):
             created_by=kept.created_by,
             moved_by=kept.moved_by,
             url=self.link(kept.entity, kept.id),
+            elsewhere=_is_elsewhere(kept.stage_label),
         )
 
     @staticmethod
     def _read(fields: Mapping[str, FieldMap], values: Values) -> dict[str, Value]:
         return {name: read_value(plan, values.get(name)) for name, plan in fields.items()}
-
-
-class MemoryPeople:
-    """The CRM's staff, as `staff.hire` and `staff.dismiss` leave them."""
-
-    def __init__(self, crm: MemoryCRM) -> None:
-        self._crm = crm
-
-    def all(self) -> list[Person]:
-        with self._crm._call("people"):
-            return list(self._crm.persons)
-
-    def active(self, people: Iterable[str]) -> frozenset[str]:
-        wanted = frozenset(people)
-        with self._crm._call("active"):
-            return frozenset(one.id for one in self._crm.persons if one.id in wanted and one.active)
-
-    def overdue(self, people: Iterable[str]) -> Mapping[str, int]:
-        with self._crm._call("overdue"):
-            return {person: self._crm.late.get(person, 0) for person in people}
-
-
-class MemoryWorkdays:
-    """Working days out of `days`; who is not in it has none."""
-
-    def __init__(self, crm: MemoryCRM) -> None:
-        self._crm = crm
-
-    def statuses(self, people: Iterable[str]) -> Mapping[str, Workday]:
-        with self._crm._call("workdays"):
-            return {person: self._crm.days.get(person, "off") for person in people}
-
-    def start(self, person: str) -> None:
-        with self._crm._call("start_workday"):
-            if person not in self._crm.days:
-                raise Rejected(f"memory: {person} has no working day")
-            self._crm.days[person] = "open"
-
-
-class MemoryHistory:
-    """Every move ever made."""
-
-    def __init__(self, crm: MemoryCRM) -> None:
-        self._crm = crm
-
-    def moves(self, entity: str, record_id: str) -> list[Move] | None:
-        with self._crm._call("moves"):
-            kept, plan = self._crm._find(entity, record_id), self._crm.mapping.entity(entity)
-            return list(kept.moves) if plan.stage else None
 
 
 class Staff:
@@ -439,7 +398,8 @@ class Staff:
         self._crm._touched(entity, record_id, author)
 
     def move(self, record_id: str, stage: str, *, entity: str = "deal", author: str = "") -> None:
-        """To a stage, by our word or by a label that the mapping does not know."""
+        """To a stage, by our word or by a label that the mapping does not know; one with a colon («HR: Успех») stands in a
+        pipeline that it does not name either."""
         kept = self._crm._find(entity, record_id)
         self._crm._moved(kept, _label(self._crm.mapping.entity(entity), stage), author)
         self._crm._touched(entity, record_id, author)
@@ -471,6 +431,10 @@ class Staff:
 
 def _label(plan: EntityMap, stage: str) -> str:
     return plan.stage[stage or "new"].label if (stage or "new") in plan.stage else stage
+
+
+def _is_elsewhere(label: str) -> bool:
+    return ":" in label
 
 
 def _number(record_id: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal, Protocol
 
 from kernel.extension.portal import Portal
@@ -103,6 +103,9 @@ class EmulatedCRM(Protocol):
     def value(self, entity: str, record: str, field: str) -> str:
         """A field as the CRM keeps it: of a person or a card its id."""
 
+    def day_of(self, person: str) -> str:
+        """Their working day now, in the words of kernel.crm.Workday."""
+
     def stage_of(self, entity: str, record: str) -> str: ...
 
     def row_keys(self, entity: str, record: str, table: str) -> list[str]: ...
@@ -172,3 +175,15 @@ class SimulatedStory:
 def labels(found: Iterable[Card]) -> dict[str, Card]:
     """Cards by their names."""
     return {card.name: card for card in found}
+
+
+def was_open(days: Iterable[DayChange], person: str, since: datetime, until: datetime, zone: tzinfo) -> bool:
+    """Whether that person was at work at some moment of that span. A day that nobody ended is over at midnight."""
+    changes = [change for change in days if change.person == person and change.at <= until]
+    for change, following in zip(changes, [*changes[1:], None], strict=False):
+        if change.status == "open":
+            midnight = datetime.combine(change.at.astimezone(zone).date() + timedelta(days=1), time(), tzinfo=zone)
+            ended = min(midnight, following.at if following else midnight)
+            if ended >= since:
+                return True
+    return False

@@ -1,13 +1,13 @@
 """Pages: shell, identity, sessions, languages, live updates, health."""
 
 from kernel.web.app import create_app
-from kernel.web.frames import Frame
-from kernel.web.identity import Links, User, current_user, idle_seconds, secret_of
+from kernel.web.identity import current_user
+from kernel.web.links import Links, User, idle_seconds, secret_of
 from kernel.web.live import Live
 from kernel.web.pages import Nav, Pages
 from kernel.web.rights import needs
 from kernel.web.sessions import end_of_the_gone
-from kernel.web.site import WEB_SETTINGS, Site
+from kernel.web.site import WEB_SETTINGS, Frame, Site
 
 __all__ = [
     "WEB_SETTINGS", "Frame", "Links", "Live", "Nav", "Pages", "Site", "User", "create_app", "current_user",

@@ -7,7 +7,6 @@ say. Nothing of this stands in a session: who somebody is stands there, what the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -15,11 +14,9 @@ from kernel.crm import Person
 from kernel.errors import AnnexError, Misconfigured
 from kernel.extension.portal import Portal
 from kernel.extension.roles import ALL, find_person, known_rights, rights_of, roles_of
-from kernel.web.identity import Session, User
+from kernel.web.links import Session, User
 from kernel.web.rights import ANY_ROLE, MARK, SIGNED_IN
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 LINK_VIEWS = ("identity.show", "identity.enter")  #: they sign somebody in
 _DEFAULTS = "annex_rights"

@@ -14,8 +14,9 @@ from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.extension.roles import OPERATE
 from kernel.telemetry import bind_trace, log
-from kernel.web import access, answers, assets, frames, health, identity, jobs, live, portals, sessions, words
-from kernel.web.identity import SAFE_METHODS, Session, User, current_user
+from kernel.web import access, answers, assets, frames, health, identity, jobs, live_pages, portals, sessions, words
+from kernel.web.identity import SAFE_METHODS, current_user
+from kernel.web.links import Session, User
 from kernel.web.pages import Pages
 from kernel.web.rights import ANY_ROLE, SIGNED_IN, needs
 from kernel.web.site import EXTENSION, Site
@@ -32,7 +33,7 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     for own in (
-        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live.blueprint(site),
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live_pages.blueprint(site),
         jobs.blueprint(site), portals.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)

@@ -6,9 +6,6 @@ Nothing else in that POST is believed. The proof opens a session like any other,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, request
 
@@ -18,21 +15,12 @@ from kernel.extension.model import NotProven, Opening, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words
-from kernel.web.identity import is_local_path, person_meant, signed_in
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.identity import person_meant, signed_in
+from kernel.web.links import is_local_path
+from kernel.web.site import Site
 
 _GAP = re.compile(r"\{(\w+)\}")
 _ID = re.compile(r"[\w:.-]{1,64}\Z", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One portal's way to open our pages."""
-
-    portal: Portal
-    identify: Callable[[Opening], Visitor]
 
 
 def blueprint(site: Site) -> Blueprint:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify
 
 from kernel.errors import Closed
 from kernel.telemetry import log, metrics
 from kernel.values import to_micros
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 WAITING = {"inbox": ("new", "failed"), "outgoing": ("waiting", "sending", "failed")}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -16,9 +16,7 @@ from kernel.storage import Tx
 from kernel.values import from_micros
 from kernel.web.identity import current_user
 from kernel.web.rights import needs
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 SHOWN_MAX = 200
 

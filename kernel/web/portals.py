@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, render_template
 
@@ -14,9 +14,7 @@ from kernel.jobs.inbox import ASKED, SWEPT
 from kernel.storage import Tx
 from kernel.values import from_micros
 from kernel.web.rights import needs
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
+from kernel.web.site import Site
 
 
 def blueprint(site: Site) -> Blueprint:

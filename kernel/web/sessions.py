@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -16,12 +16,11 @@ from kernel.mapping.schema import OPERATOR
 from kernel.storage import Row, Tx
 from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
-from kernel.web.identity import User, current_user, session_of
+from kernel.web.identity import current_user
+from kernel.web.links import User, session_of
 from kernel.web.rights import ANY_ROLE, needs
+from kernel.web.site import Site
 from kernel.web.words import language, t
-
-if TYPE_CHECKING:
-    from kernel.web.site import Site
 
 
 def blueprint(site: Site) -> Blueprint:

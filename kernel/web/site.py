@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from flask import current_app
 
 from kernel.clock import Clock, Ids
-from kernel.extension.model import Plugin
+from kernel.extension.model import Opening, Plugin, Visitor
 from kernel.extension.portal import Portal
 from kernel.settings import Known, Settings
 from kernel.storage import Database, Room
-
-if TYPE_CHECKING:  # both read the site of the request in hand, so here they are only names
-    from kernel.web.frames import Frame
-    from kernel.web.identity import Links
-    from kernel.web.live import Live
+from kernel.web.links import Links
+from kernel.web.live import Live
 
 EXTENSION = "annex"
 WEB_SETTINGS = (
@@ -27,6 +23,14 @@ WEB_SETTINGS = (
     Known("ANNEX_IDLE_MINUTES", "a session that nobody uses for so long ends; an open page is use; 0: no limit", "120"),
     Known("ANNEX_FRAMED", "yes: sign-in works inside a frame of another site, too (needs https)", "no"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One portal's way to open our pages."""
+
+    portal: Portal
+    identify: Callable[[Opening], Visitor]
 
 
 @dataclass

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from kernel.extension import Plugin, RunsEvery, Watch
 from plugins.assignment.check import faults
+from plugins.assignment.departed import EVERY_SECONDS as DEPARTED_SECONDS
+from plugins.assignment.departed import departed
 from plugins.assignment.handlers import EVERY_SECONDS, eligibility_changed, give_out_all, gone, prepare, record_seen
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.settings import AssignmentSettings
@@ -22,6 +24,9 @@ plugin = Plugin(
     every=(
         RunsEvery(
             "assignment.give_out", timedelta(seconds=EVERY_SECONDS), give_out_all, "gives out what waits once somebody fits"
+        ),
+        RunsEvery(
+            "assignment.departed", timedelta(seconds=DEPARTED_SECONDS), departed, "hands on what somebody held who has left"
         ),
     ),
     asks=(UNFIT, ELIGIBILITY_CHANGED),

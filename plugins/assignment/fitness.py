@@ -22,6 +22,7 @@ from plugins.assignment.store import Fit
 NAME = "assignment"
 FRESH_SECONDS = 10
 SHARED_SECONDS = 2
+ACTIVE_SECONDS = 0.5  #: records that come in the same moment ask once who still works here
 
 
 def settings_of(portal: Portal) -> AssignmentSettings:
@@ -81,6 +82,24 @@ def _overdue(portal: Portal, ids: list[str]) -> dict[str, int]:
         found = portal.crm.people.overdue(old) if portal.crm.people else {}
         known.update({one: (now, found.get(one, 0)) for one in old})
     return {one: known[one][1] for one in ids}
+
+
+def without_departed(portal: Portal, found: Fit) -> Fit:
+    """Who has left the CRM gets nothing from that moment on, whatever the list of people said a minute ago."""
+    people, eligible = portal.crm.people, [member.id for member in found.members if member.fits]
+    if people is None or not eligible:
+        return found
+    known: dict[str, tuple[float, bool]] = portal.memory.setdefault(f"{NAME}.active", {})
+    now = portal.clock.monotonic()
+    old = [one for one in eligible if one not in known or not 0 <= now - known[one][0] < ACTIVE_SECONDS]
+    if old:
+        active = people.active(old)
+        known.update({one: (now, one in active) for one in old})
+    left = Reason("asg_left")
+    members = tuple(
+        replace(one, reasons=(left,)) if one.id in eligible and not known[one.id][1] else one for one in found.members
+    )
+    return found if members == found.members else replace(found, members=members)
 
 
 def _weighed(member: Member, overdue: int, most: int, said: list[Mapping[str, Objection]]) -> Member:

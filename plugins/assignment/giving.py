@@ -18,7 +18,7 @@ from kernel.storage import Row
 from kernel.telemetry import log
 from kernel.texts import say
 from kernel.values import to_micros
-from plugins.assignment import fitness, store
+from plugins.assignment import clients, fitness, store
 from plugins.assignment.rules import (
     Choice,
     Member,
@@ -30,7 +30,7 @@ from plugins.assignment.rules import (
     owner_of,
     undo,
 )
-from plugins.assignment.settings import QueueSettings
+from plugins.assignment.settings import QueueSettings, label_of
 from plugins.assignment.store import Decision, Fit, Waiting
 
 READ_SECONDS_MAX = 60  #: a record read longer ago is read again before it is given out
@@ -62,6 +62,7 @@ def give(unit: Unit, name: str, *, look: bool = True) -> int:
     table = _table(unit, name, now)
     if table is None or not store.count_waiting(tx, portal, name):
         return 0
+    clients.hold(unit)
     count = skipped = 0
     while any(member.fits for member in table.members):
         page = store.front(tx, portal, name, skip=skipped, most=PAGE)
@@ -96,14 +97,18 @@ def _give_one(unit: Unit, table: _Table, one: Waiting) -> bool:
         replace(member, reasons=(*member.reasons, Reason(left_out[member.id]))) if member.id in left_out else member
         for member in table.members
     ]
+    members, repeat = _for_the_same(unit, one, members)
     candidates = [member for member in members if member.fits]
     if not candidates:
         return False
     table.turn += 1
-    choice = choose(candidates, table.shares, table.turn)
+    choice = choose(candidates, table.shares, table.turn, wanted=repeat[0] if repeat else "")
     table.shares.update(choice.shares)
     decision = _decision(one, len(earlier) + 1, "given", to_micros(unit.now))
     body = _body(members, choice, table.turn)
+    if repeat:
+        body["repeat"] = {"entity": repeat[1], "record": repeat[2]}
+    clients.given(tx, portal, one.entity, one.record_id, choice.member.id)
     store.leave(tx, portal, one)
     person = choice.member
     store.decide(tx, portal, replace(decision, person=person.id, person_name=person.name, body=body))
@@ -112,6 +117,17 @@ def _give_one(unit: Unit, table: _Table, one: Waiting) -> bool:
         unit.update(one.entity, one.record_id, {"assigned": Ref(person.id, person.name)})
     log.info("assignment.given", queue=table.name, entity=one.entity, record=one.record_id, person=person.id)
     return True
+
+
+def _for_the_same(unit: Unit, one: Waiting, members: list[Member]) -> tuple[list[Member], tuple[str, str, str] | None]:
+    """The member who has an open record of the same client, if they may take this one, too: overdue ones are no reason
+    against it. Who has not begun the day, is barred or has left is passed over, as always."""
+    for person, entity, record_id in clients.holders(unit.tx, unit.portal.name, one.entity, one.record_id):
+        for place, member in enumerate(members):
+            if member.id == person and all(reason.code == "asg_overdue" for reason in member.reasons):
+                own = [*members[:place], replace(member, reasons=()), *members[place + 1 :]]
+                return own, (person, entity, record_id)
+    return members, None
 
 
 def _had_it(earlier: Sequence[Decision]) -> dict[str, str]:
@@ -181,7 +197,8 @@ def _tell(unit: Unit, table: _Table) -> None:
     lines = [f"— {one.name}: {said_all(one.reasons, language)}" for one in table.members[:TOLD_PEOPLE_MAX]]
     lines += ["— …"] if len(table.members) > TOLD_PEOPLE_MAX else []
     text = say(
-        language, "asg_nobody_fits", queue=table.name, count=store.count_waiting(tx, portal.name, table.name),
+        language, "asg_nobody_fits", queue=label_of(table.queue, table.name, language),
+        count=store.count_waiting(tx, portal.name, table.name),
         people="\n".join(lines) or say(language, "asg_nobody_there"),
     )  # fmt: skip
     unit.comment(
@@ -216,6 +233,7 @@ def drop(unit: Unit, one: Waiting, outcome: str, owner: Ref | None = None) -> No
         decision = replace(decision, person=owner.id, person_name=owner.name)
     store.leave(tx, portal, one)
     store.decide(tx, portal, decision)
+    clients.given(tx, portal, one.entity, one.record_id, owner.id if owner is not None else "")
     if not store.count_waiting(tx, portal, one.queue):
         store.end_spell(tx, portal, one.queue)
     changed(unit, one.queue)
@@ -250,20 +268,23 @@ class Asked:
     records: Mapping[tuple[str, str], Record] | None = None  #: None: nobody is eligible, so nothing was read
 
 
-def ask(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS) -> Asked:
-    """Reads only. Calls out: no database may be open."""
-    began = to_micros(portal.clock.now())
+def ask(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS, joins: bool = False) -> Asked:
+    """Reads only; `joins`: a record is about to join the queue. Calls out: no database may be open."""
     found = fitness.read(portal, name, seconds=seconds)
     with portal.database.read() as tx:
         page = store.front(tx, portal.name, name, most=PAGE)
+        known = store.fit(tx, portal.name, name)
+    if page or joins:
+        found = fitness.without_departed(portal, found)
+    with portal.database.read() as tx:
         anybody = any(member.fits for member in fitness.with_bars(tx, portal, found.members))
     records = None
     if page and anybody:
         try:
-            records = _read(portal, page)
+            records = read_records(portal, [(one.entity, one.record_id) for one in page])
         except Fault as exc:  # these wait on; a record that has just come must join them all the same
             log.warning("assignment.later", queue=name, reason=str(exc))
-    return Asked(name, found, found.read_at >= began, page, records)
+    return Asked(name, found, found != known, page, records)
 
 
 def hold(unit: Unit, asked: Asked) -> Row:
@@ -291,10 +312,11 @@ def give_out(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECOND
     return count
 
 
-def _read(portal: Portal, page: Sequence[Waiting]) -> dict[tuple[str, str], Record]:
+def read_records(portal: Portal, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+    """Records by kind and number, as they stand; those that are gone are not among them."""
     found: dict[tuple[str, str], Record] = {}
-    for entity in sorted({one.entity for one in page}):
-        ids = [one.record_id for one in page if one.entity == entity]
+    for entity in sorted({entity for entity, _id in wanted}):
+        ids = [record_id for one, record_id in wanted if one == entity]
         found |= {(entity, record.id): record for record in portal.crm.find(entity, ids=ids)}
         for missing in ids:
             if (entity, missing) not in found:
@@ -350,6 +372,7 @@ def take_back(unit: Unit, one: Decision, outcome: str, by: str = "") -> None:
     if one.outcome == "given":
         store.keep_shares(tx, portal, one.queue, undo(weights, one.person, store.shares(tx, portal, one.queue)))
     store.mark(tx, portal, one, outcome=outcome, ended_at=now)
+    clients.given(tx, portal, one.entity, one.record_id, "")
     number = number_of(one.record_id)
     # Who stands there now is not known until it is read: the old moment makes the next sitting read it first.
     waits = Waiting(one.entity, one.record_id, one.queue, one.since, number, now, 0, one.name, "", "", by)

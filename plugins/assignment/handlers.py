@@ -12,7 +12,7 @@ from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
 from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
-from plugins.assignment import fitness, giving, store
+from plugins.assignment import clients, fitness, giving, store
 from plugins.assignment.giving import Asked
 from plugins.assignment.rules import is_closed, joins, owner_of, start_stages, taken_by_hand
 from plugins.assignment.settings import QueueSettings
@@ -56,7 +56,7 @@ def prepare(portal: Portal, record: Record) -> Prepared | None:
         name = _queue_for(portal, record)
     if not name or fitness.queue_of(portal, name) is None:
         return None
-    return Prepared(giving.ask(portal, name), portal.people())
+    return Prepared(giving.ask(portal, name, joins=True), portal.people())
 
 
 def _queue_for(portal: Portal, record: Record) -> str:
@@ -92,6 +92,7 @@ def record_seen(unit: Unit, seen: Seen) -> None:
         _follow(unit, seen, decided)
     elif prepared and row:
         _begin(unit, seen, prepared, from_micros(row["since"]))
+    clients.note(unit, seen.soon)
     if name:
         giving.give(unit, name)
 
@@ -134,11 +135,13 @@ def gone(entity: str) -> Callable[[Unit, str], None]:
 
     def record_gone(unit: Unit, record_id: str) -> None:
         tx, portal = unit.tx, unit.portal.name
+        clients.gone(tx, portal, entity, record_id)
         if waits := store.waiting(tx, portal, entity, record_id):
             store.open_queue(tx, portal, waits.queue, to_micros(unit.now))
             if waits := store.waiting(tx, portal, entity, record_id):
                 giving.drop(unit, waits, "deleted")
-                giving.give(unit, waits.queue)
+                for behind in store.front(tx, portal, waits.queue, most=1):  # it may have held them up
+                    unit.look_again(behind.entity, behind.record_id)
         elif (one := store.newest(tx, portal, entity, record_id)) and one.ended_at is None:
             store.mark(tx, portal, one, ended_at=to_micros(unit.now))
             giving.changed(unit, one.queue)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from kernel.crm import Person, Record, Ref
 from kernel.mapping import EntityMap
 
+PHONE_DIGITS_MIN = 7  #: what is shorter may be many people's
 UNTOUCHED_SECONDS = 5  #: what a CRM still writes by itself so soon after making a record is no person's deed
 
 
@@ -70,8 +71,8 @@ class Choice:
     claims: Mapping[str, Fraction]  #: of the candidates, as compared
 
 
-def choose(candidates: Sequence[Member], shares: Mapping[str, Share], turn: int) -> Choice:
-    """Each candidate's due grows by his part of this one record; the greatest claim gets it.
+def choose(candidates: Sequence[Member], shares: Mapping[str, Share], turn: int, *, wanted: str = "") -> Choice:
+    """Each candidate's due grows by their part of this one record; the greatest claim gets it, or the candidate `wanted`.
 
     Ties go to who has waited longest, then by id. `turn` is the number of this record in its queue, from 1.
     """
@@ -80,7 +81,7 @@ def choose(candidates: Sequence[Member], shares: Mapping[str, Share], turn: int)
     for one in candidates:
         share = shares.get(one.id, Share())
         grown[one.id] = Share(share.due + Fraction(one.weight, whole), share.given, share.last)
-    chosen = min(candidates, key=lambda one: (-grown[one.id].claim, grown[one.id].last, one.id))
+    chosen = min(candidates, key=lambda one: (one.id != wanted, -grown[one.id].claim, grown[one.id].last, one.id))
     claims = {person: share.claim for person, share in grown.items()}
     before = grown[chosen.id]
     return Choice(chosen, {**grown, chosen.id: Share(before.due, before.given + 1, turn)}, claims)
@@ -120,6 +121,21 @@ def heads_of(people: Iterable[Person], groups: Iterable[str], names: Iterable[st
     if not named:
         found = [person for person in staff if {group.casefold() for group in person.heads} & wanted]
     return found or [person for person in staff if person.role == "owner"]
+
+
+def client_keys(values: Mapping[str, object], fields: Iterable[str]) -> frozenset[str]:
+    """By what the client of a record is known: phones by their last ten digits, e-mails in lower case, cards by number."""
+    found = set()
+    for name in fields:
+        value = values.get(name)
+        if isinstance(value, Ref):
+            found.add(f"{name}:{value.id}" if value.id else "")
+        elif isinstance(value, str) and "@" in value:
+            found.add(f"email:{value.strip().casefold()}")
+        elif isinstance(value, str):
+            digits = "".join(char for char in value if char.isdecimal() and char.isascii())
+            found.add(f"phone:{digits[-10:]}" if len(digits) >= PHONE_DIGITS_MIN else "")
+    return frozenset(found - {""})
 
 
 # --- which records ----------------------------------------------------------------------------------------------------

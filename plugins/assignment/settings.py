@@ -14,6 +14,9 @@ class QueueSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    label: str | dict[str, str] = Field(
+        "", description="what people call the queue, once or by language (ru, uk, en); default its name"
+    )
     entity: Literal["lead", "deal"] = Field("lead", description="what is given out: lead or deal")
     groups: list[str] = Field(default_factory=list, description="groups (departments) whose members take part")
     people: list[str] = Field(default_factory=list, description="further members, by name")
@@ -38,8 +41,22 @@ class QueueSettings(BaseModel):
     backlog_hours: int = Field(24, ge=0, description="records older than this when the queue began are left alone")
 
 
+def label_of(queue: QueueSettings | None, name: str, language: str) -> str:
+    """What people call a queue, in their language."""
+    label = queue.label if queue else ""
+    if isinstance(label, str):
+        return label or name
+    return label.get(language) or next(iter(label.values()), name)
+
+
 class AssignmentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     queue: dict[str, QueueSettings] = Field(default_factory=dict, description="the queues, by name")
+    same_manager: bool = Field(
+        True, description="a client who comes again goes to the person who has their open lead or deal"
+    )
+    client_fields: list[str] = Field(
+        default_factory=lambda: ["phone", "email", "client"], description="fields by which a client is known again"
+    )
     tell_minutes: int = Field(15, ge=1, description="heads are told at most once in so many minutes per queue")

@@ -278,6 +278,19 @@ def loads(tx: Tx, portal: str, queue: str, since: int) -> dict[str, tuple[int, i
     return {row["person"]: (int(row["in_hand"]), int(row["fresh"])) for row in rows}
 
 
+def held(tx: Tx, portal: str) -> dict[str, list[Decision]]:
+    """By person: what was given to them and is still theirs, oldest first."""
+    rows = tx.all(
+        "SELECT * FROM assignment_decision WHERE portal = :p AND outcome = 'given' AND ended_at IS NULL "
+        "ORDER BY at, record_id",
+        p=portal,
+    )  # fmt: skip
+    found: dict[str, list[Decision]] = {}
+    for row in rows:
+        found.setdefault(row["person"], []).append(_decision(row))
+    return found
+
+
 def given(tx: Tx, portal: str) -> Iterator[Decision]:
     """Everything that counts towards the shares, for the check."""
     for row in tx.stream("SELECT * FROM assignment_decision WHERE portal = :p AND outcome = 'given'", p=portal):

@@ -80,6 +80,11 @@ class Board:
     totals: tuple[Line, ...]
     worth: tuple[Worth, ...] = field(default=())
 
+    @property
+    def below_zero(self) -> tuple[Line, ...]:
+        """Places that hold less than nothing of a currency, which no place can: something is missing or misplaced."""
+        return tuple(line for line in self.rows if line.held < 0)
+
     def data(self) -> dict[str, Any]:
         return {
             "as_of": self.as_of.isoformat(timespec="seconds"),
@@ -93,6 +98,10 @@ class Board:
                 }
                 for worth in self.worth
             },
+            "below_zero": [
+                {"currency": line.currency.code, "place": line.place, "held": format_minor(line.held, line.currency)}
+                for line in self.below_zero
+            ],
         }
 
 

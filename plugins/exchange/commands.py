@@ -39,6 +39,8 @@ def run_board(portal: Portal, args: argparse.Namespace) -> int:
     for column, worth in data["worth"].items():
         told = worth["amount"] or f"— (no rate for {', '.join(worth['no_rate'])})"
         print(f"{column} in {data['report_currency']}: {told}")
+    for row in data["below_zero"]:
+        print(f"below zero: {row['place']} holds {row['held']} {row['currency']}")
     return 0
 
 
@@ -91,6 +93,11 @@ def run_import(portal: Portal, args: argparse.Namespace) -> int:
             print(f"line {bad['line']}, {bad['column']}: «{bad['value']}»: {bad['reason']}", file=sys.stderr)
         for warning in data["warnings"]:
             print(f"warning: {warning}", file=sys.stderr)
+        if moments := data["below_zero"]["moments"]:
+            print(f"warning: money left a place that did not hold it, {moments} times; the first:", file=sys.stderr)
+            for one in data["below_zero"]["first"]:
+                where = f"{one['at']} deal {one['deal']}, op {one['op']}: {one['place']}"
+                print(f"  {where} held {one['held']} {one['currency']}", file=sys.stderr)
         verdict = "nothing imported" if data["bad"] else ("would import" if args.dry_run else "imported")
         print(
             f"{data['rows']} rows: {verdict}: {data['imported']} new, {data['unchanged']} unchanged, {len(data['bad'])} bad"

@@ -128,6 +128,35 @@ def total(unit: Unit, question: Question) -> Money:
     return Money(int(amount), unit.portal.currencies.get(question.currency))
 
 
+@dataclass(frozen=True)
+class Below:
+    """Since when a place has held less than nothing, and with which deal that began."""
+
+    at: datetime
+    subject: str
+    number: str
+
+
+def below_since(unit: Unit, question: Question) -> Below | None:
+    """For what a place holds, where that is below zero; None for any other figure."""
+    if question.figure != "held" or not question.place or question.party:
+        return None
+    sql, values = _query(unit, question)
+    since = unit.tx.value(
+        "SELECT MAX(at) FROM (SELECT at, SUM(SUM(amount)) OVER (ORDER BY at) AS held "
+        f"FROM ({sql}) AS x GROUP BY at) AS y WHERE held >= 0",
+        **values,
+    )
+    row = unit.tx.one(
+        f"SELECT x.subject, x.at, d.number FROM ({sql}) AS x LEFT JOIN exchange_deal d ON d.subject = x.subject "
+        "WHERE x.amount < 0 AND (x.at > :since OR :first = 1) ORDER BY x.at, x.seq LIMIT 1",
+        since=since or 0, first=int(since is None), **values,
+    )  # fmt: skip
+    if row is None:
+        return None
+    return Below(from_micros(row["at"], unit.portal.zone), row["subject"], row["number"] or row["subject"])
+
+
 def _query(unit: Unit, question: Question) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {"currency": unit.portal.currencies.get(question.currency).code}
     where = "l.currency = :currency"

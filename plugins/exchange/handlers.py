@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from kernel.crm import Record, Ref
-from kernel.errors import Refused
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
 from kernel.ledger import Draft
 from kernel.texts import say
 from kernel.values import Currency, to_micros
-from plugins.exchange import cards, projection, store
+from plugins.exchange import cards, guard, projection, store
 from plugins.exchange.accounts import BOOK
 from plugins.exchange.model import CANCELLED, Deal, deal_data
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
 from plugins.exchange.reading import Problem, Reader, Reading
-from plugins.exchange.rules import Step, advance, changed_inputs, fresh_payouts, payout_refusal
+from plugins.exchange.rules import advance, changed_inputs
 from plugins.exchange.settings import ExchangeSettings
 
 NAME = "exchange"
@@ -61,8 +59,10 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     step = advance(
         before, reading.deal, settings, now=to_micros(now), today=now.astimezone(portal.zone).date(), labels=labels
     )
-    step = _guarded(unit, before, step, settings)
+    step = guard.guarded(unit, before, step, settings)
     accept(unit, before, step.deal)
+    if step.refusal is None and step.deal != before:
+        guard.tell_ahead(unit, step.deal, settings)
     text = ""
     if step.refusal:
         text = say(language, "refused_intro") + "\n" + step.refusal.said(language)
@@ -100,32 +100,6 @@ def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:
         store.save(unit.tx, [store.derive(deal, rates, report_currency(portal), portal.zone)])
     portal.books.book(BOOK).settle(unit.tx, deal.subject, postings(deal, portal.zone), author=unit.author, trace=unit.trace)
     unit.tx.after_commit(portal.changed)
-
-
-def _guarded(unit: Unit, before: Deal | None, step: Step, settings: ExchangeSettings) -> Step:
-    """The same step, or the one before it if a payout would take other clients' money."""
-    portal = unit.portal
-    refusal = _refusal(unit, step.deal)
-    if refusal is None:
-        return step
-    if settings.payout_guard == "warn":
-        text = say(portal.mapping.portal.language, "payout_warned", **refusal.values)
-        digest = hashlib.sha256(f"{step.deal.subject}{text}".encode()).hexdigest()
-        unit.comment("deal", step.deal.record_id, text, key=f"warn:{digest[:32]}")
-        return step
-    was = before.stage if before else "new"
-    held_back = replace(step.deal.at_stage(was), entered=before.entered if before else {})
-    if was == step.deal.stage or _refusal(unit, held_back):
-        # The payout does not come from the move alone (a row was changed, too): keep what was accepted before.
-        held_back = before or held_back.at_stage("new")
-    return Step(held_back, refusal)
-
-
-def _refusal(unit: Unit, deal: Deal) -> Refused | None:
-    portal = unit.portal
-    drafts = portal.books.book(BOOK).preview(unit.tx, deal.subject, postings(deal, portal.zone))
-    balances = portal.books.book(BOOK).balances(unit.tx, sorted(fresh_payouts(drafts)))
-    return payout_refusal(balances, drafts, portal.currencies)
 
 
 def _told(problem: Problem, language: str) -> str:

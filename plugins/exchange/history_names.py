@@ -18,6 +18,11 @@ def subject_of(deal: str) -> str:
     return f"{PORTAL}/{deal.replace('%', '%25').replace('/', '%2F')}"
 
 
+def deal_of(subject: str) -> str:
+    """The company's own number of an imported deal."""
+    return subject.removeprefix(f"{PORTAL}/").replace("%2F", "/").replace("%25", "%")
+
+
 def op_order(numbers: Iterable[str]) -> list[str]:
     """A deal's operations in their order: by number if all are numbers, else so that «a2» comes before «a10»."""
     found = list(numbers)

@@ -149,11 +149,12 @@ def _explain(pages: Pages, portal: Portal) -> None:
                     figure=on_board, now=now, **common,
                 )  # fmt: skip
             found, total = explain.groups(unit, question), explain.total(unit, question)
+            below = explain.below_since(unit, question) if total.minor < 0 else None
         here, rest, rest_count = views_explain.shown_groups(found, views_asked.page_from(request.args), currency)
         parts = Money(sum(group.amount.minor for group in here) + rest.minor, currency)
         return render_template(
             "exchange/explain.html", groups=here, rest=rest, rest_count=rest_count, total=total, parts=parts, now=now,
-            figure=on_board if on_board is not None else total, count=len(found),
+            figure=on_board if on_board is not None else total, count=len(found), below=below,
             page=views_asked.page_from(request.args), page_count=_page_count(len(found), views_explain.GROUPS_PER_PAGE),
             **common,
         )  # fmt: skip

@@ -20,6 +20,9 @@ class ExchangeSettings(BaseModel):
     payout_guard: Literal["refuse", "warn"] = Field(
         "refuse", description="a payout that would use other clients' money: refuse it, or only warn"
     )
+    below_zero: Literal["warn", "refuse"] = Field(
+        "warn", description="money that leaves a place which does not hold it: only warn, or refuse it"
+    )
     custody_days: int = Field(30, ge=1, description="how long money is kept if the deal names no date")
     rate_days: int = Field(10, ge=1, description="how old a reference rate may be and still value an operation")
     journal_title: str = Field("Annex: книги обліку", description="name of the CRM record that keeps the daily heads")

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from kernel.ledger.model import canonical
 from kernel.storage import Tx
 from kernel.values import Currency, day_start, from_micros, plain, to_micros
-from plugins.exchange.accounts import PLACE
+from plugins.exchange.accounts import BALANCES, LEGS, PLACE
 from plugins.exchange.figures import figures
 from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Operation, deal_data, deal_from, rank
+from plugins.exchange.places import Spot, Track
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates, shown_rate
 
@@ -143,13 +144,13 @@ def save(tx: Tx, derived: Sequence[Derived], *, fresh: bool = False) -> None:
         for one in derived:
             for table in ("exchange_deal", "exchange_operation", "exchange_pending"):
                 tx.run(f"DELETE FROM {table} WHERE subject = :s", s=one.deal["subject"])
-    tx.run_many(_insert("exchange_deal", DEAL_COLUMNS), [one.deal for one in derived])
-    tx.run_many(_insert("exchange_operation", OPERATION_COLUMNS), [row for one in derived for row in one.operations])
-    tx.run_many(_insert("exchange_pending", PENDING_COLUMNS), [row for one in derived for row in one.pending])
+    _insert(tx, "exchange_deal", DEAL_COLUMNS, [one.deal for one in derived])
+    _insert(tx, "exchange_operation", OPERATION_COLUMNS, [row for one in derived for row in one.operations])
+    _insert(tx, "exchange_pending", PENDING_COLUMNS, [row for one in derived for row in one.pending])
 
 
-def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})"
+def _insert(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.insert(f"{table} ({', '.join(columns)})", [tuple(row[name] for name in columns) for row in rows])
 
 
 def load_deal(tx: Tx, subject: str) -> Deal | None:
@@ -171,6 +172,23 @@ def custody_due(tx: Tx, portal: str, day: str) -> list[Deal]:
         p=portal, day=day,
     )  # fmt: skip
     return [deal_from(row["subject"], json.loads(row["facts"])) for row in rows]
+
+
+def held_at_places(tx: Tx, currency: str) -> dict[str, int]:
+    """What each place holds of a currency."""
+    rows = tx.all(f"SELECT place, amount FROM {BALANCES} AS b WHERE account = 'place' AND currency = :c", c=currency)
+    return {row["place"]: int(row["amount"]) for row in rows}
+
+
+def track(tx: Tx, spot: Spot, since: int) -> Track:
+    """What a place holds of a currency, and what moved there since a moment."""
+    currency, place = spot
+    moves = tx.all(
+        f"SELECT at, SUM(amount) AS amount FROM {LEGS} AS l WHERE currency = :c AND account = 'place' AND place = :p "
+        "AND party = '' AND at >= :since GROUP BY at",
+        c=currency, p=place, since=since,
+    )  # fmt: skip
+    return Track(held_at_places(tx, currency).get(place, 0), {row["at"]: int(row["amount"]) for row in moves})
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,16 @@ plugin = Plugin(
     settings=StageLockSettings,
     # Others may ask its api whether the stage they see stands.
     watches=tuple(
-        Watch(entity, record_seen, phase="guard", prepare=prepare, gone=partial(record_gone, entity))
+        Watch(entity, record_seen, phase="guard", prepare=prepare, gone=partial(record_gone, entity), elsewhere=True)
         for entity in ("deal", "lead")
     ),
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
     asks=(OBJECTION,),
     pages=pages,
-    rights={"stage_lock": "the cases of every department, and permissions for one move"},
+    rights={
+        "stage_lock": "the cases of their own departments, and permissions for one move",
+        "stage_lock.all": "the same for every department",
+    },
     commands=(
         Command("stage-lock-rules", "stage pools and rights as JSON, for the box module", rules_arguments, print_rules),
     ),

@@ -42,5 +42,6 @@ def watch_over(portal: Portal) -> None:
     """Regular: looks once more at records whose stage we wrote, as soon as no such write is on its way."""
     with portal.unit() as unit:
         store.switched_on(unit.tx, portal.name, to_micros(unit.now))
+        store.others_closed(unit.tx, portal.name, to_micros(unit.now))
         for entity, record_id in store.unsure(unit.tx, portal.name):
             unit.look_again(entity, record_id)

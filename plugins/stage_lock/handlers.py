@@ -12,7 +12,7 @@ from plugins.stage_lock import store
 from plugins.stage_lock.model import Case, Known, Outcome
 from plugins.stage_lock.people import find, id_of, name_of, overriding, settings_of, sole, told
 from plugins.stage_lock.reading import Read, line_name, lines_after, own_since
-from plugins.stage_lock.rules import Action, Facts, Finding, Own, Pool, Step, Verdict, act, fate, judge
+from plugins.stage_lock.rules import OTHER_PIPELINE, Action, Facts, Finding, Own, Pool, Step, Verdict, act, fate, judge
 from plugins.stage_lock.words import gave_up_text, put_back_text
 
 HOUR_MICROS = 3600 * 1_000_000
@@ -27,7 +27,8 @@ def record_seen(unit: Unit, seen: Seen) -> None:
 
 
 def record_gone(entity: str, unit: Unit, record_id: str) -> None:
-    store.forget(unit.tx, unit.portal.name, entity, record_id, to_micros(unit.now))
+    """What was known of it stays: it may be restored, and is judged on from there."""
+    store.mark_gone(unit.tx, unit.portal.name, entity, record_id, to_micros(unit.now))
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class _Way:
     fresh: bool = False
     line: str = ""
     ahead: str = ""
+    elsewhere: bool = False
 
 
 class _Look:
@@ -73,7 +75,7 @@ class _Look:
         """It stands where it may."""
         if store.settle(self.tx, *self.key, self.now):
             self._tell_pages()
-        if known.unsure or known.gave_up or known.lagging:
+        if known.unsure or known.gave_up or known.lagging or known.gone:
             self._keep(replace(known, unsure=False, gave_up=0, lagging=0))
 
     def _made_in_doubt(self, since: int) -> bool:
@@ -90,8 +92,9 @@ class _Look:
 
     def _way(self, since: int) -> _Way:
         if self.read.lines is None:
-            return self._way_without_history(since)
+            return self._way_without_history(self._since(since, self.record.elsewhere))
         steps = self._steps()
+        since = self._since(since, self.record.elsewhere or any(step.elsewhere for step in steps))
         newest = line_name(self.read.lines[-1]) if self.read.lines else ""
         if self.known:
             ahead = "" if steps else self.known.ahead
@@ -100,7 +103,7 @@ class _Look:
                     steps = (*steps, self._present())
                 ahead = self.record.stage_label
             steps = steps or self._granted_where_it_stands()
-            return _Way(self.known.stage, steps, line=newest or self.known.line, ahead=ahead)
+            return _Way(self.known.stage, steps, line=newest or self.known.line, ahead=ahead, elsewhere=self.known.elsewhere)
         ahead = ""
         if self.read.behind or not steps:
             steps, ahead = (*steps, self._present()), self.record.stage_label
@@ -109,16 +112,23 @@ class _Look:
         before = [step for step in steps if step.at < since]
         # It stands from before the lock: what was then is adopted, and so is the first line if nothing tells what was.
         first = before[-1] if before else steps[0]
-        return _Way(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead)
+        return _Way(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead, elsewhere=first.elsewhere)
+
+    def _since(self, since: int, elsewhere: bool) -> int:
+        """What stood in a pipeline that the set does not name before these were closed stays there."""
+        return max(since, store.others_closed(self.tx, self.portal.name, self.now)) if elsewhere else since
 
     def _way_without_history(self, since: int) -> _Way:
         step = self._present()
         if self.known is None:
             old = self._is_old(since)
-            return _Way(self.record.stage if old else None, () if old else (step,), fresh=not old)
+            outside = old and self.record.elsewhere
+            return _Way(self.record.stage if old else None, () if old else (step,), fresh=not old, elsewhere=outside)
         landed = [one for one in self.own if self._landed(one)]
         here = landed[-1].stage if landed else self.known.stage
-        return _Way(here, () if self.record.stage == here and here is not None else (step,))
+        elsewhere = self.known.elsewhere and not landed
+        same = self.record.stage == here and here is not None and not self.record.elsewhere and not elsewhere
+        return _Way(here, () if same else (step,), elsewhere=elsewhere)
 
     def _landed(self, own: Own) -> bool:
         return not own.pending and own.done_at < self.read.began
@@ -133,7 +143,8 @@ class _Look:
             last = line is lines[-1] and not self.read.behind and not names_people
             by = line.by or ((self.record.moved_by or self.seen.author) if last else unnamed)
             at = to_micros(line.at)
-            found.append(Step(line.stage, line.label, id_of(people, by), line_name(line), at, line.created))
+            who, name = id_of(people, by), line_name(line)
+            found.append(Step(line.stage, line.label, who, name, at, line.created, elsewhere=line.elsewhere))
         return tuple(found)
 
     def _stood(self, way: _Way) -> str | None:
@@ -153,7 +164,10 @@ class _Look:
         """What stands, where no line tells how it came to that: as many moves as were told of may lie in it."""
         told_of = sum(event.name.startswith(f"{self.record.entity}.stage") for event in self.seen.events)
         by = id_of(self.read.people, self.record.moved_by or self.seen.author)
-        return Step(self.record.stage, self.record.stage_label, by, at=self.now, believed=max(1, told_of))
+        return Step(
+            self.record.stage, self.record.stage_label, by, at=self.now, believed=max(1, told_of),
+            elsewhere=self.record.elsewhere,
+        )  # fmt: skip
 
     def _granted_where_it_stands(self) -> tuple[Step, ...]:
         """A permission given for the stage at which it stands already lets it stay."""
@@ -170,22 +184,27 @@ class _Look:
         unseen = [] if history else [one for one in self.own if not self._landed(one)]
         if unseen and way.steps:  # no history tells whether the record shows these writes yet
             here = self.record.stage if way.fresh else way.here
-            self._keep(self._next(way, Verdict(here), unsure=unseen[-1].stage != self.record.stage))
+            waiting = Verdict(here, elsewhere=way.elsewhere)
+            self._keep(self._next(way, waiting, unsure=unseen[-1].stage != self.record.stage))
             return
         facts = Facts(
             self.pool, way.fresh, way.here, way.steps, self.own if history else (),
             may_override=self.may_override, objections=self.read.objections, grants=self._grants(),
             stood=self._stood(way), ahead=self.known.ahead if self.known else "",
             made_by_us=way.fresh and store.made_by_us(self.tx, *self.key).ours,
+            elsewhere=way.elsewhere, others_open=self.settings.other_pipelines == "allow",
+            restored=store.deleted_at(self.tx, *self.key[:2], self.record.name) if way.fresh else frozenset(),
         )  # fmt: skip
         verdict = judge(facts)
         pending = any(one.pending and one.number > verdict.own_used for one in self.own)  # they arrive in their order
         gave_up = self.known.gave_up if self.known else 0
         action = act(
-            verdict.here, self.record.stage, pending=pending, gave_up=bool(gave_up),
+            None if self._stands(verdict) else verdict.here, self.record.stage, pending=pending, gave_up=bool(gave_up),
             reversals=store.reversals(self.tx, *self.key, self.now - HOUR_MICROS), limit=self.settings.reversals_per_hour,
         )  # fmt: skip
-        right = verdict.here is None or verdict.here == self.record.stage
+        if verdict.restored_at:
+            store.forget_one_deleted(self.tx, *self.key[:2], self.record.name, verdict.restored_at)
+        right = self._stands(verdict)
         if right:
             store.settle(self.tx, *self.key, self.now)
         left = gave_up and not right
@@ -194,15 +213,21 @@ class _Look:
         known = self._next(way, verdict, unsure=action in ("wait", "put_back"))
         self._keep(replace(known, gave_up=gave_up if left else self._carry_out(action, verdict, number)))
 
+    def _stands(self, verdict: Verdict) -> bool:
+        """Whether the record stands where it may."""
+        if self.record.elsewhere:
+            return verdict.elsewhere
+        return verdict.here is None or verdict.here == self.record.stage
+
     def _next(self, way: _Way, verdict: Verdict, *, unsure: bool) -> Known:
         """What the next look begins with."""
         known = self.known or Known(None)
         history = self.read.lines is not None
         arrived = [one.number for one in self.own if self._landed(one) and (not history or one.stage == self.record.stage)]
-        label = self.plan.stage[verdict.here].label if verdict.here else self.record.stage_label
+        label = self.record.stage_label if verdict.elsewhere or not verdict.here else self.plan.stage[verdict.here].label
         return Known(
             verdict.here, label, way.line or known.line, self.now, max([known.written, verdict.own_used, *arrived]),
-            way.ahead, unsure=unsure,
+            way.ahead, unsure=unsure, elsewhere=verdict.elsewhere, name=self.record.name,
         )  # fmt: skip
 
     def _keep(self, known: Known) -> None:
@@ -272,18 +297,23 @@ class _Look:
     def _tell_mover(self, case: Case, back_to: str) -> None:
         language = self.portal.mapping.portal.language
         text = put_back_text(self.plan, case.why, case.from_stage, case.to_label, back_to, language)
+        to = told(self.read.people, case.person)
+        if case.why.code == OTHER_PIPELINE:  # the way round is for the heads to know
+            to = tuple(dict.fromkeys((*to, *self._heads())))
         self.unit.comment(
-            case.entity, case.record_id, text, to=told(self.read.people, case.person),
+            case.entity, case.record_id, text, to=to,
             key=f"stage_lock:{case.portal}:{case.number}",
         )  # fmt: skip
 
     def _tell_heads(self, case: Case) -> None:
         language = self.portal.mapping.portal.language
-        heads = tuple(person.id for person in overriding(self.read.people, self.settings.override))
         times = store.reversals(self.tx, *self.key, self.now - HOUR_MICROS)
         text = gave_up_text(self.plan, case.from_stage, case.to_label, times, language)
         key = f"stage_lock:{case.portal}:{case.number}:gave_up"
-        self.unit.comment(case.entity, case.record_id, text, to=heads, key=key)
+        self.unit.comment(case.entity, case.record_id, text, to=self._heads(), key=key)
+
+    def _heads(self) -> tuple[str, ...]:
+        return tuple(person.id for person in overriding(self.read.people, self.settings.override))
 
     def _tell_pages(self) -> None:
         self.tx.after_commit(self.portal.changed)

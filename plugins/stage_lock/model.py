@@ -32,6 +32,9 @@ class Known:
     lagging: int = 0  #: how many looks in a row the history was behind the record
     unsure: bool = False  #: to be looked at once more when our own writes have arrived
     gave_up: int = 0  #: number of the case at which we stopped putting it back
+    elsewhere: bool = False  #: it stands in a pipeline that the set does not name, and may; `stage` is where it left ours
+    name: str = ""
+    gone: bool = False  #: it was not there when it was last asked for
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def line_name(line: Move) -> str:
 
 
 def _stands_still(known: Known, record: Record, own: Sequence[Own]) -> bool:
+    if record.elsewhere or known.elsewhere:
+        return record.elsewhere and known.elsewhere and record.stage_label == known.label and not own
     same = record.stage == known.stage and (record.stage is not None or record.stage_label == known.label)
     return same and all(one.stage == known.stage for one in own)
 

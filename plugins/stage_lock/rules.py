@@ -12,6 +12,7 @@ from plugins.stage_lock.model import Objection
 CLOCKS_DIFFER_MICROS = 2_000_000
 LATEST = 2**62
 NOT_IN_POOL, UNKNOWN_STAGE, NO_START = "stage_lock_not_in_pool", "stage_lock_unknown_stage", "stage_lock_no_start"
+OTHER_PIPELINE = "stage_lock_other_pipeline"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Pool:
     def start_near(self, stage: str | None) -> str:
         """Where a record belongs that was made at a stage where none may be made."""
         pipeline = self.pipelines.get(stage or "", "")
-        return next((start for start in self.starts if self.pipelines.get(start, "") == pipeline), self.starts[0])
+        return next((start for start in self.starts if self.pipelines.get(start, "") == pipeline), self.home)
+
+    @property
+    def home(self) -> str:
+        """The first stage of the main pipeline."""
+        return self.starts[0] if self.starts else next(iter(self.next))
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Step:
     at: int = 0
     created: bool = False  #: not a move: it was made here
     believed: int = 1  #: for how many allowed moves in a row this one may stand
+    elsewhere: bool = False  #: into a pipeline that the set does not name
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,9 @@ class Facts:
     made_by_us: bool = False
     stood: str | None = None  #: where it truly stood before the first step, allowed or not
     ahead: str = ""  #: label of a stage that was judged before its line came
+    elsewhere: bool = False  #: before the first step it stood in a pipeline that the set does not name, and might
+    others_open: bool = False  #: such pipelines are open to these records
+    restored: frozenset[str] = frozenset()  #: stages at which a record like this one stood when it was deleted
 
 
 Kind = Literal["refused", "override", "granted"]
@@ -108,6 +118,9 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     own_used: int = 0  #: the newest own write that was met among the steps
     used_grants: frozenset[str] = frozenset()
+    elsewhere: bool = False  #: it may stand where it stands, outside of the pipelines that the set names; `here` is then
+    #: where it left them, if it ever stood in one
+    restored_at: str = ""  #: it was made at this stage because one like it had been deleted there
 
 
 def judge(facts: Facts) -> Verdict:
@@ -118,7 +131,10 @@ def judge(facts: Facts) -> Verdict:
             judging.confirm(own)
         elif step is not None:
             judging.take(step, own)
-    return Verdict(judging.here, tuple(judging.findings), judging.own_used, facts.grants - judging.grants)
+    return Verdict(
+        judging.here, tuple(judging.findings), judging.own_used, facts.grants - judging.grants, judging.elsewhere,
+        judging.restored_at,
+    )  # fmt: skip
 
 
 def timeline(steps: Sequence[Step], own: Sequence[Own]) -> list[tuple[Step | None, Own | None]]:
@@ -157,6 +173,7 @@ def _line_of(own: Own, steps: Sequence[Step], begin: int) -> int | None:
 class _Judging:
     def __init__(self, facts: Facts) -> None:
         self.facts, self.here, self.fresh = facts, facts.here, facts.fresh
+        self.elsewhere, self.restored_at = facts.elsewhere, ""
         self.own_used = 0
         self.stage = facts.stood
         self.grants, self.ahead = set(facts.grants), facts.ahead
@@ -165,7 +182,7 @@ class _Judging:
     def confirm(self, own: Own) -> None:
         """A write of ours found the record where it wanted it: now it stands there by our will."""
         if self.stage == own.stage and not self.fresh:
-            self.here, self.own_used = own.stage, own.number
+            self.here, self.own_used, self.elsewhere = own.stage, own.number, False
 
     def take(self, step: Step, own: Own | None) -> None:
         self.stage = step.stage
@@ -178,16 +195,45 @@ class _Judging:
         if self.fresh:
             self.fresh = False
             self._begin(step, ours)
-        elif ours or self.here is None:
-            self.here = step.stage  # our own writes are no case, and whoever leaves a stage we do not know may go anywhere
+        elif ours:
+            self.here, self.elsewhere = step.stage, False  # our own writes are no case
+        elif step.elsewhere:
+            self._leave(step)
+        elif self.elsewhere:
+            self._come_back(step)
+        elif self.here is None:
+            self.here = step.stage  # whoever leaves a stage we do not know may go anywhere
         elif step.stage != self.here:
             self._move(step, self.here)
 
     def _begin(self, step: Step, ours: bool) -> None:
         """A record that was made after the lock was switched on."""
         pool, steps = self.facts.pool, 0 if step.created else step.believed
-        allowed = step.stage is None or pool.may_begin(step.stage, steps)
-        if ours or self.facts.made_by_us or allowed:
+        if step.elsewhere:
+            self._leave(step, ours=ours or self.facts.made_by_us)
+        elif ours or self.facts.made_by_us or step.stage is None or pool.may_begin(step.stage, steps):
+            self.here = step.stage
+        elif step.stage in self.facts.restored:
+            self.here = self.restored_at = step.stage
+        else:
+            self._forbidden(step, "", Objection(NO_START), back_to=pool.start_near(step.stage))
+
+    def _leave(self, step: Step, *, ours: bool = False) -> None:
+        """Into a pipeline that the set does not name, or on within such pipelines."""
+        if self.elsewhere or ours or self.facts.others_open:
+            self.elsewhere = True
+        else:
+            self._forbidden(step, self.here or "", Objection(OTHER_PIPELINE), back_to=self.here or self.facts.pool.home)
+
+    def _come_back(self, step: Step) -> None:
+        """From there it comes back to where it left, or begins anew: the way round is no way ahead."""
+        self.elsewhere, pool = False, self.facts.pool
+        if self.here is not None:
+            if step.stage != self.here:
+                self._move(step, self.here)
+        elif step.stage is None:
+            self._forbidden(step, "", Objection(UNKNOWN_STAGE), back_to=pool.home)
+        elif pool.may_begin(step.stage, step.believed - 1):
             self.here = step.stage
         else:
             self._forbidden(step, "", Objection(NO_START), back_to=pool.start_near(step.stage))
@@ -210,7 +256,11 @@ class _Judging:
             kind = "granted"
             self.grants.discard(step.stage or "")
         self.findings.append(Finding(kind, start, step, why))
-        self.here = back_to if kind == "refused" else step.stage
+        self.elsewhere = kind != "refused" and step.elsewhere
+        if kind == "refused":
+            self.here = back_to
+        elif not step.elsewhere:
+            self.here = step.stage
 
 
 Action = Literal["none", "wait", "put_back", "give_up"]

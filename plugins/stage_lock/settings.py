@@ -16,6 +16,9 @@ class StageLockSettings(BaseModel):
     override: list[str] = Field(
         default_factory=list, description="names of people, or of groups whose head may move a record anywhere"
     )
+    other_pipelines: Literal["refuse", "allow"] = Field(
+        "refuse", description="whether these records may stand in pipelines that the set does not name"
+    )
     reversals_per_hour: int = Field(
         6, ge=1, description="how often in an hour one record is put back; then it is left, and the head is told"
     )

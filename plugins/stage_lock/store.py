@@ -13,12 +13,19 @@ from plugins.stage_lock.model import Case, Known, Objection, Outcome
 from plugins.stage_lock.rules import Own
 
 REVERSALS_KEPT_MICROS = 24 * 3600 * 1_000_000
+GONE_KEPT_MICROS = 31 * 24 * 3600 * 1_000_000  #: so long a deleted record may be restored
 
 
 def switched_on(tx: Tx, portal: str, now: int) -> int:
     """Since when the lock is on; it is on from the first look that asks."""
-    tx.run("INSERT INTO stage_lock_portal VALUES (:p, :now) ON CONFLICT (portal) DO NOTHING", p=portal, now=now)
+    tx.run("INSERT INTO stage_lock_portal VALUES (:p, :now, :now) ON CONFLICT (portal) DO NOTHING", p=portal, now=now)
     return int(tx.value("SELECT since FROM stage_lock_portal WHERE portal = :p", p=portal))
+
+
+def others_closed(tx: Tx, portal: str, now: int) -> int:
+    """Since when pipelines that the set does not name are watched: a lock that is older learns it from its regular work."""
+    tx.run("UPDATE stage_lock_portal SET others_since = :now WHERE portal = :p AND others_since IS NULL", p=portal, now=now)
+    return int(tx.value("SELECT others_since FROM stage_lock_portal WHERE portal = :p", p=portal))
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -31,29 +38,57 @@ def load(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
     )  # fmt: skip
     if row is None:
         return None
-    names = ("label", "line", "judged_at", "written", "ahead", "lagging", "gave_up")
-    return Known(row["stage"] or None, unsure=bool(row["unsure"]), **{name: row[name] for name in names})
+    names = ("label", "line", "judged_at", "written", "ahead", "lagging", "gave_up", "name")
+    return Known(
+        row["stage"] or None, unsure=bool(row["unsure"]), elsewhere=bool(row["elsewhere"]),
+        gone=row["gone_at"] is not None, **{name: row[name] for name in names},
+    )  # fmt: skip
 
 
 def keep(tx: Tx, portal: str, entity: str, record_id: str, known: Known) -> None:
-    values = {**asdict(known), "stage": known.stage or "", "unsure": int(known.unsure)}
+    values = {
+        **asdict(known), "stage": known.stage or "", "unsure": int(known.unsure), "elsewhere": int(known.elsewhere),
+    }  # fmt: skip
+    del values["gone"]  # it is there
     tx.run(
         "INSERT INTO stage_lock_record (portal, entity, record_id, stage, label, line, judged_at, written, ahead, lagging, "
-        "unsure, gave_up) VALUES (:p, :e, :r, :stage, :label, :line, :judged_at, :written, :ahead, :lagging, :unsure, "
-        ":gave_up) ON CONFLICT (portal, entity, record_id) DO UPDATE SET stage = excluded.stage, label = excluded.label, "
+        "unsure, gave_up, elsewhere, name) VALUES (:p, :e, :r, :stage, :label, :line, :judged_at, :written, :ahead, "
+        ":lagging, :unsure, :gave_up, :elsewhere, :name) ON CONFLICT (portal, entity, record_id) DO UPDATE SET "
+        "stage = excluded.stage, label = excluded.label, "
         "line = excluded.line, judged_at = excluded.judged_at, written = excluded.written, ahead = excluded.ahead, "
-        "lagging = excluded.lagging, unsure = excluded.unsure, gave_up = excluded.gave_up",
+        "lagging = excluded.lagging, unsure = excluded.unsure, gave_up = excluded.gave_up, "
+        "elsewhere = excluded.elsewhere, name = excluded.name, gone_at = NULL",
         p=portal, e=entity, r=record_id, **values,
     )  # fmt: skip
 
 
-def forget(tx: Tx, portal: str, entity: str, record_id: str, now: int) -> None:
-    """The record is gone from the CRM; its cases stay, and none of them is open any more."""
+def mark_gone(tx: Tx, portal: str, entity: str, record_id: str, now: int) -> None:
+    """The record is gone from the CRM; its cases stay, and none of them is open any more. It may come back."""
     tx.run(
-        "DELETE FROM stage_lock_record WHERE portal = :p AND entity = :e AND record_id = :r",
-        p=portal, e=entity, r=record_id,
+        "UPDATE stage_lock_record SET gone_at = :now, unsure = 0 WHERE portal = :p AND entity = :e AND record_id = :r",
+        now=now, p=portal, e=entity, r=record_id,
     )  # fmt: skip
+    tx.run("DELETE FROM stage_lock_record WHERE portal = :p AND gone_at < :old", p=portal, old=now - GONE_KEPT_MICROS)
     settle(tx, portal, entity, record_id, now)
+
+
+def deleted_at(tx: Tx, portal: str, entity: str, name: str) -> frozenset[str]:
+    """Where records of that name stood when they were deleted: a portal may restore one under a new number."""
+    rows = tx.all(
+        "SELECT stage FROM stage_lock_record WHERE portal = :p AND entity = :e AND name = :name AND name <> '' "
+        "AND stage <> '' AND elsewhere = 0 AND gone_at IS NOT NULL",
+        p=portal, e=entity, name=name,
+    )  # fmt: skip
+    return frozenset(row["stage"] for row in rows)
+
+
+def forget_one_deleted(tx: Tx, portal: str, entity: str, name: str, stage: str) -> None:
+    """It was restored: no second record may take its place."""
+    tx.run(
+        "DELETE FROM stage_lock_record WHERE portal = :p AND entity = :e AND record_id = (SELECT MIN(record_id) FROM "
+        "stage_lock_record WHERE portal = :p AND entity = :e AND name = :name AND stage = :s AND gone_at IS NOT NULL)",
+        p=portal, e=entity, name=name, s=stage,
+    )  # fmt: skip
 
 
 def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
@@ -158,12 +193,17 @@ def one_case(tx: Tx, portal: str, number: int) -> Case | None:
     return case_of(row) if row else None
 
 
-def cases(tx: Tx, portal: str, *, person: str = "", only_open: bool = False, limit: int = 200, skip: int = 0) -> list[Case]:
-    """Newest first."""
+def cases(
+    tx: Tx, portal: str, *, person: str = "", only_open: bool = False, limit: int = 200, skip: int = 0,
+    of: Collection[str] | None = None,
+) -> list[Case]:  # fmt: skip
+    """Newest first; `of`: of these people only."""
+    own = {f"of{n}": one for n, one in enumerate(of or ())}
+    among = "" if of is None else f"AND person IN ({', '.join(f':{name}' for name in own) or 'NULL'}) "
     rows = tx.all(
         "SELECT * FROM stage_lock_case WHERE portal = :p AND (:person = '' OR person = :person) "
-        f"{'AND settled_at IS NULL ' if only_open else ''}ORDER BY number DESC LIMIT :n OFFSET :skip",
-        p=portal, person=person, n=limit, skip=skip,
+        f"{among}{'AND settled_at IS NULL ' if only_open else ''}ORDER BY number DESC LIMIT :n OFFSET :skip",
+        p=portal, person=person, n=limit, skip=skip, **own,
     )  # fmt: skip
     return [case_of(row) for row in rows]
 

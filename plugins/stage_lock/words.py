@@ -5,7 +5,6 @@ from __future__ import annotations
 from kernel.mapping import EntityMap
 from kernel.texts import say
 from plugins.stage_lock.model import Objection
-from plugins.stage_lock.rules import NO_START
 
 
 def stage_words(plan: EntityMap, stage: str, label: str = "") -> str:
@@ -26,7 +25,7 @@ def reason(plan: EntityMap, why: Objection, start: str, to: str, language: str) 
 
 def put_back_text(plan: EntityMap, why: Objection, start: str, to: str, back_to: str, language: str) -> str:
     """For the one who moved it."""
-    code = "stage_lock_made_back" if why.code == NO_START else "stage_lock_back"
+    code = "stage_lock_back" if start else "stage_lock_made_back"
     return "\n".join(
         (
             say(language, code, stage=stage_words(plan, back_to)),

@@ -142,6 +142,56 @@ def test_the_head_may_override_and_sees_the_cases_on_the_page(broker: Broker) ->
     session.close()
 
 
+@pytest.fixture(scope="module")
+def hiring(broker: Broker) -> dict[str, Any]:
+    """A pipeline that the set does not name, with its stages by what they mean."""
+    office = broker.office
+    fields = {"name": "Подбор", "sort": 900}
+    number = office.ask("1", "crm.category.add", {"entityTypeId": 2, "fields": fields})["category"]["id"]
+    stages = office.ask("1", "crm.status.list", {"filter": {"ENTITY_ID": f"DEAL_STAGE_{number}"}})
+    found = {"number": number}
+    for one in stages:
+        found.setdefault((one.get("SEMANTICS") or "P")[0], one["STATUS_ID"])
+    return found
+
+
+def _put(broker: Broker, who: str, deal: int, **fields: Any) -> None:
+    broker.office.ask(who, "crm.item.update", {"entityTypeId": 2, "id": deal, "fields": fields})
+
+
+@pytest.mark.row("BR-03")
+def test_another_pipeline_is_no_way_round(broker: Broker, hiring: dict[str, Any]) -> None:
+    """Moved there and won; moved there and back further on; made there and won."""
+    office, who = broker.office, broker.office.managers[0]
+    moved, bounced = broker.deal(who, "В обход"), broker.deal(who, "Туда и обратно")
+    _put(broker, who, moved, categoryId=hiring["number"], stageId=hiring["P"])
+    _put(broker, who, moved, stageId=hiring["S"])
+    _put(broker, who, bounced, categoryId=hiring["number"], stageId=hiring["P"])
+    _put(broker, who, bounced, categoryId=office.pipeline, stageId=office.stage[OFFER])
+    fields = {"title": "Сразу там", "categoryId": hiring["number"], "stageId": hiring["S"], "assignedById": who}
+    made = int(office.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": fields})["item"]["id"])
+    for deal in (moved, bounced, made):
+        broker.until(lambda deal=deal: office.stage_of(deal) == NEW)  # type: ignore[misc]
+    broker.quiet()
+    for deal in (moved, bounced, made):
+        assert office.stage_of(deal) == NEW
+        assert {outcome for _start, _to, outcome in broker.cases(deal)} <= {"put_back", "undone", "left"}
+        assert "put_back" in {outcome for _start, _to, outcome in broker.cases(deal)}
+    for person in (who, office.head):
+        assert any("в этой воронке такие записи не ведут" in str(note) for note in office.told(person)), person
+
+
+@pytest.mark.row("BR-03")
+def test_a_deal_made_further_on_begins_at_the_beginning(broker: Broker) -> None:
+    """A copy, or a lead turned into a deal: both are new deals."""
+    office, who = broker.office, broker.office.managers[0]
+    fields = {"title": "Копия", "categoryId": office.pipeline, "stageId": office.stage[OFFER], "assignedById": who}
+    deal = int(office.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": fields})["item"]["id"])
+    broker.until(lambda: office.stage_of(deal) == NEW)
+    broker.quiet()
+    assert [(start, outcome) for start, _to, outcome in broker.cases(deal)] == [("", "put_back")]
+
+
 @pytest.mark.row("BR-02", "BR-03")
 def test_who_has_not_started_his_day_moves_nothing_until_he_starts_it_on_our_page(broker: Broker) -> None:
     office, late = broker.office, broker.office.managers[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from app.simulation.run import Failed
@@ -9,16 +10,20 @@ from kernel.extension import calls, sweep
 from kernel.http.gate import SharedGate
 from kernel.jobs import inbox
 from kernel.ledger import store as books
+from plugins.assignment import fitness, giving
 from plugins.exchange import handlers
+from plugins.stage_lock.rules import Pool
+from plugins.workday import days
 from tests.simulation.stories import story
 
 SEEDS = range(1, 13)
+LOSING = range(17, 40)  #: begins with stories that lose an answer to a creation
 
 
-def first_failure(crm: str, folder: Any, steps: int = 150) -> str:
-    for seed in SEEDS:
+def first_failure(crm: str, folder: Any, steps: int = 150, *, desk: str = "exchange-desk", seeds: range = SEEDS) -> str:
+    for seed in seeds:
         try:
-            story(seed, f"exchange-desk-{crm}", folder, steps=steps)
+            story(seed, f"{desk}-{crm}", folder, steps=steps)
         except Failed as exc:
             return str(exc)
     return ""
@@ -27,7 +32,7 @@ def first_failure(crm: str, folder: Any, steps: int = 150) -> str:
 def test_a_create_that_never_looks_for_its_key(monkeypatch, tmp_path):
     send = calls._send
     monkeypatch.setattr(calls, "_send", lambda portal, call, *, maybe_done: send(portal, call, maybe_done=False))
-    assert "stand in the portal" in first_failure("planfix", tmp_path)
+    assert "stand in the portal" in first_failure("planfix", tmp_path, seeds=LOSING)
 
 
 def test_a_gate_that_lets_everyone_through(monkeypatch, tmp_path):
@@ -64,8 +69,33 @@ def test_a_delivery_answered_and_not_kept(monkeypatch, tmp_path):
     assert first_failure("planfix", tmp_path)
 
 
+def test_a_lead_for_somebody_who_is_not_at_work(monkeypatch, tmp_path):
+    monkeypatch.setattr(days, "standing", lambda status, **_more: "started")
+    assert "who was not at work at" in first_failure("bitrix24", tmp_path, desk="broker")
+
+
+def test_a_bar_that_nobody_asks_about(monkeypatch, tmp_path):
+    monkeypatch.setattr(fitness, "with_bars", lambda tx, portal, found: list(found))
+    assert "who was barred at" in first_failure("bitrix24", tmp_path, 300, desk="broker")
+
+
+def test_a_lead_that_is_left_waiting(monkeypatch, tmp_path):
+    monkeypatch.setattr(giving, "give", lambda unit, name, **_more: 0)
+    assert "may have them" in first_failure("bitrix24", tmp_path, desk="broker")
+
+
+def test_a_lock_that_lets_everything_through(monkeypatch, tmp_path):
+    monkeypatch.setattr(Pool, "reaches", lambda self, here, to, steps=1: True)
+    assert re.search("may stand at|0 in cases", first_failure("bitrix24", tmp_path, desk="broker"))
+
+
+def test_working_days_that_are_not_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(days, "keep", lambda *args, **more: None)
+    assert "working days kept, and as they are" in first_failure("bitrix24", tmp_path, desk="broker")
+
+
 def test_a_failure_plays_again_to_the_letter(monkeypatch, tmp_path):
     send = calls._send
     monkeypatch.setattr(calls, "_send", lambda portal, call, *, maybe_done: send(portal, call, maybe_done=False))
-    first = first_failure("planfix", tmp_path)
-    assert first and first == first_failure("planfix", tmp_path)
+    first = first_failure("planfix", tmp_path, seeds=LOSING)
+    assert first and first == first_failure("planfix", tmp_path, seeds=LOSING)

@@ -148,7 +148,7 @@ def test_a_wish_for_silence_reaches_all_who_share_the_gate(portal, tmp_path, cod
 # --- histories and sweeps ----------------------------------------------------------------------------------------------
 
 PLAN = SimpleNamespace(
-    kind="deal", entity_type=2, map=SimpleNamespace(stage={"new": None}),
+    kind="deal", entity_type=2, pipelines={}, map=SimpleNamespace(stage={"new": None}),
     stages=SimpleNamespace(words={f"S{n}": f"stage {n}" for n in range(200)}, names={}),
 )  # fmt: skip
 
@@ -173,12 +173,12 @@ def test_a_change_may_have_been_at_any_moment_of_its_second(portal, client):
         return {"items": [{"id": 7, "updatedTime": at.isoformat(), **({"parentId2": 3} if parent else {})}]}
 
     portal.methods["crm.item.list"] = listed
-    record = SimpleNamespace(id="7", changed_at=at)
+    record = SimpleNamespace(id="7", changed_at=at, elsewhere=False)
     plan = SimpleNamespace(map=SimpleNamespace(table={"operation": None}), entity_type=2)
     layout = SimpleNamespace(
         plan=lambda name: plan, table=lambda name, table: SimpleNamespace(parent="parentId2", entity_type=128)
     )
-    finder = SimpleNamespace(params=lambda plan, more: {"entityTypeId": 2, "filter": dict(more)})
+    finder = SimpleNamespace(params=lambda plan, more, **_how: {"entityTypeId": 2, "filter": dict(more)})
     found = Changes(client, layout, finder, MOSCOW, lambda plan, raws: [record] if raws else []).since({"deal": at})
     assert {one.entity for one in found} == {"deal", "deal/operation"}
     for one in found:

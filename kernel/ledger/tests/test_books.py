@@ -163,3 +163,48 @@ def test_many_subjects_at_once_stand_as_one_by_one(database: Database) -> None:
     with database.read() as tx:
         assert list(check.faults(tx)) == []
         assert tx.value("SELECT SUM(amount) FROM ledger_balance WHERE account = 'place'") == sum(range(1, 901))
+
+
+ONE_MORE = "INSERT INTO ledger_published SELECT '2026-11-20', seq, hash, :at FROM ledger_journal ORDER BY seq DESC LIMIT 1"
+
+
+LEARNT = "UPDATE annex_migration SET applied_at = :at WHERE room = 'kernel.ledger' AND number = 3"
+
+
+@pytest.mark.row("EX-22")
+@pytest.mark.parametrize("at", [1, 4_000_000_000_000_000, None], ids=["long ago", "in the future", "as it was booked"])
+def test_a_head_that_was_never_published_is_found_in_books_that_published_none(database: Database, at: int | None) -> None:
+    settle(database, "d1", came_in(100))
+    with database.write() as tx:
+        tx.run(ONE_MORE, at=tx.value("SELECT recorded_at FROM ledger_journal") if at is None else at)
+    with database.read() as tx:
+        [fault] = check.faults(tx)
+    assert fault.startswith("ledger_published 2026-11-20: the row was added")
+
+
+@pytest.mark.row("EX-22", "PL-12")
+def test_heads_that_an_older_release_published_stay_and_become_facts(database: Database) -> None:
+    settle(database, "d1", came_in(100))
+    with database.write() as tx:
+        tx.run(ONE_MORE, at=tx.value("SELECT recorded_at FROM ledger_journal"))
+        tx.run(
+            "UPDATE annex_migration SET applied_at = applied_at + 86400000000 WHERE room = 'kernel.ledger' AND number = 3"
+        )
+        assert list(check.faults(tx)) == []
+        assert Books(CLOCK).publish(tx, "2026-11-21") is not None
+        assert list(check.faults(tx)) == []
+        tx.run(LEARNT, at=0)
+        assert list(check.faults(tx)) == [], "from then on the journal knows of both"
+        tx.run("DELETE FROM ledger_published WHERE day = '2026-11-20'")
+        assert [*check.faults(tx)] == ["ledger_published 2026-11-20: the row was removed"]
+
+
+def test_a_day_has_one_head_and_books_without_a_row_have_none(database: Database) -> None:
+    with database.write() as tx:
+        assert Books(CLOCK).publish(tx, "2026-11-21") is None
+    settle(database, "d1", came_in(100))
+    with database.write() as tx:
+        before = Books(CLOCK).head(tx)
+        assert Books(CLOCK).publish(tx, "2026-11-21", author="a") == before
+        assert Books(CLOCK).publish(tx, "2026-11-21") is None
+        assert Books(CLOCK).head(tx)[0] == before[0] + 1

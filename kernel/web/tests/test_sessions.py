@@ -17,7 +17,7 @@ from kernel.storage.closed import close
 from kernel.storage.migrate import migrate_in
 from kernel.testing import session
 from kernel.web import WEB_SETTINGS, end_of_the_gone, idle_seconds
-from kernel.web.identity import hashed
+from kernel.web.links import hashed
 from kernel.web.sessions import has_left
 from kernel.web.tests.test_web import World, make
 

@@ -37,6 +37,8 @@ def entity(name: str) -> EntityMap:
             "name": FieldMap(system="name", write=True),
             "assigned": FieldMap(system="assigned", type="user", write=True),
             "source": FieldMap(label="Источник", type="choice", values=SOURCES),
+            "phone": FieldMap(system="phone", write=True),
+            "email": FieldMap(system="email", write=True),
         },
     )
 
@@ -134,7 +136,8 @@ class Office:
 
     def work(self) -> None:
         """The regular work, and what follows from it."""
-        handlers.give_out_all(self.portal)
+        for every in plugin.every:
+            every.run(self.portal)
         self.run()
 
     def ask(self, queue: str) -> None:

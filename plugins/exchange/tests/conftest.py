@@ -31,6 +31,14 @@ def desk(desk_of: MakeDesk) -> Desk:
 
 
 @pytest.fixture
+def both_of(database_url: str) -> Iterator[MakeDesk]:
+    """A desk on SQLite and on PostgreSQL in turn, with settings of its own."""
+    database = TroubledDatabase(database_url)
+    yield lambda **exchange: Desk(database, None, exchange)
+    database.close()
+
+
+@pytest.fixture
 def both(database_url: str) -> Iterator[Desk]:
     """A desk on SQLite and on PostgreSQL in turn."""
     database = TroubledDatabase(database_url)

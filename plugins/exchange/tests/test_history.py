@@ -17,6 +17,7 @@ from kernel.jobs import Job
 from kernel.ledger import Books, check
 from kernel.mapping import load_set
 from kernel.storage import Database, Tx
+from kernel.values import format_minor, from_micros
 from plugins.exchange import handlers, history, store
 from plugins.exchange.accounts import CHART
 from plugins.exchange.history_names import op_order
@@ -195,7 +196,34 @@ def test_result_has_the_shape_of_the_interfaces(portal: Portal, tmp_path: Path) 
     data = history.import_file(portal, path).data()
     assert data == {
         "file": str(path), "rows": 2, "deals": 2, "imported": 2, "unchanged": 0, "bad": [], "warnings": [], "dry_run": False,
+        "below_zero": {"moments": 0, "first": []},
     }  # fmt: skip
+
+
+@pytest.mark.row("EX-16")
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_moments_at_which_a_place_did_not_hold_what_left_it_are_counted(
+    portal: Portal, tmp_path: Path, dry_run: bool
+) -> None:
+    """Adding up leg by leg what the import booked: as many, and the first is named with its deal, operation and place."""
+    rows = oracle.generate(4, 300)
+    found = history.import_file(portal, FILES["comma"](tmp_path, rows), dry_run=dry_run).data()["below_zero"]
+    if dry_run:
+        history.import_file(portal, FILES["comma"](tmp_path, rows))
+    deltas: dict[tuple[int, str, str], int] = defaultdict(int)
+    with portal.look() as unit:
+        for leg in unit.tx.all("SELECT * FROM ledger_leg WHERE account = 'place'"):
+            deltas[leg["at"], leg["currency"], leg["place"]] += leg["amount"]
+    held, low = defaultdict[tuple[str, str], int](int), []
+    for (at, code, place), delta in sorted(deltas.items()):
+        held[code, place] += delta
+        if delta < 0 and held[code, place] < 0:
+            low.append((at, code, place, held[code, place]))
+    assert found["moments"] == len(low) > 5 and len(found["first"]) == 5
+    for one, (at, code, place, minor) in zip(found["first"], low, strict=False):
+        assert (one["currency"], one["place"], one["at"]) == (code, place, from_micros(at, portal.zone).isoformat())
+        assert one["held"] == format_minor(minor, portal.currencies.get(code))
+        assert any(row["deal"] == one["deal"] and row["op"] == one["op"] for row in rows)
 
 
 # --- what a second file changes --------------------------------------------------------------------------------------

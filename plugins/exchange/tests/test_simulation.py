@@ -7,13 +7,15 @@ fault of the desk alone shows within seconds. A failure prints seed and step; `A
 
 from __future__ import annotations
 
+import json
 import os
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from kernel.errors import Fault, Throttled, Unreachable, Unverified
 from kernel.testing import Crash, TroubledDatabase
 from plugins.exchange import cards, projection
 from plugins.exchange.accounts import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
+from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.handlers import reader_of, settings_of
 from plugins.exchange.model import deal_data
@@ -52,6 +55,11 @@ class Simulation:
     step: int = 0
     did: list[str] = field(default_factory=list)
     troubled: bool = True
+    below_zero: int = 0  #: how often a place was brought below zero
+
+    @property
+    def refuses(self) -> bool:
+        return settings_of(self.desk.portal).below_zero == "refuse"
 
     # --- the run --------------------------------------------------------------------------------------------------------
 
@@ -290,6 +298,10 @@ class Simulation:
                 assert row["account"] in (CLIENT, CUSTODY, *OWN_ACCOUNTS)
                 sums[where] -= -amount  # held = own + owed + custody, all of which stand negative
         assert not any(sums.values()), f"held is not own + owed + custody: {sums}"
+        below = {(row["currency"], row["place"]) for row in rows if row["account"] == PLACE and row["amount"] < 0}
+        with self.desk.unit() as unit:
+            shown = {(one["currency"], one["place"]) for one in board(unit).data()["below_zero"]}
+        assert shown == below, "the board names other places below zero than the balances do"
         assert self.desk.faults() == []
 
     def settle_down(self) -> None:
@@ -344,6 +356,33 @@ class Simulation:
         if len(sound) == len(self.deals):
             assert report["differences"] == 0
         self.cards_are_right()
+        self.places_below_zero_were_told()
+
+    def places_below_zero_were_told(self) -> None:
+        """Row by row through the journal: whatever brought a place below zero was told in its deal, or corrects what had
+        been booked before; where the set refuses it, nothing else did."""
+        with self.desk.unit() as unit:
+            journal = list(unit.tx.all("SELECT * FROM ledger_journal ORDER BY seq"))
+            texts: dict[str, str] = defaultdict(str)
+            for call in unit.tx.all("SELECT payload FROM outgoing WHERE verb = 'comment' AND key LIKE 'warn:%'"):
+                payload = json.loads(call["payload"])
+                texts[f"{PORTAL}/{payload['id']}"] += payload["text"]
+        held: Counter[tuple[str, str]] = Counter()
+        for (subject, _), rows in groupby(journal, key=lambda row: (row["subject"], row["trace"])):
+            before, group = Counter(held), [json.loads(row["body"]) | {"kind": row["kind"]} for row in rows]
+            corrected = {one["slot"] for one in group if one["kind"] == "reversal"}
+            fresh = set()
+            for one in group:
+                for account, _party, code, place, amount, _flow in one.get("legs", ()):
+                    if account == PLACE:
+                        held[code, place] += amount
+                        if one["kind"] == "posting" and amount < 0 and one["slot"] not in corrected:
+                            fresh.add((code, place))
+            for spot, amount in held.items():
+                if amount < min(0, before[spot]):
+                    self.below_zero += 1
+                    assert not (spot in fresh and self.refuses), f"{subject} brought {spot} to {amount}: to be refused"
+                    assert f"«{spot[1]}»" in texts[subject] and spot[0] in texts[subject], f"{subject}: {spot} was not told"
 
     def each_effect_once(self) -> None:
         """What was written down as done was done once, and nothing else was done."""
@@ -359,6 +398,10 @@ class Simulation:
         with desk.unit() as unit:
             problem = told(unit.tx, reading.deal.subject).problem
             facts = desk.facts(deal)
+            if reading.problems and record.stage == "cancelled":
+                standing = portal.books.book("exchange").standing(unit.tx, reading.deal.subject)
+                assert not standing, f"{deal} is cancelled and still booked"
+                return False
             if reading.problems or problem:
                 assert record.values["check"] or (record.stage == "new" and all(p.missing for p in reading.problems)), deal
                 return False
@@ -395,6 +438,7 @@ class Simulation:
 def play(database: TroubledDatabase, seed: int, steps: int) -> Simulation:
     chosen = random.Random(seed)
     settings = {
+        "below_zero": "refuse" if seed % 3 == 0 else "warn",
         "jump": chosen.choice(("post", "post", "refuse")), "payout_guard": chosen.choice(("refuse", "refuse", "warn")),
         "merge_from": chosen.choice((2, 3)),
     }  # fmt: skip

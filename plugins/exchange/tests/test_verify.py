@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from kernel.storage import Tx
 from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.tests.desk import Desk, MakeDesk, buy
@@ -87,3 +88,13 @@ def test_books_that_differ_from_a_rebuild_are_named(desk_of: MakeDesk) -> None:
     assert desk.faults() == [
         "deal 505 (planfix/main/505): posting «client_in» is missing: rebuild from zero differs from the books"
     ]
+
+
+def without_triggers(tx: Tx) -> None:
+    """What somebody with the database in hand would do first."""
+    if tx.dialect == "sqlite":
+        for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'ledger%'"):
+            tx.run(f"DROP TRIGGER {row['name']}")
+    else:
+        for table in ("ledger_journal", "ledger_leg"):
+            tx.run(f"ALTER TABLE {table} DISABLE TRIGGER ALL")

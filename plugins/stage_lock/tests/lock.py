@@ -16,7 +16,7 @@ from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
 from kernel.storage import Database
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, roles
-from kernel.testing.crm import MemoryHistory
+from kernel.testing.crm_parts import MemoryHistory
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock import store
 from plugins.stage_lock.model import Case

@@ -18,7 +18,7 @@ from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
 from kernel.settings import Settings
 from kernel.storage import Database
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, roles, session
-from kernel.testing.crm import MemoryWorkdays
+from kernel.testing.crm_parts import MemoryWorkdays
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.assignment import plugin as assignment
 from plugins.assignment.api import ELIGIBILITY_CHANGED

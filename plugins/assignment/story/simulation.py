@@ -1,0 +1,161 @@
+"""Leads in a simulation: they come in, people begin and end days, are barred, take leads by hand; one decision each.
+
+Whom a lead may be given to is reckoned here from what staff did, not asked of the product.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kernel.errors import BadInput
+from kernel.testing.stories import Action, Member, SimulatedStory, World, was_open
+from kernel.values import from_micros
+from plugins.assignment import api, store
+from plugins.assignment.fitness import settings_of
+from plugins.assignment.store import Decision
+
+SOURCES = ("web", "call", "email")
+KNOWN_SECONDS = 45  #: who may get a lead is known at most so long: 30 s of our own, 10 s of working days, and the way there
+
+
+@dataclass
+class Bar:
+    """As the head set and lifted it."""
+
+    person: str
+    begun: datetime
+    lifted: datetime | None = None
+
+
+class AssignmentSimulation(SimulatedStory):
+    typed: Mapping[str, tuple[str, ...]] = {"lead": ("source",)}
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._queues = {name: queue for name, queue in settings_of(world.portal).queue.items() if queue.entity == "lead"}
+        groups = {group for queue in self._queues.values() for group in queue.groups}
+        people = world.crm.people
+        self._members: list[Member] = [one for one in people if groups & set(one.groups) and not groups & set(one.heads)]
+        self._heads = [one for one in people if groups & set(one.heads)]
+        self._leads: list[str] = []  #: those that the CRM made by itself
+        self._typed_in: list[str] = []  #: by a member: that member's own
+        self._by_hand: set[str] = set()
+        self._closed: set[str] = set()
+        self._bars: list[Bar] = []
+
+    def records(self) -> Iterable[tuple[str, str]]:
+        return [("lead", lead) for lead in (*self._leads, *self._typed_in)]
+
+    def figures(self) -> Mapping[str, int]:
+        return {"leads": len(self._leads)}
+
+    def actions(self) -> Mapping[Action, int]:
+        if not self._members or "lead" not in self.world.portal.mapping.entities:
+            return {}
+        return {self.a_lead: 8, self.a_lead_typed_in: 1, self.take: 1, self.close: 2, self.bar: 1, self.lift: 1}
+
+    # --- what people do -------------------------------------------------------------------------------------------------
+
+    def a_lead(self) -> None:
+        number = len(self._leads)
+        values = {
+            "source": self.world.random.choice(SOURCES).upper(),
+            "phone": f"+7495{number:07d}",
+            "name": f"Клиент {number}",
+        }
+        self._leads.append(self.world.crm.arrive("lead", values))
+        self.world.note(f"lead {self._leads[-1]}")
+
+    def a_lead_typed_in(self) -> None:
+        who = self.world.random.choice(self._members)
+        lead = self.world.crm.new("lead", {"source": "call", "assigned": who}, by=who.id)
+        self._typed_in.append(lead)
+        self.world.note(f"lead {lead} typed in by {who.id}")
+
+    def take(self) -> None:
+        """Somebody takes a lead, given out or not."""
+        if self._leads:
+            lead, who = self.world.random.choice(self._leads[-5:]), self.world.random.choice(self._members)
+            self.world.crm.set("lead", lead, {"assigned": who}, by=who.id)
+            self._by_hand.add(lead)
+            self.world.note(f"lead {lead} taken by {who.id}")
+
+    def close(self) -> None:
+        if self._leads:
+            lead = self.world.random.choice(self._leads)
+            self.world.crm.move("lead", lead, "junk")
+            self._closed.add(lead)
+            self.world.note(f"lead {lead} closed")
+
+    def bar(self) -> None:
+        person, portal = self.world.random.choice(self._members).id, self.world.portal
+        try:
+            with portal.unit() as unit:
+                api.bar(unit, person, by=self._heads[0].name, reason="Отпуск")
+        except BadInput:  # nobody has asked yet who is in the queue, so the page shows nobody to bar
+            return
+        self._end_bars(person)
+        self._bars.append(Bar(person, self.world.clock.now()))
+        self.world.note(f"{person} is barred")
+
+    def lift(self) -> None:
+        held = [bar.person for bar in self._bars if bar.lifted is None]
+        if held:
+            person = self.world.random.choice(held)
+            with self.world.portal.unit() as unit:
+                api.unbar(unit, person, by=self._heads[0].name)
+            self._end_bars(person)
+            self.world.note(f"{person} is barred no longer")
+
+    def _end_bars(self, person: str) -> None:
+        for bar in self._bars:
+            if bar.person == person and bar.lifted is None:
+                bar.lifted = self.world.clock.now()
+
+    # --- what must hold -------------------------------------------------------------------------------------------------
+
+    def at_rest(self) -> None:
+        portal, crm = self.world.portal, self.world.crm
+        waiting: set[str] = set()
+        for lead in self._leads:
+            with portal.look() as unit:
+                decisions = store.decisions_of(unit.tx, portal.name, "lead", lead)
+                waits = store.waiting(unit.tx, portal.name, "lead", lead) is not None
+            assert waits or decisions or lead in self._closed, f"lead {lead} neither waits nor was decided"
+            if waits:
+                waiting.add(lead)
+            given = [one for one in decisions if one.outcome == "given"]
+            assert len(given) <= 1, f"lead {lead} was given {len(given)} times"
+            for one in given:
+                self._was_there(one)
+                owner = crm.value("lead", lead, "assigned")
+                assert lead in self._by_hand or owner == one.person, f"lead {lead} was given to {one.person}, {owner} has it"
+        self._nothing_waits_in_vain(waiting)
+        self._own_leads_are_left_alone()
+
+    def _was_there(self, one: Decision) -> None:
+        at = from_micros(one.at, self.world.portal.zone)
+        assert one.person in {member.id for member in self._members}, f"lead {one.record_id} went to {one.person}, no member"
+        since = at - timedelta(seconds=KNOWN_SECONDS)
+        assert was_open(self.world.crm.days, one.person, since, at, self.world.portal.zone), (
+            f"lead {one.record_id} was given to {one.person}, who was not at work at {at:%H:%M:%S}"
+        )
+        barred = [
+            bar for bar in self._bars if bar.person == one.person and bar.begun < at and (not bar.lifted or at < bar.lifted)
+        ]
+        assert not barred, f"lead {one.record_id} was given to {one.person}, who was barred at {at:%H:%M:%S}"
+
+    def _nothing_waits_in_vain(self, waiting: set[str]) -> None:
+        days = {member.id: self.world.crm.day_of(member.id) for member in self._members}
+        barred = {bar.person for bar in self._bars if bar.lifted is None}
+        free = [person for person, day in days.items() if day in ("open", "off") and person not in barred]
+        assert not (waiting and free), f"leads {sorted(waiting)} wait, though {free} may have them"
+
+    def _own_leads_are_left_alone(self) -> None:
+        portal = self.world.portal
+        with portal.look() as unit:
+            found = Counter(lead for lead in self._typed_in if store.decisions_of(unit.tx, portal.name, "lead", lead))
+        assert not found, f"leads {sorted(found)} were typed in by members, and given out all the same"

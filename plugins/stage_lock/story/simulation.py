@@ -1,0 +1,124 @@
+"""The lock in a simulation: deals move as they may and as they may not; where each must stand is told from its history.
+
+Three kinds of deals. Those moved only by people whose right is plain (nobody objects to them, and they may not override) are
+judged to the letter. Of those moved by people who may not have begun their day, more may have been put back. Of those that a
+head has moved nothing is said: a CRM whose history names no author makes a head's move cover others'.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from kernel.testing.stories import Action, Member, SimulatedStory, StageChange, World
+from kernel.values import from_micros
+from plugins.stage_lock.hooks import OBJECTION
+from plugins.stage_lock.people import overriding, settings_of
+from plugins.stage_lock.store import cases
+
+DEAL = "deal"
+LEGAL_SHARE, ODD_START_SHARE = 0.55, 0.1
+KINDS = ("plain", "plain", "plain", "members", "members", "heads")
+SINCE = "SELECT since FROM stage_lock_portal WHERE portal = :p"
+
+
+class StageLockSimulation(SimulatedStory):
+    typed: Mapping[str, tuple[str, ...]] = {DEAL: ()}
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        portal = world.portal
+        self._plan = portal.mapping.entity(DEAL)
+        self._starts = [name for name, stage in self._plan.stage.items() if stage.start] or list(self._plan.stage)[:1]
+        override = settings_of(portal).override
+        heads = {person.id for person in overriding(portal.people(), override)}
+        # Nobody has begun a working day yet: whom somebody objects to now may be objected to later.
+        bound = {one.id for one in world.crm.people if any(ask(portal, one.id) for ask in OBJECTION.functions(portal))}
+        free = [one for one in world.crm.people if one.id not in heads | bound]
+        members = [one for one in world.crm.people if one.id not in heads and one not in free]
+        self._movers: dict[str, Sequence[Member]] = {
+            "plain": free, "members": members or free,
+            "heads": [*(one for one in world.crm.people if one.id in heads), *free],
+        }  # fmt: skip
+        self._kinds: dict[str, str] = {}
+
+    def records(self) -> Iterable[tuple[str, str]]:
+        return [(DEAL, deal) for deal in self._kinds]
+
+    def figures(self) -> Mapping[str, int]:
+        with self.world.portal.look() as unit:
+            return {"deals": len(self._kinds), "cases": len(cases(unit.tx, self.world.portal.name, limit=10_000))}
+
+    def actions(self) -> Mapping[Action, int]:
+        return {self.new_deal: 3, self.move: 12}
+
+    def new_deal(self) -> None:
+        chance = self.world.random
+        kind = chance.choice(KINDS)
+        stage = chance.choice(list(self._plan.stage) if chance.random() < ODD_START_SHARE else self._starts)
+        deal = self.world.crm.new(DEAL, {}, stage=stage, by=chance.choice(self._movers[kind]).id)
+        self._kinds[deal] = kind
+        self.world.note(f"deal {deal} at {stage}, {kind}")
+
+    def move(self) -> None:
+        """One stage on, or anywhere."""
+        chance = self.world.random
+        if not self._kinds:
+            return
+        deal = chance.choice(list(self._kinds)[-6:] if chance.random() < 0.7 else list(self._kinds))
+        here = self.world.crm.stage_of(DEAL, deal)
+        legal = self._plan.stage[here].next if here else []
+        stage = chance.choice(legal if legal and chance.random() < LEGAL_SHARE else list(self._plan.stage))
+        who = chance.choice(self._movers[self._kinds[deal]]).id
+        self.world.crm.move(DEAL, deal, stage, by=who)
+        self.world.note(f"move {deal} {here} -> {stage} by {who}")
+
+    # --- what must hold -------------------------------------------------------------------------------------------------
+
+    def at_rest(self) -> None:
+        portal = self.world.portal
+        with portal.look() as unit:
+            since = from_micros(int(unit.tx.value(SINCE, p=portal.name)), portal.zone)
+            found = cases(unit.tx, portal.name, limit=10_000)
+        times: Counter[str] = Counter()
+        for case in found:
+            times[case.record_id] += case.times
+        left_alone = {case.record_id for case in found if case.outcome == "gave_up" and case.settled_at is None}
+        for deal, kind in self._kinds.items():
+            record = portal.crm.get(DEAL, deal)
+            if record.created_at is None or record.created_at <= since or deal in left_alone:
+                continue  # what stood before the lock stays; whom nobody could stop is left alone
+            lines = self.world.crm.history(DEAL, deal)
+            told = " ".join(f"{line.stage}({line.by or 'annex'})" for line in lines)
+            if kind == "heads":
+                continue
+            here, forbidden = self._told_again(lines)
+            sure = kind == "plain"
+            if sure or times[deal] == forbidden:
+                assert record.stage == here, f"deal {deal} stands at {record.stage}, may stand at {here}: {told}"
+            if sure:
+                assert times[deal] == forbidden, f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {told}"
+            else:
+                assert times[deal] >= forbidden, f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {told}"
+
+    def _told_again(self, lines: Sequence[StageChange]) -> tuple[str, int]:
+        """Where the record may stand after these moves, by the pool alone, and how many of them were forbidden."""
+        here, forbidden = "", 0
+        for line in lines:
+            if not line.by:  # ours
+                here = line.stage
+            elif line.created:
+                legal = line.stage in self._starts
+                forbidden += not legal
+                here = line.stage if legal else self._start_near(line.stage)
+            elif line.stage == here:
+                continue
+            elif line.stage in self._plan.stage[here].next:
+                here = line.stage
+            else:
+                forbidden += 1
+        return here, forbidden
+
+    def _start_near(self, stage: str) -> str:
+        pipeline = self._plan.stage[stage].pipeline
+        return next((one for one in self._starts if self._plan.stage[one].pipeline == pipeline), self._starts[0])
