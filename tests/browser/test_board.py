@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from plugins.exchange.model import Party
 from plugins.exchange.tests.web_fixture import Desk, deal, make_desk, operation
+from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
 CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
@@ -28,11 +27,6 @@ FLAGS = (
 )  # fmt: skip
 LIVE_MS_MAX = 3000  #: a second is what we promise; a loaded machine gets some more
 SHOTS = os.environ.get("ANNEX_SHOTS", "")  #: a folder to leave pictures in, for human eyes
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """No request lines among the tests' output."""
 
 
 @pytest.fixture(scope="module")
@@ -71,21 +65,13 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    holder: dict[str, Any] = {}
-    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
-    server.daemon_threads = True
-    address = f"http://127.0.0.1:{server.server_port}"
-    desk = make_desk(tmp_path, environment={"ANNEX_PUBLIC_URL": address})
-    holder["app"] = desk.app
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    fill(desk)
-    made = World(desk, address)
-    yield made
-    desk.site.live.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=120)
+    with serving() as server:
+        desk = make_desk(tmp_path, environment={"ANNEX_PUBLIC_URL": server.address})
+        server.app = desk.app
+        fill(desk)
+        made = World(desk, server.address)
+        yield made
+        desk.site.live.close()
     desk.close()
     assert not made.troubles
 

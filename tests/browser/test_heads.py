@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from kernel.errors import Rejected
 from kernel.testing import session
 from plugins.heads.tests.web import Room, make_room
-from tests.browser.test_board import CONTRAST, Quiet, browser, shot
+from tests.browser.serving import serving
+from tests.browser.test_board import CONTRAST, browser, shot
 
 __all__ = ["browser"]  # a fixture of its neighbour
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
@@ -40,20 +39,13 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    holder: dict[str, Any] = {}
-    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
-    server.daemon_threads = True
-    room = make_room(tmp_path, host=f"http://127.0.0.1:{server.server_port}")
-    holder["app"] = room.app
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    fill(room)
-    made = World(room)
-    yield made
-    room.live.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=120)
+    with serving() as server:
+        room = make_room(tmp_path, host=server.address)
+        server.app = room.app
+        fill(room)
+        made = World(room)
+        yield made
+        room.live.close()
     room.close()
     assert not made.troubles
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from app.cli.demo.processes import Processes
 
-COMMAND_SECONDS_MAX = 300
+COMMAND_SECONDS_MAX = 900
 
 
 def annex(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
