@@ -1,4 +1,4 @@
-"""Pages of this process for a browser: a server whose threads are gone when it closes, whatever connections are kept open."""
+"""Pages of this process for a browser: a server whose threads end with it, whatever connections a browser keeps open."""
 
 from __future__ import annotations
 

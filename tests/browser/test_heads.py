@@ -86,7 +86,7 @@ def test_a_lead_given_out_shows_without_reload(world: World, browser: Any) -> No
     before = page.inner_text(figure("hd_waiting"))
     assert before == "3"
     world.room.day(world.room.anna, "open")
-    page.wait_for_function(NONE_WAITS, timeout=5000)
+    page.wait_for_function(NONE_WAITS, timeout=120_000)
     assert page.evaluate("window.kept") == "not reloaded"
 
 
@@ -118,7 +118,7 @@ def test_a_decision_opens_in_place_and_stays_open(world: World, browser: Any) ->
     opened = page.inner_text("details[open]")
     assert "Анна Белова" in opened and "Причиталось" in opened and "Глеб Ершов" in opened
     world.room.day(world.room.anna, "open")
-    page.wait_for_function(NONE_WAITS, timeout=5000)
+    page.wait_for_function(NONE_WAITS, timeout=120_000)
     assert page.locator("details[open] table").count() == 1
 
 
