@@ -2,11 +2,11 @@
 
 from kernel.extension.model import (
     Command,
-    Connecting,
+    Connection,
     Connector,
     Delivery,
+    FrameRequest,
     NotProven,
-    Opening,
     Plugin,
     RunsEvery,
     Seen,
@@ -17,6 +17,17 @@ from kernel.extension.model import (
 )
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
-    "Sweeping", "Visitor", "Watch",
-]  # fmt: skip
+    "Command",
+    "Connection",
+    "Connector",
+    "Delivery",
+    "FrameRequest",
+    "NotProven",
+    "Plugin",
+    "RunsEvery",
+    "Seen",
+    "SettingLine",
+    "Sweeping",
+    "Visitor",
+    "Watch",
+]

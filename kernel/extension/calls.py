@@ -56,7 +56,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             return
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
         if call.payload.get("look"):
-            unit.look_again(call.payload["entity"], call.payload["id"])
+            unit.resync(call.payload["entity"], call.payload["id"])
         if name := call.payload.get("done"):
             handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)
             handler(unit, call.payload, result)

@@ -34,10 +34,10 @@ class Swept:
     at: datetime
     ok: bool
     found: int  #: records that changed lately
-    mended: int  #: of these, such as no delivery had told us of
+    repaired: int  #: of these, such as no delivery had told us of
     reason: str
     down_since: datetime | None
-    mended_ever: int
+    repaired_ever: int
 
 
 def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
@@ -52,23 +52,23 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
     try:
         minded = {watch.entity for plugin in plugins for watch in plugin.watches if watch.elsewhere}
         changed = [one for one in portal.crm.changed(since) if not one.elsewhere or one.entity in minded]
-        looks = _missed(portal, changed)
+        syncs = _missed(portal, changed)
     except AnnexError as exc:
         _note(portal, now, turn, 0, 0, str(exc))
         log.warning("sweep.failed", reason=str(exc))
         return 0
     with portal.unit() as unit:
-        for entity, record_id in looks:
+        for entity, record_id in syncs:
             inbox.ask(
                 unit.tx, portal.name, entity, record_id, trace=portal.ids.new(), clock=portal.clock, ids=portal.ids,
                 queue=portal.queue, event=inbox.SWEPT,
             )  # fmt: skip
         _advance(unit.tx, portal.name, since, changed)
-    _note(portal, now, turn, len(changed), len(looks), "")
-    metrics.swept(portal.name, len(looks))
-    if looks:
-        log.info("sweep.found", looks=len(looks), changed=len(changed))
-    return len(looks)
+    _note(portal, now, turn, len(changed), len(syncs), "")
+    metrics.swept(portal.name, len(syncs))
+    if syncs:
+        log.info("sweep.found", syncs=len(syncs), changed=len(changed))
+    return len(syncs)
 
 
 def last_sweep(tx: Tx, portal: str) -> Swept | None:
@@ -167,7 +167,7 @@ def _advance(tx: Tx, portal: str, since: Mapping[str, datetime], changed: Sequen
         )  # fmt: skip
 
 
-def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, reason: str) -> None:
+def _note(portal: Portal, now: datetime, turn: int, found: int, repaired: int, reason: str) -> None:
     at = to_micros(now)
     with portal.database.write() as tx:
         tx.run(
@@ -177,6 +177,6 @@ def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, rea
             "down_since = CASE WHEN excluded.ok = 1 THEN NULL ELSE COALESCE(crm_swept.down_since, excluded.at) END, "
             "mended_ever = crm_swept.mended_ever + excluded.mended, "
             "busy_at = CASE WHEN excluded.mended > 0 OR excluded.ok = 0 THEN excluded.at ELSE crm_swept.busy_at END",
-            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=mended, why=mask(reason)[:300],
-            down=at if reason else None, busy=at if mended or reason else None,
+            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=repaired, why=mask(reason)[:300],
+            down=at if reason else None, busy=at if repaired or reason else None,
         )  # fmt: skip

@@ -44,12 +44,12 @@ def main() -> int:
     print(f'{len(chosen)} files; the same order again: make test-each ARGS="--seed {args.seed}"', flush=True)
     failed = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        for path, passed, said, seconds in pool.map(lambda path: run(path, args.seed), chosen):
+        for path, passed, output, seconds in pool.map(lambda path: run(path, args.seed), chosen):
             name = path.relative_to(ROOT)
             print(f"{'passed' if passed else 'FAILED'} {seconds:6.1f} s  {name}", flush=True)
             if not passed:
                 failed.append(str(name))
-                print(said, flush=True)
+                print(output, flush=True)
     print(f"{len(chosen) - len(failed)} passed alone, {len(failed)} failed: {' '.join(failed)}".rstrip(": "))
     return bool(failed)
 
