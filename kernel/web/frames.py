@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, request
 
 from kernel.crm import Person
 from kernel.errors import AnnexError, BadInput
-from kernel.extension.model import FrameRequest, NotProven, Visitor
+from kernel.extension.connector import FrameRequest, NotProven, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words

@@ -79,7 +79,7 @@ def blueprint(site: Site) -> Blueprint:
         person = None
         if link["role"] != OPERATOR:
             try:
-                person = person_meant(site.portals[0], link["person"])
+                person = person_meant(site.portal, link["person"])
             except AnnexError as exc:
                 log.warning("session.nobody_asked", reason=str(exc))
                 return render_template("web/not_named.html", text="web_crm_silent"), 503

@@ -38,7 +38,7 @@ Opened = Callable[..., tuple[int, str]]
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
-    portal = made.site.portals[0]
+    portal = made.site.portal
     portal.crm.people = SimpleNamespace(all=lambda: PEOPLE)  # type: ignore[assignment]
     made.site.frames = {("toy", "main"): Frame(portal, identify)}
     yield made
@@ -91,16 +91,16 @@ def test_only_known_portals_and_paths_of_ours(world: World) -> None:
 
 
 @pytest.mark.row("PL-15")
-def test_the_portals_page_tells_of_the_last_sweep(tmp_path: Path) -> None:
+def test_the_page_of_connections_tells_of_the_last_sweep(tmp_path: Path) -> None:
     world = make(tmp_path)
     with world.site.database.write() as tx:
         tx.run("INSERT INTO crm_swept VALUES ('planfix/main', 1700000000000000, 1, 1, 3, 2, '', NULL, 17, NULL)")
-    page = world.signed_in().get("/portals").text
+    page = world.signed_in().get("/connections").text
     assert "17" in page and "planfix/main" in page and 'role="alert"' not in page
     with world.site.database.write() as tx:
         tx.run("UPDATE crm_swept SET ok = 0, reason = '<b>timeout</b>', down_since = 1700000000000000")
-    page = world.signed_in().get("/portals").text
+    page = world.signed_in().get("/connections").text
     assert "&lt;b&gt;timeout" in page and 'role="alert"' in page
-    assert world.signed_in("staff").get("/portals").status_code == 403
+    assert world.signed_in("staff").get("/connections").status_code == 403
     world.site.live.close()
     world.site.database.close()

@@ -124,8 +124,8 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
     plugin = Plugin("notes", "Notes", pages=notes, rights={"notes.secret": "the secret page"})
     blueprints = more.pop("blueprints", ())
     site = Site(
-        [portal],
-        {portal.name: [plugin]},
+        portal,
+        [plugin],
         settings,
         database,
         clock,
@@ -346,7 +346,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 
 
 def book(site: Site, key: str) -> None:
-    portal = site.portals[0]
+    portal = site.portal
     with portal.unit() as unit:
         portal.books.book("notes").record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
@@ -427,7 +427,7 @@ def test_the_stream_over_http(world: World) -> None:
     assert b"event: changed" in next(response.response)
     response.close()
     assert world.site.live.listeners == 0
-    assert world.signed_in().get("/live/version").json == {"version": "0-0-0"}
+    assert world.signed_in().get("/live/version").json == {"version": "0-0-0-0"}
 
 
 # --- health ---------------------------------------------------------------------------------------------------------
@@ -439,7 +439,8 @@ def test_health(tmp_path: Path) -> None:
     world = make(tmp_path, ready=[lambda: said[0]])
     client = world.anybody()
     assert client.get("/healthz").text == "ok\n"
-    assert client.get("/readyz").json == {"ready": True, "wrong": []}
+    connections = {"planfix/main": {"up": True, "uncertain": 0}}
+    assert client.get("/readyz").json == {"ready": True, "wrong": [], "connections": connections}
     said[0] = "no worker was seen for 5 minutes"
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
@@ -509,7 +510,7 @@ def test_failed_work_is_dropped_by_a_person(world: World) -> None:
 @pytest.mark.row("PL-12")
 def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
-    portal = world.site.portals[0]
+    portal = world.site.portal
     with portal.unit(trace="t1", author="Ігор") as unit:
         portal.books.book("notes").record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text
