@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from connectors.bitrix24.identity import identity
+from connectors.bitrix24.tests.test_identity import opening
 
 from connectors.bitrix24 import settings
 from connectors.bitrix24.admins import NAMES, Admins
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.crm import crm
-from connectors.bitrix24.identity import identity
 from connectors.bitrix24.tests.pocket import APP, HELD, Portal, Refusal, a_connection, a_vault, cut, refused
-from connectors.bitrix24.tests.test_identity import opening
 from kernel.errors import Unreachable
 from kernel.http import Answer
 
