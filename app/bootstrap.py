@@ -137,7 +137,7 @@ class Annex:
             sync(self.runtime.portal, self.runtime.plugins, args, attempt=attempt)
             tries.pop(args["trace"], None)
 
-        return {"look": sync_job, "call": partial(carry_out, self.runtime.portal, self.runtime.plugins)}
+        return {inbox.SYNC_JOB: sync_job, "call": partial(carry_out, self.runtime.portal, self.runtime.plugins)}
 
     def tidy(self) -> None:
         """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""

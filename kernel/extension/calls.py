@@ -55,7 +55,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             log.warning("call.overtaken", verb=call.verb, lane=call.lane)
             return
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
-        if call.payload.get("look"):
+        if call.payload.get(outgoing.RESYNC):
             unit.resync(call.payload["entity"], call.payload["id"])
         if name := call.payload.get("done"):
             handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)

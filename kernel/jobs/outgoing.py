@@ -35,6 +35,7 @@ class Call:
 
 
 STAGE = "#stage"
+RESYNC = "look"  #: the key of a stored call whose record is to be synced after it; 0.1.0 wrote it, so it stays
 OPEN_STATES = "('waiting', 'sending')"
 
 
@@ -192,7 +193,7 @@ def superseded(tx: Tx, call: Call) -> bool:
         p=call.portal, l=call.lane, n=call.number,
     ):  # fmt: skip
         later = json.loads(row["payload"])
-        if call.payload.get("look") and not later.get("look"):
+        if call.payload.get(RESYNC) and not later.get(RESYNC):
             continue
         if mine <= _sets(later):
             return True
