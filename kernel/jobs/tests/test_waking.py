@@ -19,6 +19,7 @@ from kernel.jobs.dbos_threads import Poller, launching
 from kernel.jobs.engine import QUEUE, DbosQueue, Engine, prepare_tables
 from kernel.jobs.waking import Pauses, probe_of
 from kernel.storage import Database
+from kernel.testing import until
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # DBOS' own threads and loops are not ours to judge
 WITHIN_SECONDS = 20.0
@@ -178,13 +179,10 @@ class RunningEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._engine.stop(within_seconds=5)
+        self._engine.stop(within_seconds=60)
 
     def wait_for(self, *numbers: int) -> None:
-        end = time.monotonic() + WITHIN_SECONDS
-        while self.seen != list(numbers):
-            assert time.monotonic() < end, f"ran: {self.seen}"
-            time.sleep(0.02)
+        until(lambda: self.seen == list(numbers), f"{numbers} have run", seen=lambda: self.seen)
 
 
 @pytest.mark.row("PL-01")
