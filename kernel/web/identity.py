@@ -75,7 +75,7 @@ def blueprint(site: Site) -> Blueprint:
             abort(403)  # another site's form must not sign anybody in
         link = site.links.peek(token)
         if link is None:
-            return _spent()
+            return _not_named() if token == NOBODY else _spent()
         person = None
         if link["role"] != OPERATOR:
             try:

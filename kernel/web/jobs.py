@@ -21,6 +21,7 @@ from kernel.values import from_micros
 from kernel.web.identity import current_user
 from kernel.web.rights import needs
 from kernel.web.site import Site
+from kernel.web.words import t
 
 SHOWN_MAX = 200
 KINDS = {"inbox": ("retry", "drop"), "message": ("retry", "drop"), "outgoing": ("retry", "again", "arrived", "drop")}
@@ -52,6 +53,7 @@ def blueprint(site: Site) -> Blueprint:
         return render_template(
             "web/jobs.html", deliveries=deliveries, calls=calls, uncertain=uncertain, messages=found, counts=counts,
             regular=regular, moment=moment, version=version, link=_link(site), most=SHOWN_MAX,
+            title=work_title,
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
@@ -82,6 +84,15 @@ def blueprint(site: Site) -> Blueprint:
         return render_template("web/trace.html", one=one, steps=steps, moment=moment, link=_link(site))
 
     return pages
+
+
+def work_title(name: str) -> str:
+    """What a regular work is called for people; one that no catalog names (an outside plugin's) goes by its name."""
+    key = name.rpartition(":")[2].replace(".", "_")
+    try:
+        return t(f"work_{key}")
+    except KeyError:
+        return name
 
 
 def _calls(tx: Tx, state: str) -> list[dict[str, Any]]:

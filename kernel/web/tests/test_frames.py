@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,7 @@ def identify(opening: FrameRequest) -> Visitor:
         raise NotProven("the proof is wrong")
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
-    context = {name: opening.form.get(name, "") for name in ("deal", "page")}
+    context = {name: opening.form.get(name, "") for name in ("deal", "page", "admin")}
     return Visitor(opening.form["who"], context)
 
 
@@ -58,6 +59,23 @@ def test_the_crms_proof_opens_a_session_of_that_very_person(world: World) -> Non
         client.set_cookie("annex_session", cookie.split("annex_session=")[1].split(";")[0], domain="localhost")
         assert client.get("/notes/show").status_code == 200, role
         assert client.get("/notes/secret").status_code == secret
+
+
+@pytest.mark.row("PL-09")
+def test_what_the_crm_has_just_proved_counts_at_once_and_what_only_the_opening_says_does_not(world: World) -> None:
+    portal, known = world.site.portals[0], list(PEOPLE)
+    portal.crm.people = SimpleNamespace(all=lambda: list(known))  # type: ignore[assignment]
+    portal.people()
+    known[2] = replace(known[2], admin=True)
+    for admin, status in (("", 403), ("yes", 200)):
+        answer = world.anybody().post("/frame/toy/main/", data={"proof": "right", "who": "7", "admin": admin})
+        client = world.anybody()
+        cookie = answer.headers["Set-Cookie"].split("annex_session=")[1].split(";")[0]
+        client.set_cookie("annex_session", cookie, domain="localhost")
+        assert client.get("/notes/secret").status_code == status
+    known[2] = replace(known[2], admin=False)
+    portal.staff.forget()
+    assert client.get("/notes/secret").status_code == 403
 
 
 @pytest.mark.row("PL-09")
