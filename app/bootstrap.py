@@ -147,7 +147,7 @@ class Annex:
 
         runtime = self.runtime
         return {
-            "look": sync_job,
+            inbox.SYNC_JOB: sync_job,
             "call": partial(carry_out, runtime.portal, runtime.plugins),
             messages.JOB: partial(hand_over, runtime.portal, runtime.plugins),
         }

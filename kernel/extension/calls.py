@@ -83,7 +83,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
 def finish(unit: Unit, plugins: Sequence[Plugin], call: Call, result: str) -> None:
     """The call came through: write it down and do what its plugin wanted done then."""
     outgoing.mark(unit.tx, call.id, "done", unit.portal.clock, result=result)
-    if call.payload.get("look"):
+    if call.payload.get(outgoing.RESYNC):
         unit.resync(call.payload["entity"], call.payload["id"])
     if name := call.payload.get("done"):
         handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)

@@ -169,8 +169,8 @@ class Unit:
         """Write the collected updates down as calls."""
         for (entity, record_id), (values, stage, resync) in self._updates.items():
             payload: dict[str, Any] = {"values": pack_values(values), "stage": stage}
-            if resync and not self._is_redundant(entity, record_id, {**payload, "look": True}):
-                payload["look"] = True
+            if resync and not self._is_redundant(entity, record_id, {**payload, outgoing.RESYNC: True}):
+                payload[outgoing.RESYNC] = True
             self._call("update", entity, record_id, payload)
         self._updates.clear()
 

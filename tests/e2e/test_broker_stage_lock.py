@@ -70,7 +70,8 @@ def the_set(folder: Path) -> Path:
     kept = [
         one for one in parts if not one.startswith("[plugin.") or one.startswith(("[plugin.stage_lock", "[plugin.workday"))
     ]
-    (made / "portal.toml").write_text("".join(kept), encoding="utf-8")
+    text = "".join(kept).replace('"heads", ', "")  # a right of a plugin that is not switched on here
+    (made / "portal.toml").write_text(text, encoding="utf-8")
     return made
 
 
@@ -94,6 +95,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         office, database = BrokerOffice(stage.address), Database(f"sqlite:///{home / 'annex.db'}")
         for who in [*office.managers, office.head]:
             office.day(who, "OPENED")
+        # The worker may have read the portal in the middle of its set-up, and the days before they began.
+        time.sleep(FRESH_SECONDS + 0.1)
         yield Broker(office, database, address)
         database.close()
         office.doors.session.close()
@@ -171,7 +174,7 @@ def test_another_pipeline_is_no_way_round(broker: Broker, hiring: dict[str, Any]
     fields = {"title": "Сразу там", "categoryId": hiring["number"], "stageId": hiring["S"], "assignedById": who}
     made = int(office.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": fields})["item"]["id"])
     for deal in (moved, bounced, made):
-        broker.until(lambda deal=deal: office.stage_of(deal) == NEW)  # type: ignore[misc]
+        until(lambda deal=deal: office.stage_of(deal) == NEW, "it is put back")  # type: ignore[misc]
     broker.quiet()
     for deal in (moved, bounced, made):
         assert office.stage_of(deal) == NEW
@@ -187,7 +190,7 @@ def test_a_deal_made_further_on_begins_at_the_beginning(broker: Broker) -> None:
     office, who = broker.office, broker.office.managers[0]
     fields = {"title": "Копия", "categoryId": office.pipeline, "stageId": office.stage[OFFER], "assignedById": who}
     deal = int(office.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": fields})["item"]["id"])
-    broker.until(lambda: office.stage_of(deal) == NEW)
+    until(lambda: office.stage_of(deal) == NEW, "it is put back")
     broker.quiet()
     assert [(start, outcome) for start, _to, outcome in broker.cases(deal)] == [("", "put_back")]
 

@@ -435,13 +435,13 @@ def test_the_stream_over_http(world: World) -> None:
 
 @pytest.mark.row("PL-12")
 def test_health(tmp_path: Path) -> None:
-    said: list[str | None] = [None]
-    world = make(tmp_path, ready=[lambda: said[0]])
+    faults: list[str | None] = [None]
+    world = make(tmp_path, ready=[lambda: faults[0]])
     client = world.anybody()
     assert client.get("/healthz").text == "ok\n"
     connections = {"planfix/main": {"up": True, "uncertain": 0}}
     assert client.get("/readyz").json == {"ready": True, "wrong": [], "connections": connections}
-    said[0] = "no worker was seen for 5 minutes"
+    faults[0] = "no worker was seen for 5 minutes"
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
     with world.site.database.write() as tx:
