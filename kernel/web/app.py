@@ -13,7 +13,20 @@ from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.roles import OPERATE
 from kernel.telemetry import bind_trace, log
-from kernel.web import access, answers, assets, connections, dates, frames, health, identity, jobs, live_pages, sessions, words
+from kernel.web import (
+    access,
+    answers,
+    assets,
+    connections,
+    dates,
+    frames,
+    health,
+    identity,
+    jobs,
+    live_pages,
+    sessions,
+    words,
+)
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.links import Session, User
 from kernel.web.pages import Pages
