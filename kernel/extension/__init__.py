@@ -5,6 +5,7 @@ from kernel.extension.model import (
     Connecting,
     Connector,
     Delivery,
+    Keeps,
     NotProven,
     Opening,
     Plugin,
@@ -17,6 +18,6 @@ from kernel.extension.model import (
 )
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
+    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
     "Sweeping", "Visitor", "Watch",
 ]  # fmt: skip

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from kernel.crm.codec import unpack_values
-from kernel.errors import AnnexError, Fault, Throttled, Unreachable, Unverified
+from kernel.crm.gone import gone_since
+from kernel.errors import AnnexError, Fault, Misconfigured, Rejected, Throttled, Unreachable, Unverified
 from kernel.extension.model import Plugin
-from kernel.extension.portal import Portal
+from kernel.extension.portal import RESTORE, Portal
 from kernel.http.gate import Overtaken, fenced
 from kernel.jobs import Again, outgoing
 from kernel.jobs.outgoing import Call
@@ -23,6 +24,7 @@ from kernel.values import to_micros
 PAUSE_SECONDS_MAX = 300.0
 SILENT_PAUSE_SECONDS_MAX = 15.0  #: after no answer at all: a CRM that is back must not wait long for us
 UNVERIFIED_TRIES = 5
+TO_A_RECORD = ("update", "comment", "update_row", "put_row", RESTORE)
 GIVE_UP_AFTER_SECONDS = 48 * 3600
 
 
@@ -67,7 +69,10 @@ def _put_off(portal: Portal, call: Call, exc: Fault) -> None:
     tries, age = call.attempts + 1, (to_micros(portal.clock.now()) - call.created_at) / 1e6
     hopeless = not exc.retry or (isinstance(exc, Unverified) and tries >= UNVERIFIED_TRIES)
     if hopeless or age > GIVE_UP_AFTER_SECONDS:
-        _fail(portal, call, exc)
+        if hopeless and _without_target(portal, call, exc):
+            _drop(portal, call)
+        else:
+            _fail(portal, call, exc)
         return
     with portal.database.write() as tx:
         if not outgoing.still_ours(tx, call.id, tries):
@@ -90,11 +95,41 @@ def _fail(portal: Portal, call: Call, exc: AnnexError) -> None:
     log.error("call.failed", verb=call.verb, lane=call.lane, reason=str(exc))
 
 
+def _without_target(portal: Portal, call: Call, exc: Fault) -> bool:
+    """Whether the call came to nothing because the CRM no longer has the record: that needs no person. A refusal alone does
+    not say so, since a field or a row may be missing as well."""
+    if call.verb not in TO_A_RECORD or not isinstance(exc, Rejected | Unverified):
+        return False
+    entity, record_id = call.payload["entity"], call.payload["id"]
+    try:
+        return record_id not in portal.crm.existing(entity, [record_id])
+    except Fault as fault:
+        if fault.retry:
+            raise Again(SILENT_PAUSE_SECONDS_MAX) from fault
+        return False
+
+
+def _drop(portal: Portal, call: Call) -> None:
+    entity, record_id = call.payload["entity"], call.payload["id"]
+    with portal.unit(trace=call.trace) as unit:
+        if not outgoing.still_ours(unit.tx, call.id, call.attempts + 1):
+            return
+        outgoing.mark(unit.tx, call.id, "dropped", portal.clock, reason=f"the CRM no longer has {entity} {record_id}")
+        if gone_since(unit.tx, portal.name, entity, record_id) is None:
+            unit.look_again(entity, record_id)
+    log.info("call.dropped", verb=call.verb, lane=call.lane)
+
+
 def _send(portal: Portal, call: Call, *, maybe_done: bool) -> str:
     crm, body = portal.crm, call.payload
     match call.verb:
         case "update":
             crm.update(body["entity"], body["id"], unpack_values(body["values"]), stage=body.get("stage"))
+            return ""
+        case "restore":
+            if crm.bin is None:
+                raise Misconfigured(f"{crm.name} has no recycle bin that we could reach")
+            crm.bin.restore(body["entity"], body["id"])
             return ""
         case "comment":
             return crm.comment(body["entity"], body["id"], body["text"], to=body["to"], key=call.key, maybe_done=maybe_done)

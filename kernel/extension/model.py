@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kernel.extension.reading import ReadOnlyPortal
     from kernel.http import HttpClient, Transport, Vault
     from kernel.mapping import MappingSet, Setup
+    from kernel.storage import Tx
 
 
 class NotProven(AnnexError):
@@ -89,6 +90,8 @@ class Sweeping:
     every_seconds: float = 20.0
     calm_seconds: float = 20.0  #: after a while without any change
     turns: Mapping[str, int] = field(default_factory=dict)  #: entity -> only every so many sweeps
+    existing_turns: int = 4  #: every so many sweeps the CRM is asked whether it still has some records
+    existing_ids: int = 100  #: about so many, as one request answers
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,18 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Keeps:
+    """Records that a plugin keeps figures of. Their deletion is told once, and so is their coming back, whether an event, a
+    write or the sweep found it; meanwhile nothing is written to them."""
+
+    entity: str
+    ids: Callable[[Tx, str, str, int], Sequence[str]]
+    """(tx, portal, after, most): the next ids after that one in rising order, at most so many."""
+    gone: Callable[[Unit, str], None]  #: `unit.portal.people()` is at hand: it costs no question to the CRM
+    back: Callable[[Unit, str], None] | None = None
+
+
+@dataclass(frozen=True)
 class RunsEvery:
     """A plugin's regular work."""
 
@@ -189,6 +204,7 @@ class Plugin:
     needs: tuple[str, ...] = ()  #: other plugins it uses through their api.py
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: entity -> logical fields ("table.field" too)
     watches: tuple[Watch, ...] = ()
+    keeps: tuple[Keeps, ...] = ()
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
     books: tuple[Chart, ...] = ()
@@ -208,6 +224,6 @@ class Plugin:
 
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
+    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
     "Sweeping", "Values", "Visitor", "Watch",
 ]  # fmt: skip

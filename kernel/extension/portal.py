@@ -14,17 +14,19 @@ from pydantic import BaseModel
 from kernel.clock import Clock, Ids
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
+from kernel.crm.gone import gone_since
 from kernel.extension.hooks import Hooks
 from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
 from kernel.storage import Database, Tx
-from kernel.telemetry import current_trace
+from kernel.telemetry import current_trace, log
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
 LOOK_AGAIN_SECONDS = 3600
+RESTORE = "restore"
 
 
 @dataclass
@@ -98,7 +100,7 @@ class Write:
 
 @dataclass
 class Unit:
-    """One unit of work in one portal."""
+    """One unit of work in one portal. To records that the CRM no longer has nothing is written."""
 
     portal: Portal
     tx: Tx
@@ -164,6 +166,10 @@ class Unit:
         body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
         self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
 
+    def restore(self, entity: str, record_id: str, *, key: str) -> None:
+        """Bring a deleted record back, once per `key`, and read it again; only where the CRM has a `bin`."""
+        self._call(RESTORE, entity, record_id, {"look": True}, key=key)
+
     def look_again(self, entity: str, record_id: str, *, author: str = "") -> None:
         """Have the record read and handled once more; `author`: who changed it, where that is known."""
         portal = self.portal
@@ -175,6 +181,9 @@ class Unit:
     def _call(
         self, verb: str, entity: str, record_id: str, payload: dict[str, Any], *, key: str = "", target: str = ""
     ) -> None:
+        if verb != RESTORE and gone_since(self.tx, self.portal.name, entity, record_id) is not None:
+            log.info("call.not_written", verb=verb, entity=entity, record=record_id)
+            return
         full = {"entity": entity, "id": record_id, **payload}
         self._enqueue(verb, full, lane=f"{entity}:{record_id}", key=key, target=target)
 
