@@ -60,8 +60,8 @@ class PlanfixHistory:
 
 
 class PlanfixBin:
-    """A deleted task goes on answering, with `isDeleted`. Whether setting that back restores it is nowhere documented, so the
-    answer is read back and a task that stays deleted is said to."""
+    """A deleted task goes on answering, with `isDeleted`. Whether setting that back restores it is nowhere documented, so it
+    is read back, and whoever asked is told where it stays deleted."""
 
     def __init__(self, client: Client, layout: Layout) -> None:
         self._client, self._layout = client, layout

@@ -18,6 +18,6 @@ from kernel.extension.model import (
 )
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
-    "Sweeping", "Visitor", "Watch",
+    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen",
+    "SettingLine", "Sweeping", "Visitor", "Watch",
 ]  # fmt: skip

@@ -46,7 +46,8 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
     keepers = [keeps for plugin in plugins for keeps in plugin.keeps if keeps.entity == entity]
     record: Record | None = None
-    prepared, began = {}, 0
+    prepared: dict[str, Any] = {}
+    began = 0
     try:
         try:
             record, prepared, began = _read(portal, watches, entity, record_id)

@@ -224,6 +224,6 @@ class Plugin:
 
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen", "SettingLine",
-    "Sweeping", "Values", "Visitor", "Watch",
+    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen",
+    "SettingLine", "Sweeping", "Values", "Visitor", "Watch",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from kernel.texts import say
 from kernel.values import format_minor, to_micros
 from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
-from plugins.exchange.handlers import report_currency, settings_of
+from plugins.exchange.booking import report_currency, settings_of
 from plugins.exchange.history_compare import Checked, compare
 from plugins.exchange.history_names import PORTAL
 from plugins.exchange.history_rows import ROWS_PER_PROGRESS, Bad, Progress, read_lines

@@ -99,7 +99,7 @@ def test_an_event_tells_at_once_and_a_second_one_nothing_new(small: Small) -> No
         small.crm.staff.restore("deal", deal)
         small.deliver(deal)
         small.run()
-    assert TOLD == [("gone", deal), ("back", deal)] * 2
+    assert [("gone", deal), ("back", deal)] * 2 == TOLD
 
 
 @pytest.mark.row("PL-04")
@@ -119,7 +119,7 @@ def test_a_write_to_what_was_deleted_meanwhile_is_dropped_with_its_reason(small:
     states = small.states()
     assert [state for state, _reason in states] == ["dropped"] * 3
     assert all(f"no longer has deal {deal}" in reason for _state, reason in states)
-    assert TOLD == [("gone", deal)], "the write found it out, no event did"
+    assert [("gone", deal)] == TOLD, "the write found it out, no event did"
     with small.portal.unit() as unit:
         unit.update("deal", deal, {"note": "ще"})
     assert len(small.states()) == 3, "nothing is written to what is known to be gone"
@@ -158,4 +158,4 @@ def test_what_was_deleted_is_restored_by_a_call_and_read_again(small: Small) -> 
         with small.portal.unit() as unit:
             unit.restore("deal", small.deal, key="restore-1")
     small.run()
-    assert TOLD == [("gone", small.deal), ("back", small.deal)] and small.crm.called.count("restore") == 1
+    assert [("gone", small.deal), ("back", small.deal)] == TOLD and small.crm.called.count("restore") == 1
