@@ -159,8 +159,7 @@ def in_range(minor: int, currency: Currency) -> int:
 
 
 def to_decimal(minor: int, currency: Currency) -> Decimal:
-    with localcontext(EXACT):
-        return Decimal(minor).scaleb(-currency.scale)
+    return Decimal(minor).scaleb(-currency.scale, EXACT)
 
 
 def format_minor(minor: int, currency: Currency) -> str:
@@ -176,13 +175,11 @@ def plain(number: Decimal) -> str:
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:
-    with localcontext(EXACT):
-        return left * right
+    return EXACT.multiply(left, right)
 
 
 def divide(left: Decimal, right: Decimal) -> Decimal:
-    with localcontext(EXACT):
-        return left / right
+    return EXACT.divide(left, right)
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
@@ -217,7 +214,8 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 def parse_moment(text: str, zone: ZoneInfo) -> datetime:
     """A date, or a date with a time; without an offset it is in `zone`. Raises BadInput."""
     raw = text.strip()
-    for pattern in ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"):
+    patterns = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y") if "." in raw[1:3] else ()
+    for pattern in patterns:
         try:
             return datetime.strptime(raw, pattern).replace(tzinfo=zone)
         except ValueError:

@@ -18,6 +18,7 @@ from kernel.errors import Closed
 
 CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
 STREAMED_AT_ONCE = 2000
+UNHURRIED_CACHE_KIB = 32 * 1024
 PARAMETERS_MAX = 10_000  #: in one statement; SQLite takes 32,766, PostgreSQL 65,535
 _NAMED = re.compile(r"(?<![:\w]):(\w+)(?![:\w])")  # as SQLAlchemy reads it: `::` is PostgreSQL's cast
 Row = Mapping[str, Any]  #: a row by column names
@@ -42,6 +43,9 @@ class Tx:
         """A person waits for this one and it may think for long between two statements: the database is not to end it."""
         if self.dialect == "postgresql":
             self.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+        else:
+            # Much is written to many places: with the usual 2 MB the same pages would go out and come back all the time.
+            self.run(f"PRAGMA cache_size = -{UNHURRIED_CACHE_KIB}")
 
     def run(self, sql: str, **values: Any) -> int:
         """Execute a statement; the number of rows it touched."""

@@ -16,6 +16,7 @@ from plugins.assignment.bars import Bar
 from plugins.assignment.giving import said, said_all
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
+from plugins.assignment.settings import label_of
 from plugins.assignment.store import Decision, Waiting
 
 REASON_CHARACTERS_MAX = 300
@@ -91,6 +92,11 @@ def _queue(unit: Unit, name: str) -> QueueView:
         name, settings.entity, tuple(settings.groups), settings.overdue_max, asked_at, known.problem if known else "",
         store.count_waiting(tx, portal.name, name), tuple(views),
     )  # fmt: skip
+
+
+def label(portal: Portal, queue: str, language: str) -> str:
+    """What people call a queue; one that is no longer in the settings goes by its name."""
+    return label_of(fitness.queue_of(portal, queue), queue, language)
 
 
 def waiting(unit: Unit, queue: str, most: int = 50) -> list[Waiting]:
@@ -197,6 +203,6 @@ def until_in(portal: Portal, minutes: int) -> datetime:
 
 __all__ = [
     "ELIGIBILITY_CHANGED", "UNFIT", "Bar", "Decision", "MemberView", "QueueView", "Reason", "Waiting", "again", "bar",
-    "bars_of", "decision", "decisions", "give_out", "queues", "said", "said_all", "unbar", "until_in", "version", "waiting",
-    "wake",
+    "bars_of", "decision", "decisions", "give_out", "label", "queues", "said", "said_all", "unbar", "until_in", "version",
+    "waiting", "wake",
 ]  # fmt: skip

@@ -30,7 +30,7 @@ from plugins.assignment.rules import (
     owner_of,
     undo,
 )
-from plugins.assignment.settings import QueueSettings
+from plugins.assignment.settings import QueueSettings, label_of
 from plugins.assignment.store import Decision, Fit, Waiting
 
 READ_SECONDS_MAX = 60  #: a record read longer ago is read again before it is given out
@@ -197,7 +197,8 @@ def _tell(unit: Unit, table: _Table) -> None:
     lines = [f"— {one.name}: {said_all(one.reasons, language)}" for one in table.members[:TOLD_PEOPLE_MAX]]
     lines += ["— …"] if len(table.members) > TOLD_PEOPLE_MAX else []
     text = say(
-        language, "asg_nobody_fits", queue=table.name, count=store.count_waiting(tx, portal.name, table.name),
+        language, "asg_nobody_fits", queue=label_of(table.queue, table.name, language),
+        count=store.count_waiting(tx, portal.name, table.name),
         people="\n".join(lines) or say(language, "asg_nobody_there"),
     )  # fmt: skip
     unit.comment(

@@ -14,6 +14,9 @@ class QueueSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    label: str | dict[str, str] = Field(
+        "", description="what people call the queue, once or by language (ru, uk, en); default its name"
+    )
     entity: Literal["lead", "deal"] = Field("lead", description="what is given out: lead or deal")
     groups: list[str] = Field(default_factory=list, description="groups (departments) whose members take part")
     people: list[str] = Field(default_factory=list, description="further members, by name")
@@ -36,6 +39,14 @@ class QueueSettings(BaseModel):
         default_factory=list, description="members whom the CRM itself names as responsible: their name means nobody yet"
     )
     backlog_hours: int = Field(24, ge=0, description="records older than this when the queue began are left alone")
+
+
+def label_of(queue: QueueSettings | None, name: str, language: str) -> str:
+    """What people call a queue, in their language."""
+    label = queue.label if queue else ""
+    if isinstance(label, str):
+        return label or name
+    return label.get(language) or next(iter(label.values()), name)
 
 
 class AssignmentSettings(BaseModel):

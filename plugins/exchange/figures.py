@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 from kernel.errors import Refused
@@ -54,8 +55,9 @@ class Figures:
         return self.partner_takes is not None and self.partner_gives is not None
 
 
+@lru_cache(maxsize=1000)
 def figures(op: Operation) -> Figures:
-    """The figures of a buying or selling."""
+    """The figures of a buying or selling. Kept for a while: postings, tables and pages ask one after the other."""
     assert op.pair is not None and op.client_rate is not None and op.is_exchange
     base, quote = op.pair.base, op.pair.quote
     workings: list[Working] = []

@@ -3,13 +3,16 @@
 The key of a row is (deal, op). Rows that stand already change nothing; rows that stand with other values are bad, unless
 they are meant as a correction. If any row is bad, nothing is imported.
 
-history_file takes the file apart, history_rows reads each row, history_compare lays them beside the books, deal by deal
-(history_deals). Here stands what others call, and what is sound is booked.
+history_file takes the file apart, history_rows reads each row, history_reading puts them aside (history_spill), and
+history_compare lays them beside the books, deal by deal (history_deals). Here stands what others call, and what is sound
+is booked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +20,17 @@ from typing import Any
 from kernel.extension.portal import Portal, Unit
 from kernel.ledger import Change, Draft
 from kernel.ledger.model import changes
+from kernel.storage import Tx
 from kernel.texts import say
 from kernel.values import format_minor, to_micros
 from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
 from plugins.exchange.booking import report_currency, settings_of
-from plugins.exchange.history_compare import Checked, compare
+from plugins.exchange.history_compare import DEALS_AT_ONCE, Checked, compare, stored
 from plugins.exchange.history_names import PORTAL
-from plugins.exchange.history_rows import ROWS_PER_PROGRESS, Bad, Progress, read_lines
-from plugins.exchange.model import Deal, deal_data
+from plugins.exchange.history_reading import read_file
+from plugins.exchange.history_rows import Bad, Progress
+from plugins.exchange.model import Deal, deal_from
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
 from plugins.exchange.rules import changed_inputs, positions
@@ -78,20 +83,22 @@ def import_file(
 ) -> Result:
     """The whole file in one unit of work, or nothing. A dry run only looks, and never waits for or holds up a writer."""
     told = progress or (lambda done, total: None)
-    lines = read_lines(portal, path, told)
+    gc.freeze()  # what was there before need not be looked through again and again while millions of values come and go
+    read = read_file(portal, path, progress)
     if dry_run:
         with portal.look() as unit:
             unit.tx.unhurried()
-            checked = compare(unit, lines, correct=correct)
-            drafts = [draft for deal in checked.deals for draft in _preview(unit, checked, deal)]
-            warnings, below = _warnings(unit, checked, drafts), history_below.moments_with(unit.tx, drafts)
+            checked = compare(unit, read, correct=correct)
+            warnings = _warnings(unit, checked, _previews(unit, checked))
+            below = history_below.moments_with(unit.tx, _previews(unit, checked))
     else:
         with portal.unit(author=AUTHOR) as unit:
             unit.tx.unhurried()
             # Nobody else books between our comparison and our booking: asking for a preview holds the books.
             portal.books.book(BOOK).preview(unit.tx, PORTAL, ())
-            checked = compare(unit, lines, correct=correct)
-            if checked.deals:
+            checked = compare(unit, read, correct=correct)
+            read.spill.forget_lines()
+            if checked.spill.deals_count:
                 stand(unit, checked, told)
             warnings, below = _warnings(unit, checked, ()), history_below.moments(unit.tx)
     told(2 * checked.rows, 2 * checked.rows)
@@ -111,48 +118,65 @@ def import_file(
 
 def check(portal: Portal, unit: Unit, path: Path | str, *, correct: bool = False) -> Checked:
     """The file beside the books as they stand; changes nothing."""
-    return compare(unit, read_lines(portal, path, lambda done, total: None), correct=correct)
+    return compare(unit, read_file(portal, path, None), correct=correct)
 
 
 def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
-    """Facts, tables, postings, and the cards of those whom the CRM knows: all deals at once."""
-    portal, tx, now = unit.portal, unit.tx, to_micros(unit.now)
-    first = portal.books.head(tx)[0] + 1
-    facts = []
-    for number, deal in enumerate(checked.deals, first):
-        before = checked.before.get(deal.subject)
-        body = {"facts": deal_data(deal), "changes": changed_inputs(before, deal) if before else []}
-        key = f"{deal.subject}/fact/{number}"
-        facts.append(Draft("deal", deal.subject, key, now, body, author=unit.author, trace=unit.trace))
-    portal.books.book(BOOK).record(tx, facts)
+    """Facts, tables, postings, and the cards of those whom the CRM knows: part by part, all in one unit of work."""
+    _record(unit, checked)
+    portal, tx = unit.portal, unit.tx
     rates, report = Rates.load(tx, days_max=settings_of(portal).rate_days), report_currency(portal)
-    fresh: list[store.Derived] = []
-    changed: list[store.Derived] = []
-    wanted: list[Change] = []
-    done = checked.known + checked.repeated
-    for number, deal in enumerate(checked.deals):
-        (changed if deal.subject in checked.before else fresh).append(store.derive(deal, rates, report, portal.zone))
-        wanted.append(Change(deal.subject, postings(deal, portal.zone)))
-        done = min(done + len(deal.operations), checked.rows)
-        if number % ROWS_PER_PROGRESS == 0:
-            progress(min(checked.rows + done, 2 * checked.rows - 1), 2 * checked.rows)
-    store.save(tx, fresh, fresh=True)
-    store.save(tx, changed)
-    portal.books.book(BOOK).settle_many(tx, wanted, author=unit.author, trace=unit.trace)
-    touched = (key for deal in checked.deals for key in cards.touched(checked.before.get(deal.subject), deal))
-    for key in dict.fromkeys(touched):
+    cards_of: dict[str, None] = {}
+    done, total = checked.rows + checked.known + checked.repeated, 2 * checked.rows
+    for part in checked.spill.deals(DEALS_AT_ONCE):
+        before = _before(tx, part)
+        deals = [deal_from(subject, json.loads(facts)) for subject, facts, _ in part]
+        fresh, changed = list[store.Derived](), list[store.Derived]()
+        for deal in deals:
+            (changed if deal.subject in before else fresh).append(store.derive(deal, rates, report, portal.zone))
+            cards_of |= dict.fromkeys(cards.touched(before.get(deal.subject), deal))
+            done = min(done + len(deal.operations), total - 1)
+        store.save(tx, fresh, fresh=True)
+        store.save(tx, changed)
+        wanted = [Change(deal.subject, postings(deal, portal.zone)) for deal in deals]
+        portal.books.book(BOOK).settle_many(tx, wanted, author=unit.author, trace=unit.trace)
+        progress(done, total)
+    for key in cards_of:
         if not key.startswith("name:"):
             cards.refresh(unit, key)
     tx.after_commit(portal.changed)
 
 
-def _preview(unit: Unit, checked: Checked, deal: Deal) -> list[Draft]:
-    book, known = unit.portal.books.book(BOOK), deal.subject in checked.before
-    now = book.standing(unit.tx, deal.subject) if known else {}
-    return changes(deal.subject, now, postings(deal, unit.portal.zone), version=1)
+def _record(unit: Unit, checked: Checked) -> None:
+    """The facts of all deals, before the first posting."""
+    portal, tx, now = unit.portal, unit.tx, to_micros(unit.now)
+    number = portal.books.head(tx)[0]
+    for part in checked.spill.deals(DEALS_AT_ONCE):
+        before = _before(tx, part)
+        drafts = []
+        for subject, text, _ in part:
+            number += 1
+            facts, old = json.loads(text), before.get(subject)
+            body = {"facts": facts, "changes": changed_inputs(old, deal_from(subject, facts)) if old else []}
+            drafts.append(
+                Draft("deal", subject, f"{subject}/fact/{number}", now, body, author=unit.author, trace=unit.trace)
+            )
+        portal.books.book(BOOK).record(tx, drafts)
 
 
-def _warnings(unit: Unit, checked: Checked, drafts: Sequence[Draft]) -> tuple[Warned, ...]:
+def _before(tx: Tx, part: Sequence[tuple[str, str, bool]]) -> dict[str, Deal]:
+    return stored(tx, [subject for subject, _, known in part if known])
+
+
+def _previews(unit: Unit, checked: Checked) -> Iterator[Draft]:
+    book = unit.portal.books.book(BOOK)
+    for part in checked.spill.deals(DEALS_AT_ONCE):
+        for subject, facts, known in part:
+            now = book.standing(unit.tx, subject) if known else {}
+            yield from changes(subject, now, postings(deal_from(subject, json.loads(facts)), unit.portal.zone), version=1)
+
+
+def _warnings(unit: Unit, checked: Checked, drafts: Iterable[Draft]) -> tuple[Warned, ...]:
     balances = unit.portal.books.book(BOOK).balances(unit.tx, [currency.code for currency in checked.currencies])
     after = positions(balances, drafts)
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,8 +18,10 @@ COLUMNS = (
 )  # fmt: skip
 REQUIRED = ("deal", "op", "at", "kind", "pair", "amount")
 SHOWN_CHARS_MAX = 200
+BLOCK_CHARS = 1 << 18
 #: Characters that are no text: controls other than tab and line breaks, and halves of a pair.
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_UNDECODED = re.compile("[\udc80-\udcff]")
 
 Cell = str | Decimal | datetime | date
 
@@ -84,16 +86,27 @@ def row_of(line: int, cells: Iterable[tuple[str, Cell | Fault]], *, comma: bool)
     return RawRow(line, found, tuple(faults), comma)
 
 
-def text_of(path: Path) -> str:
-    """The file's text. Bytes that its encoding does not have become lone surrogates, which the row will be told about."""
-    raw = path.read_bytes()
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")):
+def blocks_of(path: Path) -> Iterator[str]:
+    """The file's text, piece by piece. Bytes that its encoding does not have become lone surrogates, which the row will be
+    told about."""
+    encoding = _encoding_of(path)
+    # Line ends stay as they are: what counts as one is for each format to say.
+    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
+        yield from iter(lambda: file.read(BLOCK_CHARS), "")
+
+
+def _encoding_of(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04")):
         raise BadInput.of("history_file_encoding", file=path.name)
-    text = raw.decode("utf-8-sig", "surrogateescape")
-    if raw.startswith(b"\xef\xbb\xbf"):
-        return text
-    foreign = len(re.findall("[\udc80-\udcff]", text))
+    if start.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    foreign = beyond = 0
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        for block in iter(lambda: file.read(BLOCK_CHARS), ""):
+            if not block.isascii():
+                foreign += len(_UNDECODED.findall(block))
+                beyond += len(block) - len(block.encode("ascii", "ignore"))
     # A damaged letter in a UTF-8 file must not turn every name into gibberish: the greater part decides.
-    if foreign * 2 > len(re.findall("[^\x00-\x7f]", text)):
-        return raw.decode("cp1251", "surrogateescape")
-    return text
+    return "cp1251" if foreign * 2 > beyond else "utf-8"

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, named_columns, row_of, shown, text_of
+from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, named_columns, row_of, shown
 
+RECORD_CHARS_MAX = 1 << 18  #: a comment has ten thousand at most
 _BREAK = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
 _BARE = {",": re.compile(r"[^,\r\n]*+"), ";": re.compile(r"[^;\r\n]*+")}
 
 
 def csv_rows(path: Path) -> Iterator[RawRow]:
-    text = text_of(path)
-    mark = _mark(text)
+    mark = _mark(path)
     columns: list[str] | None = None
-    for line, cells in _records(text, mark):
+    for line, cells in _records(blocks_of(path), mark):
         if cells is not None and _blank(cells):
             continue
         if columns is None:
@@ -37,23 +37,34 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
         raise BadInput.of("history_no_header", file=path.name)
 
 
-def _mark(text: str) -> str:
+def _mark(path: Path) -> str:
     """What parts the cells: whichever gives the header more names we know."""
 
     def known(mark: str) -> int:
-        header = next((cells for _, cells in _records(text, mark) if cells and not _blank(cells)), [])
+        records = _records(blocks_of(path), mark)
+        header = next((cells for _, cells in records if cells and not _blank(cells)), [])
         return sum(cell.strip().lower() in COLUMNS for cell in header)
 
     return ";" if known(";") > known(",") else ","
 
 
-def _records(text: str, mark: str) -> Iterator[tuple[int, list[str] | None]]:
+def _records(blocks: Iterator[str], mark: str) -> Iterator[tuple[int, list[str] | None]]:
     """Line and cells of each record; None where quotes do not hold. Then reading goes on with the very next line, so that
-    one forgotten quotation mark does not swallow the rest of the file."""
-    line, start = 1, 0
-    while start < len(text):
+    one forgotten quotation mark does not swallow the rest of the file.
+
+    Only a window of the file is at hand, and it is longer than any record may be: whatever does not end within it is as
+    good as a quotation mark that was forgotten.
+    """
+    text, line, start, ended = "", 1, 0, False
+    while True:
+        if not ended and len(text) - start < RECORD_CHARS_MAX:
+            text, start, ended = _filled(text[start:], blocks), 0, False
+            ended = len(text) < 2 * RECORD_CHARS_MAX
+        if start >= len(text):
+            return
         cells, end = _record(text, start, mark)
-        if cells is None:
+        if cells is None or (end == len(text) and not ended):
+            cells = None
             broken = _BREAK.search(text, start)
             end = broken.start() if broken else len(text)
         yield line, cells
@@ -61,6 +72,18 @@ def _records(text: str, mark: str) -> Iterator[tuple[int, list[str] | None]]:
         end = after.end() if after else end
         line += len(_BREAK.findall(text, start, end))
         start = end
+
+
+def _filled(rest: str, blocks: Iterator[str]) -> str:
+    """The rest of the window with so much of the file behind it that it is full, or the file at its end."""
+    parts, length = [rest], len(rest)
+    while length < 2 * RECORD_CHARS_MAX:
+        block = next(blocks, "")
+        if not block:
+            break
+        parts.append(block)
+        length += len(block)
+    return "".join(parts)
 
 
 def _record(text: str, at: int, mark: str) -> tuple[list[str] | None, int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import COLUMNS, Cell, Fault, RawRow, row_of, shown, text_of
+from plugins.exchange.history_cells import COLUMNS, Cell, Fault, RawRow, blocks_of, row_of, shown
 
 NUMBER_CHARS_MAX = 60
+LINE_CHARS_MAX = 1 << 20
 
 
 class _Object(list[tuple[str, Any]]):
@@ -32,9 +33,22 @@ def _no_constant(text: str) -> str:
 
 
 def jsonl_rows(path: Path) -> Iterator[RawRow]:
-    for line, text in enumerate(text_of(path).split("\n"), 1):
+    for line, text in enumerate(_lines(path), 1):
         if text.strip():
             yield _json_row(line, text)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Parted at line feeds only. Of a line that is longer than any row can be only the start, which is no JSON."""
+    rest, full = "", False
+    for block in blocks_of(path):
+        first, *others = block.split("\n")
+        rest = rest if full else rest + first
+        for further in others:
+            yield rest
+            rest = further
+        full = len(rest) > LINE_CHARS_MAX
+    yield rest
 
 
 def _json_row(line: int, text: str) -> RawRow:

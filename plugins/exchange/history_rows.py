@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from kernel.errors import BadInput
@@ -16,7 +15,6 @@ from kernel.values import Currency, Pair, parse_day, parse_decimal, parse_moment
 from plugins.exchange.booking import settings_of
 from plugins.exchange.figures import Figures, figures
 from plugins.exchange.history_cells import UNFIT, Fault, RawRow, shown
-from plugins.exchange.history_file import read_rows
 from plugins.exchange.model import BUY, CLOSED, DEPOSIT, EXCHANGES, MOVE, SELL, STAGES, WITHDRAW, Operation
 from plugins.exchange.reading import amount_currency, positive
 
@@ -68,13 +66,8 @@ class Line:
         return [(money.currency, money.minor) for money in sides if money]
 
 
-def read_lines(portal: Portal, path: Path | str, progress: Progress) -> list[Line]:
-    rows, lines = list(read_rows(path)), []
-    for done, raw in enumerate(rows, 1):
-        lines.append(_Reader(portal, raw).line())
-        if done % ROWS_PER_PROGRESS == 0 or done == len(rows):
-            progress(done, 2 * len(rows))
-    return lines
+def read_line(portal: Portal, raw: RawRow) -> Line:
+    return _Reader(portal, raw).line()
 
 
 class _Reader:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from kernel.values import Currencies, Currency, Pair, format_minor, parse_pair, plain
@@ -173,12 +174,16 @@ def _party_from(data: Any) -> Party | None:
     return Party(*data) if data else None
 
 
+@lru_cache(maxsize=1000)
+def _pair_from(text: str, *scales: int) -> Pair:
+    return parse_pair(text, Currencies(dict(zip(text.split("/"), scales, strict=True))))
+
+
 def _op_from(data: Mapping[str, Any]) -> Operation:
     pair = None
     if data["pair"]:
         # The scales stand with the fact, so that a later change of settings cannot change booked amounts.
-        base, quote = data["pair"].split("/")
-        pair = parse_pair(data["pair"], Currencies({base: data["scales"][0], quote: data["scales"][1]}))
+        pair = _pair_from(data["pair"], *data["scales"])
 
     def dec(name: str) -> Decimal | None:
         return None if data[name] is None else Decimal(data[name])

@@ -83,7 +83,7 @@ class Position:
     clients: int
 
 
-def positions(balances: Iterable[Mapping[str, Any]], drafts: Sequence[Draft]) -> dict[str, Position]:
+def positions(balances: Iterable[Mapping[str, Any]], drafts: Iterable[Draft]) -> dict[str, Position]:
     """Per currency, after the drafts: held, and all that is owed to clients or kept for them. Nobody's debt to the desk
     makes what it owes to another client smaller."""
     held: dict[str, int] = {}

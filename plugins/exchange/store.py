@@ -144,13 +144,13 @@ def save(tx: Tx, derived: Sequence[Derived], *, fresh: bool = False) -> None:
         for one in derived:
             for table in ("exchange_deal", "exchange_operation", "exchange_pending"):
                 tx.run(f"DELETE FROM {table} WHERE subject = :s", s=one.deal["subject"])
-    tx.run_many(_insert("exchange_deal", DEAL_COLUMNS), [one.deal for one in derived])
-    tx.run_many(_insert("exchange_operation", OPERATION_COLUMNS), [row for one in derived for row in one.operations])
-    tx.run_many(_insert("exchange_pending", PENDING_COLUMNS), [row for one in derived for row in one.pending])
+    _insert(tx, "exchange_deal", DEAL_COLUMNS, [one.deal for one in derived])
+    _insert(tx, "exchange_operation", OPERATION_COLUMNS, [row for one in derived for row in one.operations])
+    _insert(tx, "exchange_pending", PENDING_COLUMNS, [row for one in derived for row in one.pending])
 
 
-def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})"
+def _insert(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.insert(f"{table} ({', '.join(columns)})", [tuple(row[name] for name in columns) for row in rows])
 
 
 def load_deal(tx: Tx, subject: str) -> Deal | None:

@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.extension.portal import Unit
 from kernel.values import from_micros
+from plugins.assignment.api import MemberView, QueueView
 from plugins.workday import api as workday
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person in all queues of a group: the views stand in the order of the queues."""
+
+    views: tuple[MemberView, ...]
+
+    @property
+    def person(self) -> MemberView:
+        return self.views[0]
+
+    @property
+    def alike(self) -> bool:
+        """Whether the same holds in every queue."""
+        return all((one.fits, one.reasons) == (self.person.fits, self.person.reasons) for one in self.views)
+
+    @property
+    def fits(self) -> bool:
+        return any(one.fits for one in self.views)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Queues of the same people: one table."""
+
+    queues: tuple[QueueView, ...]
+    rows: tuple[Row, ...]
+
+
+def groups_of(queues: Sequence[QueueView]) -> list[Group]:
+    """The queues by their members, in the order of the first of each."""
+    found: dict[tuple[str, ...], list[QueueView]] = {}
+    for queue in queues:
+        found.setdefault(tuple(one.id for one in queue.members) or (f"nobody in {queue.name}",), []).append(queue)
+    return [
+        Group(tuple(same), tuple(Row(views) for views in zip(*(queue.members for queue in same), strict=True)))
+        for same in found.values()
+    ]
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from kernel.web import Nav, Pages, current_user
 from kernel.web.site import site
 from kernel.web.words import language, t
 from plugins.assignment import api as assignment
-from plugins.heads.line import Day, days_of
-from plugins.heads.seen import Sight, cases_of, decisions_of, sight_of
+from plugins.heads.line import Day, days_of, groups_of
+from plugins.heads.seen import ALL_GROUPS, cases_of, decisions_of
 from plugins.stage_lock import api as stage_lock
+from plugins.stage_lock.api import Sight, sight_of
 
 HERE = Path(__file__).parent
 NAV = (Nav("line_page", "hd_title"),)
@@ -33,7 +34,7 @@ def pages(portal: Portal) -> Pages:
     """The blueprint, for one portal."""
     texts.add_folder(HERE / "locale_pages")
     blueprint = Pages("heads", __name__, nav=NAV, version=assignment.version)
-    sight = sight_of(portal)
+    sight = sight_of(portal, ALL_GROUPS)
     _words(blueprint, portal)
     _line(blueprint, portal, sight)
     _person(blueprint, portal, sight)
@@ -61,6 +62,7 @@ def _words(pages: Pages, portal: Portal) -> None:
     def values() -> dict[str, Any]:
         return {
             "moment": moment, "stage": stage, "why": why, "link": portal.crm.link, "long": long_text,
+            "queue_label": lambda name: assignment.label(portal, name, language()),
             "reason": lambda one: assignment.said(one, language()), "share": share_text,
             "told": lambda data: assignment.said(assignment.Reason(data["code"], data["values"]), language()),
         }  # fmt: skip
@@ -96,7 +98,7 @@ def _line(pages: Pages, portal: Portal, sight_for: Any) -> None:
             days = days_of(unit, [one.id for queue in queues for one in queue.members])
             cases = cases_of(stage_lock.open_cases(unit), sight)
             known = {
-                "queues": queues, "days": days, "cases": cases[:CASES_SHOWN], "case_count": len(cases),
+                "groups": groups_of(queues), "days": days, "cases": cases[:CASES_SHOWN], "case_count": len(cases),
                 "waiting": {name: assignment.waiting(unit, name, WAITING_SHOWN) for name in names},
                 "decisions": decisions_of(assignment.decisions(unit, names, DECISIONS_SHOWN), sight),
             }  # fmt: skip
@@ -109,15 +111,17 @@ def _line(pages: Pages, portal: Portal, sight_for: Any) -> None:
 def _tiles(
     queues: list[assignment.QueueView], days: dict[str, Day], cases: list[stage_lock.Case]
 ) -> list[tuple[str, str, bool]]:
-    """(text, figure, is it bad): each person counts once, however many queues he is in."""
+    """(text, figure, is it bad): people are counted, not their places in queues. On the line may be whose working day the
+    CRM keeps; where queues have other people, each lot is counted by itself."""
     people = {one.id: one for queue in queues for one in queue.members}
-    here = sum(1 for person in people if person in days and days[person].on_line)
-    fit = {one.id for queue in queues for one in queue.members if one.fits}
+    tracked = [days[person] for person in people if person in days and days[person].status != "off"]
+    here = sum(1 for day in tracked if day.on_line)
+    fit = [len({row.person.id for row in group.rows if row.fits}) for group in groups_of(queues)]
     waits = sum(queue.waiting for queue in queues)
     barred = sum(1 for one in people.values() if one.bar)
     return [
-        ("hd_on_line", f"{here} / {len(people)}", bool(people) and not here),
-        ("hd_can_take", str(len(fit)), bool(people) and not fit),
+        ("hd_on_line", f"{here} / {len(tracked)}", bool(tracked) and not here),
+        ("hd_can_take", " + ".join(map(str, fit)) or "0", bool(people) and not all(fit)),
         ("hd_waiting", str(waits), bool(waits)),
         ("hd_barred", str(barred), False),
         ("hd_cases", str(len(cases)), bool(cases)),

@@ -25,7 +25,10 @@ plugin = Plugin(
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
     asks=(OBJECTION,),
     pages=pages,
-    rights={"stage_lock": "the cases of every department, and permissions for one move"},
+    rights={
+        "stage_lock": "the cases of their own departments, and permissions for one move",
+        "stage_lock.all": "the same for every department",
+    },
     commands=(
         Command("stage-lock-rules", "stage pools and rights as JSON, for the box module", rules_arguments, print_rules),
     ),

@@ -10,5 +10,6 @@ from plugins.stage_lock.cases import grant, open_cases, stands
 from plugins.stage_lock.hooks import OBJECTION
 from plugins.stage_lock.model import Case, Objection
 from plugins.stage_lock.people import may_override
+from plugins.stage_lock.sight import Sight, sight_of
 
-__all__ = ["OBJECTION", "Case", "Objection", "grant", "may_override", "open_cases", "stands"]
+__all__ = ["OBJECTION", "Case", "Objection", "Sight", "grant", "may_override", "open_cases", "sight_of", "stands"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ from kernel import texts
 from kernel.extension.portal import Portal
 from kernel.values import from_micros
 from kernel.web import Nav, Pages, current_user
+from kernel.web.links import User
 from kernel.web.site import site
 from kernel.web.words import language
 from plugins.stage_lock import store
 from plugins.stage_lock.cases import grant
 from plugins.stage_lock.model import Case
 from plugins.stage_lock.people import settings_of
+from plugins.stage_lock.sight import Sight, sight_of
 from plugins.stage_lock.words import open_stages, reason, stage_words
 
 HERE = Path(__file__).parent
 CASES_PER_PAGE = 100
+ALL_CASES = "stage_lock.all"
 NAV = (Nav("cases_page", "sl_title"),)
 
 
@@ -31,7 +35,7 @@ def pages(portal: Portal) -> Pages:
         texts.add_folder(HERE / folder)
     blueprint = Pages("stage_lock", __name__, nav=NAV, version=store.version)
     _words(blueprint, portal)
-    _cases(blueprint, portal)
+    _cases(blueprint, portal, sight_of(portal, ALL_CASES))
     _grants(blueprint, portal)
     return blueprint
 
@@ -53,7 +57,7 @@ def _words(pages: Pages, portal: Portal) -> None:
         }  # fmt: skip
 
 
-def _cases(pages: Pages, portal: Portal) -> None:
+def _cases(pages: Pages, portal: Portal, sight_for: Callable[[User], Sight]) -> None:
     @pages.get("/")
     def cases_page() -> str:
         person, only_open = request.args.get("person", ""), request.args.get("only") == "open"
@@ -61,10 +65,13 @@ def _cases(pages: Pages, portal: Portal) -> None:
         skip = (int(page) - 1) * CASES_PER_PAGE if page.isascii() and page.isdigit() and 0 < int(page) < 10_000 else 0
         live = site().live.version()
         with portal.look() as unit:
+            sight = sight_for(current_user())
+            people = [one for one in store.movers(unit.tx, portal.name) if sight.person(one[0])]
             found = store.cases(
-                unit.tx, portal.name, person=person, only_open=only_open, limit=CASES_PER_PAGE + 1, skip=skip
-            )
-            people, grants = store.movers(unit.tx, portal.name), store.grants(unit.tx, portal.name)
+                unit.tx, portal.name, person=person, only_open=only_open, limit=CASES_PER_PAGE + 1, skip=skip,
+                of=None if sight.groups is None else [one[0] for one in people],
+            )  # fmt: skip
+            grants = store.grants(unit.tx, portal.name)
         return render_template(
             "stage_lock/cases.html", cases=found[:CASES_PER_PAGE], more=len(found) > CASES_PER_PAGE,
             number=skip // CASES_PER_PAGE + 1, people=[one for one in people if one[0]], person=person, only_open=only_open,
@@ -75,7 +82,7 @@ def _cases(pages: Pages, portal: Portal) -> None:
     def case_page(number: int) -> str:
         with portal.look() as unit:
             case = store.one_case(unit.tx, portal.name, number) if number < 2**62 else None
-        if case is None:
+        if case is None or not sight_for(current_user()).person(case.person):
             abort(404)
         return render_template("stage_lock/case.html", case=case, version=site().live.version())
 

@@ -193,12 +193,17 @@ def one_case(tx: Tx, portal: str, number: int) -> Case | None:
     return case_of(row) if row else None
 
 
-def cases(tx: Tx, portal: str, *, person: str = "", only_open: bool = False, limit: int = 200, skip: int = 0) -> list[Case]:
-    """Newest first."""
+def cases(
+    tx: Tx, portal: str, *, person: str = "", only_open: bool = False, limit: int = 200, skip: int = 0,
+    of: Collection[str] | None = None,
+) -> list[Case]:  # fmt: skip
+    """Newest first; `of`: of these people only."""
+    own = {f"of{n}": one for n, one in enumerate(of or ())}
+    among = "" if of is None else f"AND person IN ({', '.join(f':{name}' for name in own) or 'NULL'}) "
     rows = tx.all(
         "SELECT * FROM stage_lock_case WHERE portal = :p AND (:person = '' OR person = :person) "
-        f"{'AND settled_at IS NULL ' if only_open else ''}ORDER BY number DESC LIMIT :n OFFSET :skip",
-        p=portal, person=person, n=limit, skip=skip,
+        f"{among}{'AND settled_at IS NULL ' if only_open else ''}ORDER BY number DESC LIMIT :n OFFSET :skip",
+        p=portal, person=person, n=limit, skip=skip, **own,
     )  # fmt: skip
     return [case_of(row) for row in rows]
 

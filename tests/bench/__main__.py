@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import bitrix24, correction, effect, history, idle, intake, posting
+from tests.bench import bitrix24, correction, effect, history, idle, importing, intake, posting
 from tests.bench.common import ROOT, Bench, Table, machine, server
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Bench], Table]] = {
     "correction": correction.measured,
     "effect": effect.measured,
     "idle": idle.measured,
+    "import": importing.measured,
     "bitrix24": bitrix24.measured,
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 from kernel.errors import Rejected, Unreachable
 from plugins.assignment import api as assignment
+from plugins.assignment.tests.office import CARE, SALES
 from plugins.heads.pages import long_text, share_text
 from plugins.heads.tests.web import Room
 
@@ -244,3 +245,35 @@ def test_how_long(room: Room, span: timedelta, text: str) -> None:
 )
 def test_a_share_as_shown(claim: Any, text: str) -> None:
     assert share_text(claim) == text
+
+
+def test_people_are_counted_once_and_queues_of_the_same_people_are_one_table(room: Room) -> None:
+    sales = {"entity": "lead", "groups": [SALES], "sources": ["call", "web"], "label": {"ru": "Заявки", "en": "Requests"}}
+    deals = {"entity": "deal", "groups": [SALES], "label": "Договоры"}
+    care = {"entity": "deal", "groups": [CARE], "stages": ["work"]}
+    room.settings = type(room.settings).model_validate({"queue": {"a": sales, "b": deals, "c": care}})
+    room.portal.plugin_settings = {**room.portal.plugin_settings, "assignment": room.settings}
+    room.day(room.anna, "open")
+    room.day(room.boris, "closed")
+    room.day(room.kira, "off")
+    page = room.client().get("/heads/").text
+    assert figure(page, "hd_on_line") == "1 / 2", "who keeps no working day is on no line"
+    assert figure(page, "hd_can_take") == "1 + 1"
+    assert page.count(f'/heads/people/{room.anna.id}" id=') == 1, "one table for both queues"
+    assert "«Заявки», «Договоры»" in page and "«Договоры»: в работе" in page and "«a»" not in page and "«b»" not in page
+
+
+def test_a_head_sees_the_cases_of_their_own_departments_only(room: Room) -> None:
+    for person in (room.anna, room.kira):
+        room.day(person, "open")
+        lead = room.lead(name=f"Лид {person.name}")
+        room.clock.advance(seconds=5)
+        room.staff.move(lead, "won", entity="lead", author=person.name)
+        room.look(lead, author=person.name)
+    own = room.head_client().get("/stage_lock/").text
+    assert "Лид Анна Белова" in own and "Лид Кира Лис" not in own and "Кира Лис" not in own
+    everything = room.client().get("/stage_lock/").text
+    assert "Лид Анна Белова" in everything and "Лид Кира Лис" in everything
+    numbers = re.findall(r"/stage_lock/cases/(\d+)", everything)
+    answers = {room.head_client().get(f"/stage_lock/cases/{number}").status_code for number in numbers}
+    assert answers == {200, 404}
