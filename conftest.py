@@ -16,10 +16,10 @@ import pytest
 
 from kernel.settings import Settings
 from kernel.texts import add_folder
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 from tests.harness.places import quick_folder
 
-__all__ = ["LONG", "ROOT", "rooms"]
+__all__ = ["LONG", "ROOT", "migration_sets"]
 
 pytest_plugins = ("tests.harness.leftovers", "tests.harness.database_fixtures")
 ROOT = Path(__file__).parent

@@ -16,32 +16,32 @@ import mappings
 from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
 from kernel.crm import CRM
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import Closed, Misconfigured
-from kernel.extension import Connecting, Connector, Plugin, Sweeping
+from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
 from kernel.extension.hooks import collect
-from kernel.extension.look import look
 from kernel.extension.portal import Portal
 from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
-from kernel.http import HttpClient, Pace, SharedGate, Transport, Vault
+from kernel.extension.sync import sync
+from kernel.http import HttpClient, RateLimit, SharedGate, Transport, Vault
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
 from kernel.ledger import Books, checkpoints
 from kernel.mapping import MappingSet, load_set
 from kernel.settings import Known, Settings
-from kernel.storage import Database, Room, Tx, migrate
+from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, end_of_the_gone, secret_of
+from kernel.web import WEB_SETTINGS, end_departed_sessions, secret_of
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 SESSIONS_EVERY_MINUTES = 10
-KERNEL_ROOMS = ("http", "crm", "jobs", "ledger", "web")
+KERNEL_MODULES = ("http", "crm", "jobs", "ledger", "web")
 
 
 class OffsetClock(SystemClock):
@@ -79,13 +79,13 @@ class LateQueue:
 
 
 @dataclass(frozen=True)
-class Running:
+class PortalRuntime:
     """One portal with everything that belongs to it."""
 
     portal: Portal
     connector: Connector
     plugins: Sequence[Plugin]
-    connecting: Connecting
+    connection: Connection
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class Annex:
     plugins: Mapping[str, Plugin]
     connectors: Mapping[str, Connector]
     mapping: MappingSet
-    running: Running
+    runtime: PortalRuntime
 
     @property
-    def rooms(self) -> list[Room]:
+    def migration_sets(self) -> list[MigrationSet]:
         return [
-            *(Room(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_ROOMS),
-            *(Room(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
+            *(MigrationSet(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_MODULES),
+            *(MigrationSet(name, plugin.migrations) for name, plugin in self.plugins.items() if plugin.migrations),
         ]
 
     def migrate(self, *, jobs: bool = False, closed_too: bool = False) -> list[str]:
@@ -116,7 +116,7 @@ class Annex:
         """
         if not closed_too:
             self.demand_open()
-        done = migrate(self.database, self.rooms, self.clock)
+        done = migrate(self.database, self.migration_sets, self.clock)
         if jobs:
             prepare_tables(self.database)
         return done
@@ -131,13 +131,13 @@ class Annex:
         """What the jobs do, by name."""
         tries: dict[str, int] = {}
 
-        def look_job(args: Mapping[str, Any]) -> None:
+        def sync_job(args: Mapping[str, Any]) -> None:
             attempt = tries.get(args["trace"], 0)
             tries[args["trace"]] = attempt + 1
-            look(self.running.portal, self.running.plugins, args, attempt=attempt)
+            sync(self.runtime.portal, self.runtime.plugins, args, attempt=attempt)
             tries.pop(args["trace"], None)
 
-        return {"look": look_job, "call": partial(carry_out, self.running.portal, self.running.plugins)}
+        return {"look": sync_job, "call": partial(carry_out, self.runtime.portal, self.runtime.plugins)}
 
     def tidy(self) -> None:
         """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""
@@ -165,7 +165,7 @@ class Annex:
         mark = f"revived{now:%Y%m%d}{now.hour // REVIVED_EVERY_HOURS}"  # the same for some hours: one job each, not a heap
         with self.database.write() as tx:
             for portal, entity, record_id, trace in inbox.overdue(tx, before):
-                inbox.look(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
+                inbox.sync(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
@@ -175,22 +175,22 @@ class Annex:
 
     @property
     def sweeping(self) -> Sweeping:
-        return self.running.connector.sweeping(self.running.connecting.settings)
+        return self.runtime.connector.sweeping(self.runtime.connection.settings)
 
     def sweep(self) -> None:
-        sweep(self.running.portal, self.running.plugins, self.sweeping)
+        sweep(self.runtime.portal, self.runtime.plugins, self.sweeping)
 
     def works(self) -> list[Work]:
-        portal = self.running.portal
+        portal = self.runtime.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
-            Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_of_the_gone, portal)),
+            Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_departed_sessions, portal)),
             Work("annex:checkpoints", timedelta(hours=6), self.keep_checkpoints),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
-                for plugin in self.running.plugins
+                for plugin in self.runtime.plugins
                 for work in plugin.every
             ),
         ]
@@ -223,8 +223,8 @@ def build(
     database = Database(settings.database_url) if database is None else database
     queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
     mapping = load_set(set_folder(settings["ANNEX_SET"]))
-    running = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
-    return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, running)
+    runtime = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
+    return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, runtime)
 
 
 def set_folder(name: str) -> Path:
@@ -254,28 +254,30 @@ def _portal(
     queue: Queue,
     transport: Transport | None,
     crm: CRM | None,
-) -> Running:
+) -> PortalRuntime:
     wanted = mapping.portal
     if wanted.connector not in connectors:
         raise Misconfigured(f"{mapping.name}/portal.toml: connector «{wanted.connector}» is not installed")
     connector, name = connectors[wanted.connector], f"{wanted.connector}/{wanted.portal}"
     switched_on = _switched_on(mapping, plugins)
 
-    def http(base_url: str, *, pace: Pace | None = None, headers: Callable[[], Mapping[str, str]] = dict) -> HttpClient:
-        gate = SharedGate(name, pace, database, clock) if pace else None
+    def http(
+        base_url: str, *, rate_limit: RateLimit | None = None, headers: Callable[[], Mapping[str, str]] = dict
+    ) -> HttpClient:
+        gate = SharedGate(name, rate_limit, database, clock) if rate_limit else None
         return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
 
     own = {line.name: settings[line.name] for line in connector.settings}
     vault = Vault(name, database, clock, secret_of(settings), settings["ANNEX_SECRET_OLD"].encode())
     public_url = settings["ANNEX_PUBLIC_URL"].rstrip("/")
-    connecting = Connecting(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
+    connection = Connection(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
     if crm is None:
         if connector.crm is None:
             raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
         try:
-            crm = connector.crm(connecting)
+            crm = connector.crm(connection)
         except Misconfigured as exc:
-            crm = cast("CRM", UnsetCRM(str(exc)))
+            crm = cast("CRM", UnconfiguredCRM(str(exc)))
     portal = Portal(
         name=name,
         mapping=mapping,
@@ -290,7 +292,7 @@ def _portal(
         public_url=public_url,
         hooks=collect(switched_on, plugins.values()),
     )
-    return Running(portal, connector, switched_on, connecting)
+    return PortalRuntime(portal, connector, switched_on, connection)
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:
@@ -310,19 +312,19 @@ def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plu
 
 
 def _check_fields(mapping: MappingSet, plugin: Plugin) -> None:
-    lacking = []
+    missing = []
     for entity_name, names in plugin.fields.items():
         entity = mapping.entities.get(entity_name)
         if entity is None:
-            lacking.append(f"entity {entity_name}")
+            missing.append(f"entity {entity_name}")
             continue
         for name in names:
             table, _, column = name.rpartition(".")
             known = entity.table[table].field if table and table in entity.table else {} if table else entity.field
             if column not in known:
-                lacking.append(f"{entity_name}.{name}")
-    if lacking:
-        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(lacking)}")
+                missing.append(f"{entity_name}.{name}")
+    if missing:
+        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(missing)}")
 
 
 def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str, Any]:
@@ -332,11 +334,11 @@ def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str,
             try:
                 found[plugin.name] = plugin.settings.model_validate(mapping.portal.plugin[plugin.name])
             except ValidationError as exc:
-                told = "; ".join(
+                message = "; ".join(
                     f"{'.'.join(str(part) for part in error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
                     for error in exc.errors()
                 )
-                raise Misconfigured(f"{mapping.name}/portal.toml, [plugin.{plugin.name}]: {told}") from exc
+                raise Misconfigured(f"{mapping.name}/portal.toml, [plugin.{plugin.name}]: {message}") from exc
         elif mapping.portal.plugin[plugin.name]:
             raise Misconfigured(f"{mapping.name}/portal.toml: plugin «{plugin.name}» has no settings")
     return found

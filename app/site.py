@@ -6,7 +6,7 @@ from flask import Flask
 
 from app.bootstrap import Annex
 from kernel.web import Frame, Links, Live, Site, create_app, idle_seconds, secret_of
-from webhooks.door import Door, Doorway
+from webhooks.door import Door, HookRoute
 
 
 def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
@@ -14,31 +14,31 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
 
     `listeners_max`: how many open pages may hold a thread each for live updates; the others ask now and then.
     """
-    running, settings = annex.running, annex.settings
-    portal = running.portal
+    runtime, settings = annex.runtime, annex.settings
+    portal = runtime.portal
     portal.links = Links(
         annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
     )
     word = annex.mapping.portal.portal
-    doorways = {(running.connector.name, word): Doorway(portal, running.connector, running.connecting, running.plugins)}
-    frames, identify = {}, running.connector.identity
+    routes = {(runtime.connector.name, word): HookRoute(portal, runtime.connector, runtime.connection, runtime.plugins)}
+    frames, identify = {}, runtime.connector.identity
     if identify is not None:
-        frames[running.connector.name, word] = Frame(portal, lambda opening: identify(opening, running.connecting))
+        frames[runtime.connector.name, word] = Frame(portal, lambda request: identify(request, runtime.connection))
     live = Live(annex.database, listeners_max=listeners_max)
     portal.changed = live.nudge
     site = Site(
         portals=[portal],
-        plugins={portal.name: list(running.plugins)},
+        plugins={portal.name: list(runtime.plugins)},
         settings=settings,
         database=annex.database,
         clock=annex.clock,
         ids=annex.ids,
         live=live,
         links=portal.links,
-        rooms=annex.rooms,
+        migration_sets=annex.migration_sets,
         frames=frames,
-        framed_by=running.connector.framed_by(running.connecting.settings),
+        framed_by=runtime.connector.framed_by(runtime.connection.settings),
     )
     made = create_app(site)
-    made.wsgi_app = Door(doorways, made.wsgi_app)  # type: ignore[method-assign]
+    made.wsgi_app = Door(routes, made.wsgi_app)  # type: ignore[method-assign]
     return made

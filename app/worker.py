@@ -16,21 +16,21 @@ class Worker:
 
     def __init__(self, annex: Annex, worker_id: str) -> None:
         self._id = worker_id
-        self._portal = annex.running.portal
+        self._portal = annex.runtime.portal
         self._engine = Engine(annex.database, annex.handlers(), worker_id=worker_id)
         self._ticker = Ticker(annex.database, annex.clock, annex.works())
 
     def start(self) -> None:
         self._engine.start()
         self._ticker.start()
-        threading.Thread(target=self._say_what_lacks, name="lacks", daemon=True).start()
+        threading.Thread(target=self._log_missing, name="missing", daemon=True).start()
         log.info("worker.started", worker=self._id)
 
-    def _say_what_lacks(self) -> None:
+    def _log_missing(self) -> None:
         """Into the log at each start: what `annex doctor` would say of the portal."""
         try:
-            for lack in self._portal.crm.lacks():
-                log.warning("portal.lacks", what=f"{lack.kind} {lack.name}", where=lack.where, remedy=lack.remedy)
+            for item in self._portal.crm.missing():
+                log.warning("portal.missing", what=f"{item.kind} {item.name}", where=item.where, remedy=item.remedy)
         except AnnexError as exc:
             log.warning("portal.unknown", reason=str(exc))
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from kernel.texts import say
+from kernel.texts import translate
 
 
 class AnnexError(Exception):
@@ -39,11 +39,11 @@ class BadInput(AnnexError):
     @classmethod
     def of(cls, code: str, /, *, field: str = "", **values: Any) -> Self:
         """From a text of the catalogs (kernel.texts)."""
-        return cls(say("en", code, **values), field=field, code=code, values=values)
+        return cls(translate("en", code, **values), field=field, code=code, values=values)
 
-    def said(self, language: str) -> str:
+    def message(self, language: str) -> str:
         """What is wrong, in that language."""
-        return say(language, self.code, **self.values) if self.code else str(self)
+        return translate(language, self.code, **self.values) if self.code else str(self)
 
 
 class Refused(BadInput):

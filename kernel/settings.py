@@ -53,7 +53,7 @@ class Value:
     text: str
     source: str  #: "environment", "file", "default", "not set"
 
-    def shown(self) -> str:
+    def display(self) -> str:
         if self.known.secret:
             return "••• (set)" if self.text else "(not set)"
         return mask_url(self.text)

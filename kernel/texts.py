@@ -33,7 +33,7 @@ def _catalog(language: str) -> Mapping[str, str]:
     return found
 
 
-def say(language: str, code: str, /, **values: Any) -> str:
+def translate(language: str, code: str, /, **values: Any) -> str:
     """The text with its values filled in."""
     next_best = NEXT_BEST.get(language, FALLBACK)
     template = _catalog(language).get(code) or _catalog(next_best).get(code) or _catalog(FALLBACK)[code]

@@ -19,7 +19,7 @@ from werkzeug.wsgi import get_input_stream
 
 from kernel.crm import Event
 from kernel.errors import BadInput, Closed, Fault
-from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
+from kernel.extension import Connection, Connector, Delivery, NotProven, Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
 from kernel.storage import Tx
@@ -41,18 +41,18 @@ Answer = tuple[int, dict[str, Any]]  #: status and what to say
 _PROOF = r"(?:access_token|refresh_token|application_token|event_token|AUTH_ID|REFRESH_ID|sig|key|secret|password)"
 _PROOF_IN_FORM = re.compile(rf"((?:^|[&\[]|%5B){_PROOF}(?:\]|%5D)?=)[^&]*", re.IGNORECASE)
 _PROOF_IN_JSON = re.compile(rf'("{_PROOF}"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
-Group = GroupCommit[inbox.Told, str]  #: gives the trace of each
+Group = GroupCommit[inbox.StoredDelivery, str]  #: gives the trace of each
 BODY_BYTES_MAX = 256 * 1024
 BODY_BYTES_DRAINED_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Doorway:
+class HookRoute:
     """One portal's entrance."""
 
     portal: Portal
     connector: Connector
-    connecting: Connecting
+    connection: Connection
     plugins: Sequence[Plugin]
 
 
@@ -63,17 +63,17 @@ class Door:
     storing a delivery, and a delivery needs none of it.
     """
 
-    def __init__(self, doorways: Mapping[tuple[str, str], Doorway], behind: WSGIApplication) -> None:
+    def __init__(self, routes: Mapping[tuple[str, str], HookRoute], behind: WSGIApplication) -> None:
         """Doorways by (connector name, the portal's word in the address)."""
-        self._doorways, self._behind = doorways, behind
-        self._groups = {name: _group(doorway.portal) for name, doorway in doorways.items()}
+        self._routes, self._behind = routes, behind
+        self._groups = {name: _group(route.portal) for name, route in routes.items()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(ADDRESS):
             return self._behind(environ, start_response)
-        status, told = self._delivered(environ, path)
-        body = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+        status, result = self._delivered(environ, path)
+        body = json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")
         more = [("Allow", "POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
         start_response(f"{status} {HTTPStatus(status).phrase}", [*HEADERS, ("Content-Length", str(len(body))), *more])
         return [body]
@@ -81,14 +81,14 @@ class Door:
     def _delivered(self, environ: WSGIEnvironment, path: str) -> Answer:
         started = time.perf_counter()
         connector, portal, event, *rest = [*path.removeprefix(ADDRESS).split("/"), "", ""]
-        doorway = self._doorways.get((connector, portal))
-        if doorway is None or doorway.connector.intake is None or any(rest) or path.endswith("/"):
+        route = self._routes.get((connector, portal))
+        if route is None or route.connector.intake is None or any(rest) or path.endswith("/"):
             metrics.delivery("unknown", "not_found")
             return 404, {"error": "no such door"}
         if environ["REQUEST_METHOD"] != "POST":
             return 405, {"error": "a delivery is a POST"}
         try:
-            answer = _receive(doorway, event, environ, self._groups[connector, portal])
+            answer = _receive(route, event, environ, self._groups[connector, portal])
         except Closed as exc:  # whoever sends may try again: by then the desk's new home answers
             metrics.delivery(connector, "closed")
             log.warning("delivery.closed", connector=connector, reason=str(exc))
@@ -104,18 +104,18 @@ class Door:
 def _group(portal: Portal) -> Group:
     """Deliveries that come in together share a commit."""
 
-    def together(tx: Tx, told: Sequence[inbox.Told]) -> list[str]:
-        return inbox.store_many(tx, portal.name, told, clock=portal.clock, ids=portal.ids, queue=portal.queue)
+    def together(tx: Tx, deliveries: Sequence[inbox.StoredDelivery]) -> list[str]:
+        return inbox.store_many(tx, portal.name, deliveries, clock=portal.clock, ids=portal.ids, queue=portal.queue)
 
     return GroupCommit(portal.database, together)
 
 
-def _receive(doorway: Doorway, event: str, environ: WSGIEnvironment, group: Group) -> Answer:
-    name, intake = doorway.connector.name, doorway.connector.intake
+def _receive(route: HookRoute, event: str, environ: WSGIEnvironment, group: Group) -> Answer:
+    name, intake = route.connector.name, route.connector.intake
     assert intake is not None
     try:
         body = _body(environ)
-        events = intake(Delivery(_headers(environ), body, event), doorway.connecting)
+        events = intake(Delivery(_headers(environ), body, event), route.connection)
     except NotProven as exc:
         metrics.delivery(name, "not_proven")
         return exc.status, {"error": "not proven"}
@@ -133,7 +133,7 @@ def _receive(doorway: Doorway, event: str, environ: WSGIEnvironment, group: Grou
         metrics.delivery(name, "bad")
         log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))
         return 400, {"error": mask(str(exc)), "field": exc.field}
-    trace, extra = _store(doorway, events, body, group)
+    trace, extra = _store(route, events, body, group)
     metrics.delivery(name, "stored")
     return 200, {"ok": True, "trace": trace, **extra}
 
@@ -159,11 +159,11 @@ def _body(environ: WSGIEnvironment) -> bytes:
     return body
 
 
-def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: Group) -> tuple[str, dict[str, Any]]:
-    portal, trace = doorway.portal, ""
+def _store(route: HookRoute, events: Sequence[Event], body: bytes, group: Group) -> tuple[str, dict[str, Any]]:
+    portal, trace = route.portal, ""
     extra: dict[str, Any] = {}
     answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
-    for plugin in doorway.plugins:
+    for plugin in route.plugins:
         answers.update(plugin.answers)
     to_store = [event for event in events if event.name not in answers]
     for event in events:
@@ -172,9 +172,9 @@ def _store(doorway: Doorway, events: Sequence[Event], body: bytes, group: Group)
     if to_store:
         text = body.decode("utf-8", "replace")
         kept = _without_proof(text)
-        trace = group.run(inbox.Told(to_store, kept))
+        trace = group.run(inbox.StoredDelivery(to_store, kept))
         log.info(
-            "delivery", trace=trace, connector=doorway.connector.name, portal=portal.name,
+            "delivery", trace=trace, connector=route.connector.name, portal=portal.name,
             events=[f"{event.name} {event.entity}:{event.record_id}" for event in to_store],
         )  # fmt: skip
     return trace, extra

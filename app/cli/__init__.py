@@ -77,7 +77,7 @@ def _run(annex: Annex, args: argparse.Namespace, brought: list[Command]) -> int:
             return built_in.run(annex, args)
     command = next(command for command in brought if command.name == args.command)
     annex.migrate()
-    return command.run(annex.running.portal, args)
+    return command.run(annex.runtime.portal, args)
 
 
 def _parser(brought: list[Command]) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import sys
 
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
-from app.cli.plan import MARKS, TO_DO, by_hand, open_ones, setup_of, shown
+from app.cli.plan import MARKS, TO_DO, by_hand, format_change, open_ones, setup_of
 from kernel.errors import Fault
 from kernel.mapping import Change, Setup
 from kernel.telemetry import mask
@@ -31,7 +31,7 @@ def _apply(annex: Annex, args: argparse.Namespace) -> int:
         print(f"✗ {mask(str(exc))}\n{GOES_ON}", file=sys.stderr)
         return 1
     for change in left:
-        print(shown(change))
+        print(format_change(change))
     if text := by_hand(annex):
         print(text)
     if open_ones(left):
@@ -52,7 +52,7 @@ def _rounds(setup: Setup, *, yes: bool) -> list[Change]:
             return changes
         for change in todo:
             _made(change)
-    raise Failed(f"after {ROUNDS_MAX} rounds the portal still differs: {'; '.join(shown(one) for one in todo)}")
+    raise Failed(f"after {ROUNDS_MAX} rounds the portal still differs: {'; '.join(format_change(one) for one in todo)}")
 
 
 def _planned(setup: Setup) -> list[Change]:
@@ -79,7 +79,7 @@ def _agreed(change: Change, refused: set[tuple[str, str]], *, yes: bool) -> bool
         return True
     answer = ""
     if sys.stdin.isatty():
-        print(shown(change))
+        print(format_change(change))
         answer = input("  drop it? what it holds is lost. y/N: ").strip().lower()
     if answer not in ("y", "yes", "д", "да", "т", "так"):
         refused.add((change.what, change.detail))

@@ -20,7 +20,7 @@ def _backup(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(closed_too=True)
     if args.file.exists():
         raise BadInput(f"{args.file} exists: name a new file")
-    rows = dump(annex.database, annex.rooms, args.file)
+    rows = dump(annex.database, annex.migration_sets, args.file)
     print(f"{rows} rows, {_head(annex)}")
     return 0
 
@@ -29,7 +29,7 @@ def _restore(annex: Annex, args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise BadInput(f"{args.file} is not a file")
     annex.demand_open()
-    rows = load(annex.database, annex.rooms, args.file, annex.clock)
+    rows = load(annex.database, annex.migration_sets, args.file, annex.clock)
     annex.migrate(jobs=True)
     # The queue's own tables are not in the copy: what was waiting gets its jobs again.
     annex.revive(older_than=timedelta(0))
@@ -39,7 +39,7 @@ def _restore(annex: Annex, args: argparse.Namespace) -> int:
 
 def _head(annex: Annex) -> str:
     with annex.database.read() as tx:
-        seq, digest = annex.running.portal.books.head(tx)
+        seq, digest = annex.runtime.portal.books.head(tx)
     return f"books up to row {seq}, head {digest}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
 from kernel import texts
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import AnnexError
 from kernel.extension.roles import problems
 from kernel.settings import GENERAL, SECRET_CHARACTERS_MIN, SECRET_COMMAND, Value
@@ -33,12 +33,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _say(annex: Annex, code: str, **values: object) -> str:
-    return texts.say(annex.mapping.portal.language, code, **values)
+    return texts.translate(annex.mapping.portal.language, code, **values)
 
 
 def settings_of(annex: Annex) -> list[Value]:
     """Those that this set uses: the general ones and its connector's."""
-    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)} | {line.name for line in annex.running.connector.settings}
+    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)} | {line.name for line in annex.runtime.connector.settings}
     return [value for value in annex.settings.values_with_source() if value.known.name in used]
 
 
@@ -53,7 +53,7 @@ def help_of(annex: Annex, name: str, fallback: str = "") -> str:
 def _about_settings(annex: Annex) -> Iterator[str]:
     for name in annex.settings.unknown():
         yield _say(annex, "doctor_unknown_setting", name=name)
-    for line in annex.running.connector.settings:
+    for line in annex.runtime.connector.settings:
         if line.required and not annex.settings[line.name]:
             words = help_of(annex, line.name, line.help)
             yield _say(annex, "doctor_not_set", name=line.name, help=words)
@@ -66,30 +66,30 @@ def _about_settings(annex: Annex) -> Iterator[str]:
 
 def wrong(annex: Annex) -> list[str]:
     """Everything that is not as it should be, each with what to do."""
-    found, running = list(_about_settings(annex)), annex.running
+    found, runtime = list(_about_settings(annex)), annex.runtime
     try:
         annex.migrate(jobs=True)
     except Exception as exc:
         found.append(_say(annex, "doctor_database", text=f"{type(exc).__name__}: {mask(str(exc))[:300]}"))
-    if isinstance(running.portal.crm, UnsetCRM):
-        unset = any(line.required and not annex.settings[line.name] for line in running.connector.settings)
-        return found if unset else [*found, running.portal.crm.reason]
+    if isinstance(runtime.portal.crm, UnconfiguredCRM):
+        unset = any(line.required and not annex.settings[line.name] for line in runtime.connector.settings)
+        return found if unset else [*found, runtime.portal.crm.reason]
     reach: list[str] = []
     try:
-        reach = [mask(line) for line in running.connector.doctor(running.connecting)] if running.connector.doctor else []
-        told = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
-        found = [line for line in found if line.partition(" ")[0] not in told] + reach
+        reach = [mask(line) for line in runtime.connector.doctor(runtime.connection)] if runtime.connector.doctor else []
+        output = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
+        found = [line for line in found if line.partition(" ")[0] not in output] + reach
         found += [
-            _say(annex, "doctor_missing", where=lack.where, kind=_kind(annex, lack.kind), name=lack.name, remedy=lack.remedy)
-            for lack in running.portal.crm.lacks()
+            _say(annex, "doctor_missing", where=item.where, kind=_kind(annex, item.kind), name=item.name, remedy=item.remedy)
+            for item in runtime.portal.crm.missing()
         ]
-        for one in problems(annex.mapping, running.portal.people()):
+        for one in problems(annex.mapping, runtime.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             found.append(_say(annex, one.code, **{**one.values, **named}))
     except AnnexError as exc:
         if not reach:  # else it is said already why the portal does not answer
-            found.append(f"{running.connector.title}: {mask(str(exc))}")
+            found.append(f"{runtime.connector.title}: {mask(str(exc))}")
     return list(dict.fromkeys(found))
 
 
@@ -103,9 +103,9 @@ def _kind(annex: Annex, kind: str) -> str:
 def _table(annex: Annex) -> Iterator[str]:
     for value in settings_of(annex):
         known = value.known
-        shown = _say(annex, "doctor_secret_set") if known.secret and value.text else "" if known.secret else value.shown()
+        shown = _say(annex, "doctor_secret_set") if known.secret and value.text else "" if known.secret else value.display()
         yield f"{known.name:32} {shown:44} {_say(annex, SOURCES[value.source]):14} {help_of(annex, known.name, known.help)}"
-    for name, chosen in sorted(annex.running.portal.plugin_settings.items()):
+    for name, chosen in sorted(annex.runtime.portal.plugin_settings.items()):
         for key, held in chosen.model_dump(mode="json").items():
             source = "portal.toml" if key in chosen.model_fields_set else _say(annex, "doctor_from_default")
             shown = json.dumps(held, ensure_ascii=False)
@@ -115,7 +115,7 @@ def _table(annex: Annex) -> Iterator[str]:
 def _doctor(annex: Annex, args: argparse.Namespace) -> int:
     found = wrong(annex)
     if args.json:
-        settings = {v.known.name: {"value": v.shown(), "source": v.source} for v in settings_of(annex)}
+        settings = {v.known.name: {"value": v.display(), "source": v.source} for v in settings_of(annex)}
         print(json.dumps({"ok": not found, "wrong": found, "settings": settings}, ensure_ascii=False, indent=2))
         return 1 if found else 0
     print("\n".join(f"✗ {line}" for line in found) if found else f"✓ {_say(annex, 'doctor_well')}")

@@ -47,7 +47,7 @@ def retry(annex: Annex, tx: Tx, item: str) -> None:
     if row is not None:
         tx.run("UPDATE inbox SET state = 'new', reason = '', done_at = NULL WHERE id = :i", i=item)
         mark = f":{annex.ids.new()}"
-        inbox.look(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
+        inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
         return
     call = outgoing.load(tx, item)
     if call is None or call.state != "failed":

@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _link(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate()
-    portal = annex.running.portal
+    portal = annex.runtime.portal
     links = Links(annex.database, annex.clock, annex.ids, secret_of(annex.settings), portal.public_url)
     seconds = args.minutes * 60
     if args.operator:

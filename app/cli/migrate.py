@@ -84,17 +84,17 @@ def _prepare(here: Annex, there: Annex) -> None:
     if here.database.engine.url == there.database.engine.url:
         raise BadInput("--to: this is the database that is in use")
     with there.database.read() as tx:
-        demand_new(tx, here.rooms)
+        demand_new(tx, here.migration_sets)
     _demand_well(here, "mend the books before they move")
     there.migrate(jobs=True)
 
 
 def _carry_over(here: Annex, there: Annex, moved: str) -> None:
-    names = every_table(here.rooms)
+    names = every_table(here.migration_sets)
     with here.database.write() as old:
         hold(old, names)
         with there.database.write() as new:
-            rows = copy(old, new, here.rooms, _progress)
+            rows = copy(old, new, here.migration_sets, _progress)
             close(new, names, UNFINISHED)
         print(f"{rows} rows copied")
         _check(here, there, old)
@@ -108,7 +108,7 @@ def _check(here: Annex, there: Annex, old: Tx) -> None:
 
 def _demand_same(here: Annex, there: Annex, old: Tx) -> None:
     with there.database.read() as new:
-        found = differences(old, new, here.rooms)
+        found = differences(old, new, here.migration_sets)
         if _head(here, old) != _head(there, new):
             found.append(f"books: {_head(here, old)} here, {_head(there, new)} there")
     if found:
@@ -116,7 +116,7 @@ def _demand_same(here: Annex, there: Annex, old: Tx) -> None:
 
 
 def _demand_well(annex: Annex, instead: str) -> None:
-    with annex.running.portal.look() as unit:
+    with annex.runtime.portal.read() as unit:
         found = list(islice(faults(annex, unit), FAULTS_SHOWN))
     if found:
         raise BooksBroken(f"`annex verify` finds faults in {mask_url(annex.database.url)}; {instead}: {'; '.join(found)}")
@@ -125,11 +125,11 @@ def _demand_well(annex: Annex, instead: str) -> None:
 def _open(here: Annex, there: Annex) -> None:
     with here.database.read() as old:
         _demand_same(here, there, old)
-        told = _head(here, old)
+        output = _head(here, old)
     with there.database.write() as new:
         reopen(new)
         waiting = _waiting(new)
-        print(f"here:  {told}\nthere: {_head(there, new)}")
+        print(f"here:  {output}\nthere: {_head(there, new)}")
     # The queue's own tables do not move: what waits gets its jobs again.
     there.revive(older_than=timedelta(0))
     print(
@@ -155,7 +155,7 @@ def _undo(annex: Annex) -> int:
 
 
 def _head(annex: Annex, tx: Tx) -> str:
-    seq, digest = annex.running.portal.books.head(tx)
+    seq, digest = annex.runtime.portal.books.head(tx)
     return f"books up to row {seq}, head {digest}"
 
 

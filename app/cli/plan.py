@@ -18,14 +18,14 @@ TO_DO = 2  #: exit code
 
 def setup_of(annex: Annex) -> Setup:
     """Raises Misconfigured where the connector cannot set a portal up, or is not set up itself."""
-    connector = annex.running.connector
+    connector = annex.runtime.connector
     if connector.setup is None:
         raise Misconfigured(f"{connector.title}: this connector has no set-up; see its README for what to make by hand")
     annex.migrate()
-    return connector.setup(annex.running.connecting)
+    return connector.setup(annex.runtime.connection)
 
 
-def shown(change: Change) -> str:
+def format_change(change: Change) -> str:
     """One line for a person."""
     records = f" (records that hold data: {change.records})" if change.kind == "drop" else ""
     return mask(f"{MARKS[change.kind]} {change.what}{': ' + change.detail if change.detail else ''}{records}")
@@ -56,7 +56,7 @@ def _plan(annex: Annex, args: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
         return TO_DO if todo else 0
     for change in changes:
-        print(shown(change))
+        print(format_change(change))
     made = sum(1 for change in open_ones(changes) if change.kind != "manual")
     if todo:
         print(f"\n{made} for `annex apply` (+ make, ~ change, - drop if you say so), {todo - made} for you (!)")

@@ -13,7 +13,7 @@ from app.bootstrap import Annex, build
 from app.cli.command import BuiltIn
 from app.site import make_site
 from app.worker import Worker
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import Misconfigured
 from kernel.telemetry import set_up_logs
 from kernel.web import Live
@@ -43,8 +43,8 @@ def _serve(annex: Annex, args: argparse.Namespace) -> int:
 
 def _demand_crm(annex: Annex) -> None:
     """Serving without a CRM makes no sense: say now what is not set."""
-    crm = annex.running.portal.crm
-    if isinstance(crm, UnsetCRM):
+    crm = annex.runtime.portal.crm
+    if isinstance(crm, UnconfiguredCRM):
         raise Misconfigured(crm.reason)
 
 

@@ -36,7 +36,7 @@ def faults(annex: Annex, unit: Unit) -> Iterator[str]:
 
 def _all(annex: Annex, unit: Unit) -> Iterator[str]:
     yield from check.faults(unit.tx)
-    for plugin in annex.running.plugins:
+    for plugin in annex.runtime.plugins:
         if plugin.verify:
             yield from plugin.verify(unit)
     yield from seen.faults(unit.tx)
@@ -44,10 +44,10 @@ def _all(annex: Annex, unit: Unit) -> Iterator[str]:
 
 def _verify(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(closed_too=True)
-    with annex.running.portal.look() as unit:
+    with annex.runtime.portal.read() as unit:
         unit.tx.unhurried()
         found = list(islice(faults(annex, unit), FAULTS_SHOWN))
-        seq, digest = annex.running.portal.books.head(unit.tx)
+        seq, digest = annex.runtime.portal.books.head(unit.tx)
     if args.json:
         data = {"ok": not found, "first": found[0] if found else None, "faults": found, "rows": seq, "head": digest}
         print(json.dumps(data, ensure_ascii=False, indent=2))

@@ -23,13 +23,13 @@ class Checks:
 
     def __init__(self, annex: Annex, crm: SimulatedCRM, stories: Sequence[SimulatedStory], queue: MemoryQueue) -> None:
         self._annex, self._crm, self._stories, self._queue = annex, crm, stories, queue
-        self._portal = annex.running.portal
+        self._portal = annex.runtime.portal
         self._verified, self._steps = "", 0
 
     def swept_ever(self) -> int:
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             swept = last_sweep(unit.tx, self._portal.name)
-        return swept.mended_ever if swept else 0
+        return swept.repaired_ever if swept else 0
 
     def after_each_step(self) -> None:
         if self._queue.broken:
@@ -39,7 +39,7 @@ class Checks:
         for story in self._stories:
             story.after_each_step()
         self._steps += 1
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             head = self._portal.books.head(unit.tx)[1]
             if head == self._verified and self._steps % VERIFIED_EVERY:
                 return
@@ -53,7 +53,7 @@ class Checks:
         for story, entity, record_id in self._records():
             tables, names = story.tables.get(entity, ()), story.typed.get(entity, ())
             record = self._portal.crm.get(entity, record_id, tables=tables)
-            with self._portal.look() as unit:
+            with self._portal.read() as unit:
                 seen = last_seen(unit.tx, self._portal.name, entity, record_id)
             if seen is None or _typed(seen, names) != _typed(record, names):
                 fields.append((entity, record_id))
@@ -75,7 +75,7 @@ class Checks:
             story.at_rest()
 
     def _nothing_is_left(self) -> None:
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             left = unit.tx.all("SELECT state, reason FROM inbox WHERE state NOT IN ('done', 'dropped')")
             assert not left, f"deliveries without a look: {[dict(row) for row in left[:3]]}"
             calls = unit.tx.all("SELECT verb, state, reason FROM outgoing WHERE state NOT IN ('done', 'superseded')")
@@ -85,7 +85,7 @@ class Checks:
 
     def _each_effect_once(self) -> None:
         """What was written down as done was done once, and nothing else was done."""
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             calls = unit.tx.all("SELECT verb, target, result FROM outgoing WHERE state = 'done'")
         wanted = Counter(call["result"] for call in calls if call["verb"] == "comment")
         assert all(count == 1 for count in wanted.values()), "two comments share one number"

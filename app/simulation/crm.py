@@ -15,7 +15,7 @@ def choose(chance: Any, unconfirmed: Mapping[str, Sequence[str]]) -> tuple[tuple
     return tuple((name, chance.choice(choices)) for name, choices in unconfirmed.items())
 
 
-class Weather:
+class RandomFaults:
     """The switches of an emulated portal, turned as chance says. Rough: answers get lost, events are dropped, doubled and
     reordered, the portal is down. Else all goes well."""
 
@@ -39,7 +39,7 @@ class SimulatedCRM(EmulatedCRM, Protocol):
 
     settings: Mapping[str, str]
     application: Application
-    weather: Weather
+    random_faults: RandomFaults
 
     def set_up(self, annex: Annex) -> None:
         """Make the portal what its mapping set says."""

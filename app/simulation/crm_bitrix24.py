@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.bootstrap import Annex
-from app.simulation.crm import Weather, choose
+from app.simulation.crm import RandomFaults, choose
 from app.simulation.machine import Application, ask
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
@@ -54,7 +54,7 @@ class Bitrix24CRM:
         self._still = Still(options, LedClock(clock.now))
         self._portal, self._map, self._chance, self._clock = self._still.portal, mapping, chance, clock
         self._portal.address = ADDRESS
-        self.weather = Weather(self._portal.faults, ROUGH, ONCE)
+        self.random_faults = RandomFaults(self._portal.faults, ROUGH, ONCE)
         self.application: Application = self._still.serve
         app = self._portal.app()
         self.settings: Mapping[str, str] = {
@@ -80,10 +80,10 @@ class Bitrix24CRM:
         self._door("app/install", {"handler": DOOR, "kind": "script", "user": "1"})
         while self.step():
             pass
-        setup = annex.running.connector.setup
+        setup = annex.runtime.connector.setup
         assert setup is not None
         for _round in range(ROUNDS_MAX):
-            makes = [one.make for one in setup(annex.running.connecting).plan() if one.make and one.kind != "drop"]
+            makes = [one.make for one in setup(annex.runtime.connection).plan() if one.make and one.kind != "drop"]
             for make in makes:
                 make()
             if not makes:
@@ -349,12 +349,12 @@ def _wire(number: int) -> dict[str, Any]:
 
 def _portal_of(mapping: MappingSet) -> str:
     """The seeded portal that has the people the set speaks of: the first whose file names one of them."""
-    told = str(mapping.portal.plugin)
+    reported = str(mapping.portal.plugin)
     for name in portal_names():
         data = tomllib.loads((PORTALS / f"{name.replace('-', '_')}.toml").read_text(encoding="utf-8"))
         names = {one["name"] for one in data["department"]} | {
             f"{one['name']} {one.get('last_name', '')}".strip() for one in data["user"]
         }
-        if any(f"'{one}'" in told for one in names):
+        if any(f"'{one}'" in reported for one in names):
             return name
     return portal_names()[0]

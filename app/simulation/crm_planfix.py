@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.bootstrap import Annex
-from app.simulation.crm import Weather, choose
+from app.simulation.crm import RandomFaults, choose
 from app.simulation.machine import Application, ask
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
@@ -52,7 +52,7 @@ class PlanfixCRM:
         self._still = Still(options, LedClock(clock.now))
         self._portal, self._map = self._still.portal, mapping
         self._portal.address = ADDRESS
-        self.weather = Weather(self._portal.faults, ROUGH, ONCE)
+        self.random_faults = RandomFaults(self._portal.faults, ROUGH, ONCE)
         self.application: Application = self._still.app
         self.settings: Mapping[str, str] = {
             "PLANFIX_URL": f"{ADDRESS}/rest/", "PLANFIX_TOKEN": TOKEN, "PLANFIX_HOOK_SECRET": HOOK_SECRET,

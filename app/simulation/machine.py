@@ -27,8 +27,8 @@ CALL_SECONDS = 0.08
 class Points:
     """Every place where a process may lose its turn or its life: each commit and each call."""
 
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
         self.deaths = 0.0  #: chance at each point
         self.turns = 0.0  #: chance that others go on here
 
@@ -39,9 +39,9 @@ class Points:
             return
         if piece.dying:
             raise Crash(name)
-        if self.deaths and self.dice.random() < self.deaths:
+        if self.deaths and self.rng.random() < self.deaths:
             raise Crash(name)
-        if turn and self.turns and self.dice.random() < self.turns:
+        if turn and self.turns and self.rng.random() < self.turns:
             piece.hand_over()
 
 
@@ -82,7 +82,7 @@ class SimulatedDatabase(Database):
         assert self._open == 0, "a call leaves while a unit of work is open"
 
     def _dies(self) -> bool:
-        return bool(self._points.deaths) and self._points.dice.random() < self._points.deaths
+        return bool(self._points.deaths) and self._points.rng.random() < self._points.deaths
 
 
 class Network:
@@ -101,17 +101,17 @@ class Network:
         """What the connector sends through (kernel.http.Transport)."""
         self._database.nobody_waits()
         self._points.pass_by("call", turn=False)
-        dice = self._points.dice
-        if self.cut_off or (self.lost and dice.random() < self.lost):
-            self._clock.advance(seconds=min(timeout, dice.choice((0.01, 20.0))))
+        rng = self._points.rng
+        if self.cut_off or (self.lost and rng.random() < self.lost):
+            self._clock.advance(seconds=min(timeout, rng.choice((0.01, 20.0))))
             raise requests.exceptions.ConnectionError("simulated: no route")
         assert self.portal is not None
         self.requests += 1
         self._clock.advance(seconds=CALL_SECONDS)
         status, shown, content, cut = ask(self.portal, method, url, headers, body or b"")
         self._points.pass_by("called")
-        if cut or (self.lost and dice.random() < self.lost):
-            self._clock.advance(seconds=dice.choice((0.01, timeout)))
+        if cut or (self.lost and rng.random() < self.lost):
+            self._clock.advance(seconds=rng.choice((0.01, timeout)))
             raise requests.exceptions.ReadTimeout("simulated: the answer was lost")
         return Answer(status, shown, content)
 

@@ -36,8 +36,8 @@ CRMS: Mapping[str, type[PlanfixCRM] | type[Bitrix24CRM]] = {"planfix": PlanfixCR
 WEB, WORKERS = "web", ("worker 1", "worker 2")
 AT_WORK_MAX = 4  #: jobs in the middle of something at once
 QUIET_ROUNDS_MAX = 60
-UNTOLD = 4  #: last actions of which the portal tells nobody
-TOLD = 14  #: how many of the last notes a failure shows
+UNDELIVERED = 4  #: last actions of which the portal tells nobody
+DEEDS_SHOWN = 14  #: how many of the last notes a failure shows
 MONTH_ENDS = (
     "2026-10-31T21:30",
     "2026-11-30T21:40",
@@ -93,18 +93,18 @@ class Run:
         self.ids = CountingIds()
         self.queue = MemoryQueue(self.clock, self.seed)
         reader = build({"ANNEX_SET": self.set_name}, database=self.database, clock=self.clock)
-        kinds = stories_of(reader.running.plugins)
+        kinds = stories_of(reader.runtime.plugins)
         self.plugin_settings = {name: kind.settings(self.random) for name, kind in kinds.items()}
-        self.crm: SimulatedCRM = CRMS[reader.running.connector.name](self.seed, self.random, self.clock, reader.mapping)
+        self.crm: SimulatedCRM = CRMS[reader.runtime.connector.name](self.seed, self.random, self.clock, reader.mapping)
         self.network.portal = self.crm.application
         self.crm.deliver_to(self.answer_the_portal)
         for name in (WEB, *WORKERS):
             self.start(name)
         self.crm.set_up(self.processes[WORKERS[0]].annex)
-        looker = self.build_process()
-        world = World(looker.running.portal, self.crm, self.random, self.clock, self.note)
+        observer = self.build_process()
+        world = World(observer.runtime.portal, self.crm, self.random, self.clock, self.note)
         self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
-        self.checks = Checks(looker, self.crm, self.stories, self.queue)
+        self.checks = Checks(observer, self.crm, self.stories, self.queue)
 
     # --- processes ------------------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Run:
             environment, clock=self.clock, ids=self.ids, queue=self.queue, transport=self.network.call_portal,
             database=self.database,
         )  # fmt: skip
-        portal = annex.running.portal
+        portal = annex.runtime.portal
         for name, settings in self.plugin_settings.items():
             if settings:
                 chosen = portal.plugin_settings[name]
@@ -173,7 +173,7 @@ class Run:
             self.sweep()  # how far back the first one asks is measured from here, where nothing has happened yet
             for story in self.stories:
                 story.begin()
-            self.weather()
+            self.random_faults()
             for self.step in range(1, steps + 1):
                 self.one_step()
                 self.checks.after_each_step()
@@ -181,9 +181,9 @@ class Run:
             self.come_to_rest()
             self.checks.at_rest()
         except BaseException as exc:
-            told = "\n  ".join(self.did[-TOLD:])
+            recent = "\n  ".join(self.did[-DEEDS_SHOWN:])
             raise Failed(
-                f"{self.set_name}, seed {self.seed}, step {self.step}: {type(exc).__name__}: {exc}\n  {told}\n"
+                f"{self.set_name}, seed {self.seed}, step {self.step}: {type(exc).__name__}: {exc}\n  {recent}\n"
                 f"again: annex simulate --set {self.set_name} --seeds {self.seed} --steps {steps}"
             ) from exc
         return Outcome(self.set_name, self.seed, self.figures(steps))
@@ -201,9 +201,14 @@ class Run:
         """One thing that happens in the world."""
         chance = self.random
         happenings = {
-            self.staff_act: 14, self.portal_acts: 25, self.work: 45, self.tick: 4, self.time_passes: 9, self.weather: 3,
+            self.staff_act: 14,
+            self.portal_acts: 25,
+            self.work: 45,
+            self.tick: 4,
+            self.time_passes: 9,
+            self.random_faults: 3,
             self.stand_still: 2,
-        }  # fmt: skip
+        }
         chance.choices(list(happenings), list(happenings.values()))[0]()
 
     def staff_act(self) -> None:
@@ -278,10 +283,10 @@ class Run:
     def time_passes(self) -> None:
         self.clock.advance(seconds=self.random.choice((1, 1, 5, 20, 60, 200, 900, 8_000)))
 
-    def weather(self) -> None:
+    def random_faults(self) -> None:
         """For a while things break more often, or not at all."""
         rough = self.random.random() < 0.7
-        self.crm.weather.turn(self.random, rough)
+        self.crm.random_faults.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -291,11 +296,11 @@ class Run:
 
     def come_to_rest(self) -> None:
         """All is well again, and staff do what they are asked to; until nobody has anything to do."""
-        self.crm.weather.tell_nobody()
-        for _ in range(UNTOLD):
+        self.crm.random_faults.tell_nobody()
+        for _ in range(UNDELIVERED):
             self.clock.advance(seconds=self.random.choice((1, 20, 70)))
             self.somebody_acts()
-        self.crm.weather.turn(self.random, rough=False)
+        self.crm.random_faults.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
@@ -391,6 +396,6 @@ def playable_sets() -> list[str]:
 def is_playable(set_name: str) -> bool:
     annex = build({"ANNEX_SET": set_name, "ANNEX_DATABASE_URL": "sqlite://"})
     try:
-        return annex.running.connector.name in CRMS and bool(stories_of(annex.running.plugins))
+        return annex.runtime.connector.name in CRMS and bool(stories_of(annex.runtime.plugins))
     finally:
         annex.close()

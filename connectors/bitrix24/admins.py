@@ -15,7 +15,7 @@ from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Request, Wire
 from kernel.errors import Rejected
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.telemetry import log
 
 NAMES = "administrators"  #: in the vault: whose tokens are held; each person's stand under a name of their own
@@ -24,9 +24,9 @@ NAMES = "administrators"  #: in the vault: whose tokens are held; each person's 
 class Admins:
     """The administrators whom the portal has proved to us."""
 
-    def __init__(self, connecting: Connecting, read: Settings) -> None:
-        self._vault, self._tokens = connecting.vault, Tokens(connecting, read)
-        self._wire = Wire(connecting, read, self._tokens)
+    def __init__(self, connection: Connection, read: Settings) -> None:
+        self._vault, self._tokens = connection.vault, Tokens(connection, read)
+        self._wire = Wire(connection, read, self._tokens)
 
     def remember(self, person: str, auth: Mapping[str, Any]) -> None:
         """The portal has just said that the owner of these tokens is an administrator."""
@@ -54,8 +54,8 @@ class Admins:
         held = self._vault.get(_name(person))
         if held is None:
             return False
-        told = self._profile(str(held["access_token"])) or self._renewed(person, held)
-        if told is not None and str(told.get("ID")) == person and told.get("ADMIN") is True:
+        response = self._profile(str(held["access_token"])) or self._renewed(person, held)
+        if response is not None and str(response.get("ID")) == person and response.get("ADMIN") is True:
             return True
         self.forget(person)
         return False
@@ -75,10 +75,10 @@ class Admins:
     def _profile(self, access: str) -> Mapping[str, Any] | None:
         """What the portal says of the token's owner; None if it does not take the token."""
         try:
-            told = self._wire.send(lambda: Request("profile", {}), token=access).result
+            response = self._wire.send(lambda: Request("profile", {}), token=access).result
         except (NotConnected, Rejected):
             return None
-        return told if isinstance(told, dict) else None
+        return response if isinstance(response, dict) else None
 
 
 def _name(person: str) -> str:

@@ -11,7 +11,7 @@ from connectors.bitrix24 import limits
 from connectors.bitrix24.errors import NotConnected, fault_of
 from connectors.bitrix24.settings import Settings
 from kernel.errors import Misconfigured, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.telemetry import log, tell_secret
 
 APP = "app"  #: the tokens' name in the vault
@@ -21,8 +21,8 @@ KEPT = ("member_id", "client_endpoint", "server_endpoint", "scope", "status", "u
 class Tokens:
     """Whoever needs a token asks each time: another process may have renewed it meanwhile."""
 
-    def __init__(self, connecting: Connecting, read: Settings) -> None:
-        self._connecting, self._read = connecting, read
+    def __init__(self, connection: Connection, read: Settings) -> None:
+        self._connection, self._read = connection, read
 
     def held(self) -> dict[str, Any]:
         """Raises NotConnected while the application is not installed."""
@@ -31,7 +31,7 @@ class Tokens:
                 "this needs an application: make a local application in Bitrix24 and set BITRIX24_CLIENT_ID and "
                 "BITRIX24_CLIENT_SECRET"
             )
-        found = self._connecting.vault.get(APP)
+        found = self._connection.vault.get(APP)
         if not found or not found.get("access_token"):
             raise _not_connected("the application is not installed yet: install it in Bitrix24 as an administrator")
         return found
@@ -46,7 +46,7 @@ class Tokens:
         """Replace the access token `spent`, unless somebody already has."""
         if self.held()["access_token"] != spent:
             return
-        with self._connecting.vault.turn(APP):
+        with self._connection.vault.turn(APP):
             held = self.held()
             if held["access_token"] != spent:
                 return
@@ -54,7 +54,7 @@ class Tokens:
             if renewed is None:
                 self._refused(spent)
                 return
-            self._connecting.vault.put(APP, renewed)
+            self._connection.vault.put(APP, renewed)
         log.info("bitrix24.token_renewed")
 
     def renewed(self, held: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -65,25 +65,25 @@ class Tokens:
         """Unless another process was quicker: a server so slow that our turn ran out may have served it meanwhile."""
         held = self.held()
         if held["access_token"] == spent:
-            self._connecting.vault.put(APP, {**held, "refused_at": self._now()})
+            self._connection.vault.put(APP, {**held, "refused_at": self._now()})
             raise _revoked()
 
     def _renewed(self, held: Mapping[str, Any]) -> dict[str, Any] | None:
         """With the present refresh token, else with the one before it; None if the server knows neither (any more)."""
         words = [str(held[key]) for key in ("refresh_token", "refresh_token_before") if held.get(key)]
         for word in words:
-            told = self._ask(held, word)
-            if told is not None:
-                return {**held, **self._taken(held, told), "refresh_token_before": word, "refused_at": 0}
+            response = self._ask(held, word)
+            if response is not None:
+                return {**held, **self._taken(held, response), "refresh_token_before": word, "refused_at": 0}
         return None
 
-    def _taken(self, held: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-        if str(told.get("member_id") or held["member_id"]) != str(held["member_id"]):
+    def _taken(self, held: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+        if str(response.get("member_id") or held["member_id"]) != str(held["member_id"]):
             raise Unreachable("bitrix24: the authorisation server answered for another portal")
-        access, refresh = str(told["access_token"]), str(told["refresh_token"])
+        access, refresh = str(response["access_token"]), str(response["refresh_token"])
         tell_secret(access, refresh)
-        kept = {key: told[key] for key in KEPT if told.get(key)}
-        return {**kept, "access_token": access, "refresh_token": refresh, "expires_at": self._expires_at(told)}
+        kept = {key: response[key] for key in KEPT if response.get(key)}
+        return {**kept, "access_token": access, "refresh_token": refresh, "expires_at": self._expires_at(response)}
 
     def _ask(self, held: Mapping[str, Any], word: str) -> Mapping[str, Any] | None:
         """The server's answer; None if it does not know this refresh token (any more)."""
@@ -91,31 +91,31 @@ class Tokens:
             "grant_type": "refresh_token", "client_id": self._read.client_id, "client_secret": self._read.client_secret,
             "refresh_token": word,
         }  # fmt: skip
-        http = self._connecting.http(self._server(held))
+        http = self._connection.http(self._server(held))
         answer = http.send("GET", "oauth/token/", query=query, timeout=limits.OAUTH_TIMEOUT_SECONDS)
         try:
-            told = answer.json()
+            response = answer.json()
         except (ValueError, RecursionError):
-            told = None
-        if isinstance(told, dict) and told.get("error") == "invalid_grant":
+            response = None
+        if isinstance(response, dict) and response.get("error") == "invalid_grant":
             return None
-        if isinstance(told, dict) and told.get("error"):
-            raise self._trouble(told, answer.status)
+        if isinstance(response, dict) and response.get("error"):
+            raise self._trouble(response, answer.status)
         if (
             answer.status != 200
-            or not isinstance(told, dict)
-            or not (told.get("access_token") and told.get("refresh_token"))
+            or not isinstance(response, dict)
+            or not (response.get("access_token") and response.get("refresh_token"))
         ):
             raise Unreachable(f"bitrix24: the authorisation server failed (HTTP {answer.status})")
-        return told
+        return response
 
-    def _trouble(self, told: Mapping[str, Any], status: int) -> Exception:
-        code = str(told["error"])
+    def _trouble(self, response: Mapping[str, Any], status: int) -> Exception:
+        code = str(response["error"])
         if code == "invalid_client":
             return _not_connected("BITRIX24_CLIENT_ID or BITRIX24_CLIENT_SECRET is not the application's")
         if status >= 500:
             return Unreachable(f"bitrix24: the authorisation server failed (HTTP {status}, {code})")
-        fault = fault_of(told, status)
+        fault = fault_of(response, status)
         return fault if isinstance(fault, NotConnected) else _not_connected(f"the token cannot be renewed ({code})")
 
     def _server(self, held: Mapping[str, Any]) -> str:
@@ -129,14 +129,14 @@ class Tokens:
         since = self._now() - int(held.get("refused_at") or 0)
         return 0 <= since < limits.REFUSED_PAUSE_SECONDS
 
-    def _expires_at(self, told: Mapping[str, Any]) -> int:
+    def _expires_at(self, response: Mapping[str, Any]) -> int:
         try:
-            return int(told.get("expires") or self._now() + int(told.get("expires_in") or 3600))
+            return int(response.get("expires") or self._now() + int(response.get("expires_in") or 3600))
         except (TypeError, ValueError):
             return self._now() + int(timedelta(hours=1).total_seconds())
 
     def _now(self) -> int:
-        return int(self._connecting.clock.now().timestamp())
+        return int(self._connection.clock.now().timestamp())
 
 
 def _not_connected(why: str) -> NotConnected:

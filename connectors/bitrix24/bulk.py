@@ -89,14 +89,14 @@ def contacts_of(client: Calls, entity_type_id: int, ids: Iterable[int | str]) ->
     wanted = list(dict.fromkeys(int(one) for one in ids))
     params = {"entityTypeId": entity_type_id, "select": ["id", "contactIds"], **DIALECT}
     found = {int(row["id"]): row.get("contactIds") for row in read_chosen(client, Query("crm.item.list", params), wanted)}
-    told = {number: [int(one) for one in contacts] for number, contacts in found.items() if isinstance(contacts, list)}
-    missing = [number for number in found if number not in told]
+    response = {number: [int(one) for one in contacts] for number, contacts in found.items() if isinstance(contacts, list)}
+    missing = [number for number in found if number not in response]
     calls = [("crm.item.get", {"entityTypeId": entity_type_id, "id": number, **DIALECT}) for number in missing]
     for number, outcome in zip(missing, client.batch(calls), strict=True):
         item = outcome.get()
         inner = item.get("item") if isinstance(item, dict) else None
-        told[number] = [int(one) for one in (inner or {}).get("contactIds") or []]
-    return told
+        response[number] = [int(one) for one in (inner or {}).get("contactIds") or []]
+    return response
 
 
 def _made(outcome: Outcome) -> Outcome:

@@ -53,21 +53,21 @@ class Calls:
         while waiting:
             now, waiting = self._portion(calls, waiting)
             try:
-                told, lost = self._portion_sent([calls[n] for n in now], writes, halt, app), 0
+                response, lost = self._portion_sent([calls[n] for n in now], writes, halt, app), 0
             except Fault as exc:
                 if not writes:
                     raise
-                told, lost = [Outcome(fault=exc)] * len(now), lost + 1
+                response, lost = [Outcome(fault=exc)] * len(now), lost + 1
                 if not exc.maybe_done or lost >= LOST_MAX:
                     self._put(found, waiting, [Outcome(fault=_not_sent(exc))] * len(waiting))
                     waiting = []
-            self._put(found, now, told)
-            again = self._again(now, told, halt) if not lost else []
-            if again and tries < limits.ATTEMPTS_MAX and (wait := _wait(told)) <= limits.WAIT_SECONDS_MAX:
+            self._put(found, now, response)
+            again = self._again(now, response, halt) if not lost else []
+            if again and tries < limits.ATTEMPTS_MAX and (wait := _wait(response)) <= limits.WAIT_SECONDS_MAX:
                 tries += 1
                 self._clock.sleep(wait)
                 waiting = again + waiting
-            elif halt and any(one.fault for one in told):
+            elif halt and any(one.fault for one in response):
                 return found
         return found
 
@@ -77,11 +77,11 @@ class Calls:
         """At most fifty calls as one request, which may refer to each other's answers."""
         request = Request("batch", payload(calls, halt=halt))
         reply = self._wire.send(lambda: request, writes=writes, app=app)
-        told = outcomes(reply.result, len(calls), halt=halt, writes=writes)
-        for (method, _params), outcome in zip(calls, told, strict=True):
+        response = outcomes(reply.result, len(calls), halt=halt, writes=writes)
+        for (method, _params), outcome in zip(calls, response, strict=True):
             if isinstance(outcome.fault, Overrun):
                 self._block(method, app, outcome.fault)
-        return told
+        return response
 
     def pause(self, faults: Sequence[Throttled]) -> None:
         """Wait as long as these ask. Raises the one that asks for too long."""
@@ -120,12 +120,12 @@ class Calls:
         return Outcome(reply.result, None, reply.total, reply.next)
 
     @staticmethod
-    def _put(found: list[Outcome], places: Sequence[int], told: Sequence[Outcome]) -> None:
-        for n, outcome in zip(places, told, strict=True):
+    def _put(found: list[Outcome], places: Sequence[int], response: Sequence[Outcome]) -> None:
+        for n, outcome in zip(places, response, strict=True):
             found[n] = outcome
 
-    def _again(self, now: list[int], told: list[Outcome], halt: bool) -> list[int]:
-        throttled = [n for n, one in zip(now, told, strict=True) if isinstance(one.fault, Throttled)]
+    def _again(self, now: list[int], response: list[Outcome], halt: bool) -> list[int]:
+        throttled = [n for n, one in zip(now, response, strict=True) if isinstance(one.fault, Throttled)]
         if halt and throttled:
             first = now.index(throttled[0])
             return now[first:]
@@ -143,8 +143,8 @@ class Calls:
         self._blocked[method.lower(), app] = self._clock.monotonic() + exc.wait_seconds
 
 
-def _wait(told: Sequence[Outcome]) -> float:
-    return max((one.fault.wait_seconds for one in told if isinstance(one.fault, Throttled)), default=0.0)
+def _wait(response: Sequence[Outcome]) -> float:
+    return max((one.fault.wait_seconds for one in response if isinstance(one.fault, Throttled)), default=0.0)
 
 
 def _not_sent(exc: Fault) -> Fault:

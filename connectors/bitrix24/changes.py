@@ -40,9 +40,9 @@ class Changes:
                 select = ["id", "updatedTime", rows.parent]
                 params = {"entityTypeId": rows.entity_type, "filter": later, "select": select}
                 queries[key] = Query("crm.item.list", params)
-        told = self._client.many(list(queries.values())) if queries else []
+        results = self._client.many(list(queries.values())) if queries else []
         found: list[Changed] = []
-        for name, listed in zip(queries, told, strict=True):
+        for name, listed in zip(queries, results, strict=True):
             if name in plans:
                 records = self._read(plans[name], list(listed))
                 found += [

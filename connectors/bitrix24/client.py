@@ -12,7 +12,7 @@ from connectors.bitrix24.commands import Call, Outcome
 from connectors.bitrix24.reading import Query, read_all, read_chosen, read_counted, read_stream
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Wire
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 __all__ = ["Call", "Client", "Outcome", "Query", "connect"]
 Raw = dict[str, Any]
@@ -67,5 +67,5 @@ class Client(Calls):
         return bulk.contacts_of(self, entity_type_id, ids)
 
 
-def connect(connecting: Connecting, read: Settings) -> Client:
-    return Client(Wire(connecting, read, Tokens(connecting, read)), connecting.clock)
+def connect(connection: Connection, read: Settings) -> Client:
+    return Client(Wire(connection, read, Tokens(connection, read)), connection.clock)

@@ -18,7 +18,7 @@ class _Group:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
-        self.told: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
         self.reply: Reply | None = None  #: of a group of one, which is no batch
         self.failed: BaseException | None = None
         self.done = threading.Event()
@@ -42,7 +42,7 @@ class Collector:
             raise group.failed if place == 0 else copy.copy(group.failed)
         if group.reply is not None:
             return group.reply
-        outcome = group.told[place]
+        outcome = group.outcomes[place]
         if outcome.fault is not None and outcome.fault.vendor_code.upper() == "ERROR_BATCH_METHOD_NOT_ALLOWED":
             return self._wire.send(lambda: Request(method, params))
         return Reply(outcome.get(), outcome.total, outcome.next)
@@ -61,7 +61,7 @@ class Collector:
             if len(group.calls) == 1:
                 group.reply = reply
             else:
-                group.told = outcomes(reply.result, len(group.calls))
+                group.outcomes = outcomes(reply.result, len(group.calls))
         except BaseException as exc:
             group.failed = exc
         finally:

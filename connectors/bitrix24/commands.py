@@ -71,9 +71,9 @@ def refers(value: Any) -> bool:
 
 def outcomes(result: Any, count: int, *, halt: bool = False, writes: bool = False) -> list[Outcome]:
     """What the answer says of each command, in their order. Empty maps come as lists."""
-    told = result if isinstance(result, dict) else {}
+    response = result if isinstance(result, dict) else {}
     values, errors, totals, nexts = (
-        part if isinstance(part := told.get(key), dict) else {}
+        part if isinstance(part := response.get(key), dict) else {}
         for key in ("result", "result_error", "result_total", "result_next")
     )
     found = []

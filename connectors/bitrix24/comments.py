@@ -46,8 +46,8 @@ def find_comment(client: Client, plan: EntityPlan, number: int, key: str) -> int
         "select": ["ID", "COMMENT"],
     }
     starts = range(0, PAGES_LOOKED_THROUGH * PAGE_COMMENTS, PAGE_COMMENTS)
-    told = client.batch([("crm.timeline.comment.list", {**params, "start": start}) for start in starts])
-    every = (raw for outcome in told for raw in rows(outcome.get()))
+    response = client.batch([("crm.timeline.comment.list", {**params, "start": start}) for start in starts])
+    every = (raw for outcome in response for raw in rows(outcome.get()))
     return next((number_in(raw.get("ID")) for raw in every if carries(str(raw.get("COMMENT") or ""), key)), 0)
 
 

@@ -12,8 +12,8 @@ from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.changes import Changes
 from connectors.bitrix24.client import Client, connect
 from connectors.bitrix24.comments import put_comment
-from connectors.bitrix24.lacks import find_lacks
 from connectors.bitrix24.layout import EntityPlan, Layout, TablePlan
+from connectors.bitrix24.missing import find_missing
 from connectors.bitrix24.names import Names
 from connectors.bitrix24.people import BitrixPeople
 from connectors.bitrix24.portal import rows as listed
@@ -23,22 +23,22 @@ from connectors.bitrix24.values import number_in, number_of
 from connectors.bitrix24.work import BitrixHistory, BitrixWorkdays
 from connectors.bitrix24.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, Elsewhere, History, Lack, People, Record, Row, Value, Values, Workdays
+from kernel.crm import CRM, NO_VALUES, Changed, Elsewhere, History, MissingItem, People, Record, Row, Value, Values, Workdays
 from kernel.errors import NotFound
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 IDS = "ids"  #: under which name the set-up keeps the numbers of what it made
 
 PAGE_ROWS = 50
 
 
-def crm(connecting: Connecting) -> CRM:
+def crm(connection: Connection) -> CRM:
     """Build the CRM of one portal. Raises Misconfigured."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    client = connect(connecting, read)
-    layout = Layout(client, connecting.mapping, connecting.clock, lambda: connecting.vault.get(IDS))
-    admins = Admins(connecting, read).present if read.client_id else frozenset
-    return BitrixCRM(client, layout, connecting.clock, read.zone, read.url, admins)
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    client = connect(connection, read)
+    layout = Layout(client, connection.mapping, connection.clock, lambda: connection.vault.get(IDS))
+    admins = Admins(connection, read).present if read.client_id else frozenset
+    return BitrixCRM(client, layout, connection.clock, read.zone, read.url, admins)
 
 
 class BitrixCRM(CRM):
@@ -95,9 +95,9 @@ class BitrixCRM(CRM):
     def owner_of(self, entity: str, row_id: str) -> str:
         return self._changes.owner_of(entity, row_id)
 
-    def lacks(self) -> list[Lack]:
+    def missing(self) -> list[MissingItem]:
         self._layout.forget()
-        return find_lacks(self._layout, self._client)
+        return find_missing(self._layout, self._client)
 
     def link(self, entity: str, record_id: str) -> str:
         return f"{self._site}{self._layout.plan(entity).address}{number_of(record_id)}/"
@@ -129,12 +129,12 @@ class BitrixCRM(CRM):
         """The record and its rows as one request, further ones only for more than a page of rows."""
         queries = {name: self._finder.rows_query(table, [number]) for name, table in tables.items()}
         one = ("crm.item.get", {"entityTypeId": plan.entity_type, "id": number, **ORIGINAL})
-        told = self._client.batch([one, *(query.page() for query in queries.values())])
-        raw = item_of(told[0].get())
+        response = self._client.batch([one, *(query.page() for query in queries.values())])
+        raw = item_of(response[0].get())
         if not raw:
             raise NotFound(f"bitrix24: there is no {plan.kind} {number}")
         rows: dict[str, list[Raw]] = {}
-        for (name, query), outcome in zip(queries.items(), told[1:], strict=True):
+        for (name, query), outcome in zip(queries.items(), response[1:], strict=True):
             rows[name] = list(listed(outcome.get(), "items"))
             if len(rows[name]) >= PAGE_ROWS:
                 rows[name] = list(self._client.all(query.method, query.params))

@@ -18,7 +18,7 @@ from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import DOMAIN
 from kernel import texts
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Rejected, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 SCOPES = ("crm", "user", "department", "timeman", "im")
 APP_SCOPES = ("placement", "bizproc", "userfieldconfig", "lists")
@@ -35,86 +35,88 @@ class Words(Protocol):
     def __call__(self, code: str, /, **values: object) -> str: ...
 
 
-def doctor(connecting: Connecting) -> Iterator[str]:
-    say: Words = partial(texts.say, connecting.mapping.portal.language)
+def doctor(connection: Connection) -> Iterator[str]:
+    translate: Words = partial(texts.translate, connection.mapping.portal.language)
     try:
-        read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+        read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     except Misconfigured as exc:
         yield str(exc)
         return
-    yield from _events(connecting, read, say)
-    client = connect(connecting, read)
+    yield from _events(connection, read, translate)
+    client = connect(connection, read)
     try:
-        yield from _access(client, read, say)
-        yield from _zone(client, read, say)
+        yield from _access(client, read, translate)
+        yield from _zone(client, read, translate)
         if read.client_id:
-            yield from _application(client, connecting, say)
+            yield from _application(client, connection, translate)
     except AnnexError as exc:
-        yield explained(exc, say)
-    moved = connecting.vault.get(DOMAIN) or {}
+        yield explained(exc, translate)
+    moved = connection.vault.get(DOMAIN) or {}
     if moved.get("from") == read.url and moved.get("url"):
-        yield say("bitrix24_doctor_renamed", url=moved["url"])
+        yield translate("bitrix24_doctor_renamed", url=moved["url"])
 
 
-def explained(exc: AnnexError, say: Words) -> str:
+def explained(exc: AnnexError, translate: Words) -> str:
     """An error of the first calls, as what to do about it."""
     if isinstance(exc.__cause__, requests.exceptions.SSLError):
-        return say("bitrix24_doctor_certificate")
+        return translate("bitrix24_doctor_certificate")
     if isinstance(exc, NotConnected):
         code = exc.vendor_code.upper()
         known = code in REMEDIES
-        return say(f"bitrix24_doctor_{code.lower()}") if known else say("bitrix24_doctor_not_connected", text=exc)
+        return (
+            translate(f"bitrix24_doctor_{code.lower()}") if known else translate("bitrix24_doctor_not_connected", text=exc)
+        )
     if isinstance(exc, Throttled):
-        return say("bitrix24_doctor_throttled", seconds=f"{exc.wait_seconds:g}")
+        return translate("bitrix24_doctor_throttled", seconds=f"{exc.wait_seconds:g}")
     if isinstance(exc, NoRight):
-        return say("bitrix24_doctor_no_right", text=exc)
+        return translate("bitrix24_doctor_no_right", text=exc)
     if isinstance(exc, Unreachable):
-        return say("bitrix24_doctor_unreachable", text=exc)
-    return say("bitrix24_doctor_refused", text=exc) if isinstance(exc, Fault) else str(exc)
+        return translate("bitrix24_doctor_unreachable", text=exc)
+    return translate("bitrix24_doctor_refused", text=exc) if isinstance(exc, Fault) else str(exc)
 
 
-def _events(connecting: Connecting, read: Settings, say: Words) -> Iterator[str]:
-    if not read.client_id and not settings.hook_token(connecting.settings):
-        yield say("bitrix24_doctor_no_events")
+def _events(connection: Connection, read: Settings, translate: Words) -> Iterator[str]:
+    if not read.client_id and not settings.hook_token(connection.settings):
+        yield translate("bitrix24_doctor_no_events")
     local = read.url.startswith("http://")
-    if read.client_id and not connecting.public_url.startswith("https://") and not local:
-        yield say("bitrix24_doctor_not_https")
+    if read.client_id and not connection.public_url.startswith("https://") and not local:
+        yield translate("bitrix24_doctor_not_https")
 
 
-def _access(client: Client, read: Settings, say: Words) -> Iterator[str]:
+def _access(client: Client, read: Settings, translate: Words) -> Iterator[str]:
     profile = client.call("profile")
     if not (isinstance(profile, dict) and profile.get("ADMIN") is True):
-        yield say("bitrix24_doctor_webhook_no_admin" if read.webhook else "bitrix24_doctor_app_no_admin")
+        yield translate("bitrix24_doctor_webhook_no_admin" if read.webhook else "bitrix24_doctor_app_no_admin")
     granted = {str(scope) for scope in client.call("scope") or []}
     wanted = SCOPES if read.webhook else (*SCOPES, *APP_SCOPES)
     users = {"user", "user_basic"} & granted
     missing = [scope for scope in wanted if scope not in granted and not (scope == "user" and users)]
     if missing:
         code = "bitrix24_doctor_webhook_scopes" if read.webhook else "bitrix24_doctor_app_scopes"
-        yield say(code, scopes=", ".join(missing))
+        yield translate(code, scopes=", ".join(missing))
 
 
-def _zone(client: Client, read: Settings, say: Words) -> Iterator[str]:
+def _zone(client: Client, read: Settings, translate: Words) -> Iterator[str]:
     try:
-        said = datetime.fromisoformat(str(client.call("server.time")))
+        server_time = datetime.fromisoformat(str(client.call("server.time")))
     except (Rejected, ValueError):
         return  # an old box; nothing can be said
-    if said.tzinfo is None:
+    if server_time.tzinfo is None:
         return
-    ours = said.astimezone(read.zone)
-    if ours.utcoffset() != said.utcoffset():
-        yield say("bitrix24_doctor_zone", theirs=f"{said:%z}", zone=read.zone.key, ours=f"{ours:%z}")
+    ours = server_time.astimezone(read.zone)
+    if ours.utcoffset() != server_time.utcoffset():
+        yield translate("bitrix24_doctor_zone", theirs=f"{server_time:%z}", zone=read.zone.key, ours=f"{ours:%z}")
 
 
-def _application(client: Client, connecting: Connecting, say: Words) -> Iterator[str]:
-    if not connecting.vault.get(APP):
-        yield say("bitrix24_doctor_not_installed")
+def _application(client: Client, connection: Connection, translate: Words) -> Iterator[str]:
+    if not connection.vault.get(APP):
+        yield translate("bitrix24_doctor_not_installed")
         return
     about: Any = client.call("app.info", app=True)
     if not (isinstance(about, dict) and about.get("INSTALLED")):
-        yield say("bitrix24_doctor_half_installed")
+        yield translate("bitrix24_doctor_half_installed")
         return
-    home = connecting.public_url
+    home = connection.public_url
     bound = [str(one.get("handler") or "") for one in client.call("event.get", app=True) or [] if isinstance(one, dict)]
     if home and not any(handler.startswith(f"{home}/") for handler in bound):
-        yield say("bitrix24_doctor_not_bound", home=home)
+        yield translate("bitrix24_doctor_not_bound", home=home)

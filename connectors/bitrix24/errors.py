@@ -97,16 +97,16 @@ def judge(answer: Answer, *, writes: bool = False) -> Reply:
     )  # fmt: skip
 
 
-def fault_of(told: Mapping[str, Any], status: int = 400, *, writes: bool = False) -> Fault:
+def fault_of(response: Mapping[str, Any], status: int = 400, *, writes: bool = False) -> Fault:
     """An `error` with its `error_description`, of an answer or of one command inside a batch."""
-    code, text = said(told)
+    code, text = code_and_text(response)
     upper = code.upper()
     shown = f"{' '.join(text.split())[:300]}" if text.strip() else "no words"
     tail = f" ({code or 'no code'}: {shown})"
     if upper in THROTTLED:
         return Throttled(f"bitrix24: too many requests{tail}", wait_seconds=limits.QUIET_SECONDS[upper], vendor_code=code)
     if upper == OVERRUN or status == 429:
-        return _overrun(told, code, tail)
+        return _overrun(response, code, tail)
     if upper == EXPIRED:
         return Expired(f"bitrix24: the token has expired{tail}", vendor_code=code)
     if upper in NOT_LET_IN:
@@ -118,12 +118,12 @@ def fault_of(told: Mapping[str, Any], status: int = 400, *, writes: bool = False
     return _refusal(code, text, status, tail, writes)
 
 
-def said(told: Mapping[str, Any]) -> tuple[str, str]:
+def code_and_text(response: Mapping[str, Any]) -> tuple[str, str]:
     """Code and words; the code may be a number, empty, in small letters, or an object in REST 3.0."""
-    error = told.get("error")
+    error = response.get("error")
     if isinstance(error, dict):
         return str(error.get("code") or ""), str(error.get("message") or "")
-    return ("" if error is None else str(error)), str(told.get("error_description") or "")
+    return ("" if error is None else str(error)), str(response.get("error_description") or "")
 
 
 def whole(value: Any) -> int | None:
@@ -132,11 +132,11 @@ def whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _overrun(told: Mapping[str, Any], code: str, tail: str) -> Overrun:
+def _overrun(response: Mapping[str, Any], code: str, tail: str) -> Overrun:
     fault = Overrun(
         f"bitrix24: the method has used up its time{tail}", wait_seconds=limits.OPERATING_WAIT_SECONDS, vendor_code=code
     )
-    time = told.get("time")
+    time = response.get("time")
     fault.reset_at = (whole(time.get("operating_reset_at")) if isinstance(time, dict) else None) or 0
     return fault
 

@@ -20,7 +20,7 @@ from connectors.bitrix24.intake import NUMBER, entities_of, equal
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Request, Wire
 from kernel.errors import Rejected
-from kernel.extension import Connecting, NotProven, Opening, Visitor
+from kernel.extension import Connection, FrameRequest, NotProven, Visitor
 
 PLACE = re.compile(r"CRM_(DEAL|LEAD|CONTACT|COMPANY|DYNAMIC_([0-9]{1,9}))_")
 OPTIONS_CHARACTERS_MAX = 20_000
@@ -31,25 +31,25 @@ AUTH_WORDS = {
 }  # fmt: skip
 
 
-def identity(opening: Opening, connecting: Connecting) -> Visitor:
+def identity(request: FrameRequest, connection: Connection) -> Visitor:
     """Raises NotProven, or a Fault if the portal cannot be asked."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    form = opening.form
-    access, held = form.get("AUTH_ID", ""), connecting.vault.get(APP) or {}
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    form = request.form
+    access, held = form.get("AUTH_ID", ""), connection.vault.get(APP) or {}
     if not access:
         raise NotProven("the request carries no AUTH_ID: open the page inside Bitrix24", status=401)
     if held:
         _ours(form, held)
     else:
-        _installed(connecting, form)
-    person = _asked(connecting, read, access)
+        _installed(connection, form)
+    person = _asked(connection, read, access)
     admin = person.get("ADMIN") is True
     if admin:
-        Admins(connecting, read).remember(str(person["ID"]), _auth(form))
+        Admins(connection, read).remember(str(person["ID"]), _auth(form))
     if admin and held.get("refused_at") and form.get("REFRESH_ID"):
         # Our own token was taken back, and an administrator is here with a good one.
-        install.keep(connecting, read, _auth(form))
-    found = dict(_context(form, connecting))
+        install.keep(connection, read, _auth(form))
+    found = dict(_context(form, connection))
     return Visitor(str(person["ID"]), {**found, "admin": "yes"} if admin else found)
 
 
@@ -60,17 +60,17 @@ def _ours(form: Mapping[str, str], held: Mapping[str, Any]) -> None:
         raise NotProven("the request comes from another portal or another installation")
 
 
-def _installed(connecting: Connecting, form: Mapping[str, str]) -> None:
+def _installed(connection: Connection, form: Mapping[str, str]) -> None:
     """The first opening of an application that has a page of its own is its installation."""
-    install.accept(connecting, _auth(form))
+    install.accept(connection, _auth(form))
 
 
 def _auth(form: Mapping[str, str]) -> dict[str, str]:
     return {ours: form[theirs] for ours, theirs in AUTH_WORDS.items() if form.get(theirs)}
 
 
-def _asked(connecting: Connecting, read: Settings, access: str) -> Mapping[str, Any]:
-    wire = Wire(connecting, read, Tokens(connecting, read))
+def _asked(connection: Connection, read: Settings, access: str) -> Mapping[str, Any]:
+    wire = Wire(connection, read, Tokens(connection, read))
     try:
         person = wire.send(lambda: Request("profile", {}), token=access).result
     except (NotConnected, Rejected) as exc:
@@ -80,7 +80,7 @@ def _asked(connecting: Connecting, read: Settings, access: str) -> Mapping[str, 
     return person
 
 
-def _context(form: Mapping[str, str], connecting: Connecting) -> Iterator[tuple[str, str]]:
+def _context(form: Mapping[str, str], connection: Connection) -> Iterator[tuple[str, str]]:
     """What the page was opened on, in our words."""
     options, place = _options(form.get("PLACEMENT_OPTIONS", "")), form.get("PLACEMENT", "")
     if place:
@@ -89,13 +89,13 @@ def _context(form: Mapping[str, str], connecting: Connecting) -> Iterator[tuple[
         yield "page", options["page"][:200]
     if found := PLACE.match(place):
         number = int(found[2]) if found[2] else ENTITY_TYPES[found[1].lower()]  # type: ignore[index]
-        yield from _named(connecting, number, options.get("ID"))
+        yield from _named(connection, number, options.get("ID"))
     for kind, record_id in _bound(options):
         if kind in ENTITY_TYPES:
-            yield from _named(connecting, ENTITY_TYPES[kind], record_id)  # type: ignore[index]
+            yield from _named(connection, ENTITY_TYPES[kind], record_id)  # type: ignore[index]
     data = options.get("ENTITY_DATA")
     if isinstance(data, dict) and NUMBER.match(str(data.get("entityTypeId") or "")):
-        yield from _named(connecting, int(data["entityTypeId"]), data.get("entityId"))
+        yield from _named(connection, int(data["entityTypeId"]), data.get("entityId"))
 
 
 def _bound(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -107,10 +107,10 @@ def _bound(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield str(one.get("ENTITY_TYPE") or "").lower(), one.get("ENTITY_ID")
 
 
-def _named(connecting: Connecting, entity_type_id: int, record_id: Any) -> Iterator[tuple[str, str]]:
+def _named(connection: Connection, entity_type_id: int, record_id: Any) -> Iterator[tuple[str, str]]:
     number = str(record_id or "")
     if NUMBER.match(number):
-        for word in entities_of(connecting, entity_type_id):
+        for word in entities_of(connection, entity_type_id):
             yield word, number
 
 

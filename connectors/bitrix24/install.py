@@ -13,15 +13,15 @@ from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Request, Wire
 from kernel.errors import Fault, NoRight, Rejected
-from kernel.extension import Connecting, NotProven
+from kernel.extension import Connection, NotProven
 from kernel.telemetry import log, tell_secret
 
 LOCAL_APP = "local."  #: the code of a local application is its client_id
 
 
-def accept(connecting: Connecting, auth: Mapping[str, Any], *, update: bool = False) -> None:
+def accept(connection: Connection, auth: Mapping[str, Any], *, update: bool = False) -> None:
     """Keep what an installation or a new version brings. Raises NotProven."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     access, ours = str(auth.get("access_token") or ""), str(auth.get("application_token") or "")
     tell_secret(access, ours, str(auth.get("refresh_token") or ""))
     if not read.client_id:
@@ -29,16 +29,16 @@ def accept(connecting: Connecting, auth: Mapping[str, Any], *, update: bool = Fa
     if not (access and ours and auth.get("member_id")):
         raise NotProven("an installation must bring member_id, access_token and application_token", status=401)
     try:
-        if not confirmed(connecting, read, access):
+        if not confirmed(connection, read, access):
             raise NotProven("whoever installs the application must be an administrator of the portal")
     except Fault as exc:
         raise NotProven("the portal could not be asked about the installation", status=503) from exc
-    keep(connecting, read, auth, update=update)
+    keep(connection, read, auth, update=update)
 
 
-def confirmed(connecting: Connecting, read: Settings, access: str) -> bool:
+def confirmed(connection: Connection, read: Settings, access: str) -> bool:
     """Whether the portal of BITRIX24_URL knows this token as ours, and its owner as an administrator."""
-    wire = Wire(connecting, read, Tokens(connecting, read))
+    wire = Wire(connection, read, Tokens(connection, read))
     try:
         profile = wire.send(lambda: Request("profile", {}), token=access).result
         about = wire.send(lambda: Request("app.info", {}), token=access).result
@@ -50,9 +50,9 @@ def confirmed(connecting: Connecting, read: Settings, access: str) -> bool:
     return isinstance(profile, dict) and profile.get("ADMIN") is True
 
 
-def keep(connecting: Connecting, read: Settings, auth: Mapping[str, Any], *, update: bool = False) -> None:
+def keep(connection: Connection, read: Settings, auth: Mapping[str, Any], *, update: bool = False) -> None:
     """Into the vault, in nobody else's turn. A new version without a refresh token leaves the old pair as it is."""
-    vault = connecting.vault
+    vault = connection.vault
     with vault.turn(APP):
         before = vault.get(APP) or {}
         same = str(before.get("member_id") or "") == str(auth["member_id"])
@@ -61,24 +61,24 @@ def keep(connecting: Connecting, read: Settings, auth: Mapping[str, Any], *, upd
         held["domain"] = urlsplit(read.url).netloc
         if auth.get("refresh_token"):
             held |= {"access_token": str(auth["access_token"]), "refresh_token": str(auth["refresh_token"]), "refused_at": 0}
-            held["expires_at"] = _expires_at(connecting, auth)
+            held["expires_at"] = _expires_at(connection, auth)
         elif not (update and same and before.get("refresh_token")):
             raise NotProven("an installation must bring a refresh_token", status=401)
         vault.put(APP, {**(before if same else {}), **held})
     log.info("bitrix24.installed", update=update, remedy="annex apply: the portal forgets handlers and pages meanwhile")
 
 
-def forget(connecting: Connecting, auth: Mapping[str, Any]) -> None:
+def forget(connection: Connection, auth: Mapping[str, Any]) -> None:
     """The application was removed: what it held is worth nothing any more."""
-    held = connecting.vault.get(APP) or {}
+    held = connection.vault.get(APP) or {}
     given, known = str(auth.get("application_token") or ""), str(held.get("application_token") or "")
     if known and hmac.compare_digest(given.encode("utf-8", "replace"), known.encode()):
-        connecting.vault.drop(APP)
+        connection.vault.drop(APP)
         log.warning("bitrix24.uninstalled", remedy="install the application again, or set BITRIX24_WEBHOOK")
 
 
-def _expires_at(connecting: Connecting, auth: Mapping[str, Any]) -> int:
-    now = int(connecting.clock.now().timestamp())
+def _expires_at(connection: Connection, auth: Mapping[str, Any]) -> int:
+    now = int(connection.clock.now().timestamp())
     try:
         return int(auth.get("expires") or now + int(auth.get("expires_in") or 3600))
     except (TypeError, ValueError):

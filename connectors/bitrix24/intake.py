@@ -21,7 +21,7 @@ from connectors.bitrix24.settings import hook_token
 from connectors.bitrix24.setup_app import ROBOT_PREFIX
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connecting, Delivery, NotProven
+from kernel.extension import Connection, Delivery, NotProven
 from kernel.telemetry import log
 
 IDS = "ids"  #: in the vault: the numbers of what the set-up has found or made
@@ -35,35 +35,35 @@ WHAT = {"ADD": "added", "UPDATE": "changed", "DELETE": "deleted", "MOVETOCATEGOR
 Tree = dict[str, Any]
 
 
-def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
+def intake(delivery: Delivery, connection: Connection) -> list[Event]:
     """Raises NotProven, or BadInput naming the field."""
-    told = read_body(delivery.body)
-    auth = tree_at(told, "auth")
-    name = str(told.get("event") or "").upper()
+    body = read_body(delivery.body)
+    auth = tree_at(body, "auth")
+    name = str(body.get("event") or "").upper()
     if name in ("ONAPPINSTALL", "ONAPPUPDATE"):
-        install.accept(connecting, auth, update=name == "ONAPPUPDATE")
+        install.accept(connection, auth, update=name == "ONAPPUPDATE")
         return []
-    prove(auth, connecting)
+    prove(auth, connection)
     if name == "ONAPPUNINSTALL":
-        install.forget(connecting, auth)
+        install.forget(connection, auth)
         return []
-    if told.get("workflow_id") and not name:
-        return _of_robot(told, connecting)
+    if body.get("workflow_id") and not name:
+        return _of_robot(body, connection)
     if not name:
         raise BadInput("`event` is missing", field="event")
-    return list(_of_event(name, told, auth, connecting))
+    return list(_of_event(name, body, auth, connection))
 
 
-def prove(auth: Mapping[str, Any], connecting: Connecting) -> None:
+def prove(auth: Mapping[str, Any], connection: Connection) -> None:
     """The application's token of this portal, or the token of the outgoing webhook."""
     given = str(auth.get("application_token") or "")
     if not given:
         raise NotProven("there is no application_token", status=401)
-    held = connecting.vault.get(APP) or {}
+    held = connection.vault.get(APP) or {}
     ours = equal(given, str(held.get("application_token") or "")) and equal(
         str(auth.get("member_id") or ""), str(held.get("member_id") or "")
     )
-    if not ours and not equal(given, hook_token(connecting.settings)):
+    if not ours and not equal(given, hook_token(connection.settings)):
         raise NotProven("the application_token is wrong")
 
 
@@ -92,28 +92,28 @@ def read_body(body: bytes) -> Tree:
     return tree
 
 
-def tree_at(told: Mapping[str, Any], *path: str) -> Tree:
-    found: Any = told
+def tree_at(body: Mapping[str, Any], *path: str) -> Tree:
+    found: Any = body
     for part in path:
         found = found.get(part) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def entities_of(connecting: Connecting, entity_type_id: int) -> list[str]:
+def entities_of(connection: Connection, entity_type_id: int) -> list[str]:
     """Our words for a kind of record; "deal/operation" for a smart process that is a table of deals."""
     found = [
         name
-        for name, entity in connecting.mapping.entities.items()
+        for name, entity in connection.mapping.entities.items()
         if (kind := kind_of(entity)) != "smart" and ENTITY_TYPES[kind] == entity_type_id
     ]
-    for word, held in ((connecting.vault.get(IDS) or {}).get("smart") or {}).items():
+    for word, held in ((connection.vault.get(IDS) or {}).get("smart") or {}).items():
         if isinstance(held, list | tuple) and held and str(held[0]) == str(entity_type_id):
             found.append(str(word))
     return found
 
 
-def _of_event(name: str, told: Tree, auth: Tree, connecting: Connecting) -> Iterator[Event]:
-    fields = tree_at(told, "data", "FIELDS")
+def _of_event(name: str, body: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
+    fields = tree_at(body, "data", "FIELDS")
     if found := CRM_EVENT.match(name):
         entity_type, what = ENTITY_TYPES[found[1].lower()], WHAT[found[2]]  # type: ignore[index]
     elif found := SMART_EVENT.match(name):
@@ -123,29 +123,29 @@ def _of_event(name: str, told: Tree, auth: Tree, connecting: Connecting) -> Iter
         return  # proven, but nothing we look at
     record_id = str(_whole(fields.get("ID"), "ID"))
     author = str(auth.get("user_id") or "")
-    for entity in entities_of(connecting, entity_type):
+    for entity in entities_of(connection, entity_type):
         noun = "row" if "/" in entity else entity
         yield Event(f"{noun}.{what}", entity, record_id, author=author if NUMBER.match(author) else "")
 
 
-def _of_robot(told: Tree, connecting: Connecting) -> list[Event]:
-    code = str(told.get("code") or "")
-    robots = connecting.mapping.portal.robot
+def _of_robot(body: Tree, connection: Connection) -> list[Event]:
+    code = str(body.get("code") or "")
+    robots = connection.mapping.portal.robot
     robot = next(
         (one for name, one in robots.items() if code.lower() in (name.lower(), (ROBOT_PREFIX + name).lower())), None
     )
     if robot is None:
         log.warning("bitrix24.unknown_robot", code=code[:60])
         return []
-    entity_type, record_id = _document(_parts(told.get("document_id")))
-    if robot.entity not in entities_of(connecting, entity_type):
+    entity_type, record_id = _document(_parts(body.get("document_id")))
+    if robot.entity not in entities_of(connection, entity_type):
         raise BadInput(f"`document_id` is no {robot.entity}", field="document_id")
-    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(told))]
+    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(body))]
 
 
-def _of_step(told: Tree) -> str:
+def _of_step(body: Tree) -> str:
     """One step of a process runs once: its token says which, and the portal may send it twice."""
-    token = str(told.get("event_token") or "") or f"{told.get('workflow_id')}|{told.get('ts')}"
+    token = str(body.get("event_token") or "") or f"{body.get('workflow_id')}|{body.get('ts')}"
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
 
 

@@ -355,5 +355,5 @@ def only(found: list[T], what: str, numbers: Iterable[Any]) -> T:
         return found[0]
     if not found:
         raise Misconfigured(f"bitrix24: there is no {what}: {APPLY}")
-    told = ", ".join(str(number) for number in numbers)
-    raise Misconfigured(f"bitrix24: {what} stands {len(found)} times ({told}); rename all but one")
+    listed = ", ".join(str(number) for number in numbers)
+    raise Misconfigured(f"bitrix24: {what} stands {len(found)} times ({listed}); rename all but one")

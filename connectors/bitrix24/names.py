@@ -63,8 +63,8 @@ class Names:
         for (kind, part), outcome in zip(asked, self._client.batch(calls) if calls else [], strict=True):
             if outcome.fault is not None and not isinstance(outcome.fault, Rejected):
                 raise outcome.fault
-            told = rows(outcome.value, "" if kind == "user" else "items")  # without the right to see them: no names
-            names = {str(number_in(raw.get("ID" if kind == "user" else "id"))): _name(kind, raw) for raw in told}
+            response = rows(outcome.value, "" if kind == "user" else "items")  # without the right to see them: no names
+            names = {str(number_in(raw.get("ID" if kind == "user" else "id"))): _name(kind, raw) for raw in response}
             self.put(kind, {number: names.get(number, "") for number in part})
 
 

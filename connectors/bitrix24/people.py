@@ -54,10 +54,10 @@ def _people(client: Client, names: Names, admins: Callable[[], frozenset[str]]) 
     for outcome in (departments, profile):  # without the right to see departments nobody has a group
         if outcome.fault is not None and not isinstance(outcome.fault, Rejected):
             raise outcome.fault
-    told = {number_in(raw.get("ID")): raw for raw in rows(departments.value)}
+    response = {number_in(raw.get("ID")): raw for raw in rows(departments.value)}
     ours = number_in(profile.value.get("ID")) if isinstance(profile.value, dict) else 0
     mighty = admins() | ({str(ours)} if isinstance(profile.value, dict) and profile.value.get("ADMIN") is True else set())
-    found = [_person(raw, told, ours, mighty) for raw in rows(users.get()) if number_in(raw.get("ID"))]
+    found = [_person(raw, response, ours, mighty) for raw in rows(users.get()) if number_in(raw.get("ID"))]
     names.put("user", {person.id: person.name for person in found})
     return found
 
@@ -66,7 +66,7 @@ def _person(raw: Raw, departments: Mapping[int, Raw], ours: int, admins: frozens
     number, numbers = number_in(raw.get("ID")), raw.get("UF_DEPARTMENT")
     mine = [number_in(one) for one in numbers] if isinstance(numbers, list) else [number_in(numbers)]
     position = str(raw.get("WORK_POSITION") or "").strip()
-    led = [one for one, told in departments.items() if number_in(told.get("UF_HEAD")) == number]
+    led = [one for one, response in departments.items() if number_in(response.get("UF_HEAD")) == number]
     return Person(
         id=str(number),
         name=person_name(raw),
@@ -89,8 +89,8 @@ def _active(client: Client, people: Iterable[str]) -> frozenset[str]:
         ("user.get", {"FILTER": {"ID": asked[start : start + PEOPLE_PER_QUERY]}, "sort": "ID", "order": "ASC", "start": 0})
         for start in range(0, len(asked), PEOPLE_PER_QUERY)
     ]
-    told = pages(client, calls) if calls else []
-    return frozenset(str(number_in(raw.get("ID"))) for outcome in told for raw in rows(outcome.get()) if _is_active(raw))
+    response = pages(client, calls) if calls else []
+    return frozenset(str(number_in(raw.get("ID"))) for outcome in response for raw in rows(outcome.get()) if _is_active(raw))
 
 
 def _title(department: Raw) -> str:

@@ -131,9 +131,9 @@ class Reader:
         for (number, raw), outcome in zip(alone, answers, strict=True):
             if outcome.fault is not None and outcome.fault.retry:
                 raise outcome.fault
-            told = outcome.value.get("field") if isinstance(outcome.value, dict) else None
-            if isinstance(told, dict):
-                _word(state, number, str(raw.get("fieldName")), options(told.get("enum")))
+            response = outcome.value.get("field") if isinstance(outcome.value, dict) else None
+            if isinstance(response, dict):
+                _word(state, number, str(raw.get("fieldName")), options(response.get("enum")))
         for number, raw in found:
             if raw.get("enum") and number:
                 _word(state, number, str(raw.get("fieldName")), options(raw.get("enum")))

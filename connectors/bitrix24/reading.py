@@ -156,10 +156,10 @@ def read_counted(client: Calls, query: Query) -> list[Raw]:
 
 def _begun(client: Calls, queries: Sequence[Query]) -> list[_Walk]:
     calls = [call for query in queries for call in (query.page(), query.page(downwards=True))]
-    told = client.batch(calls)
+    results = client.batch(calls)
     walks = [_Walk(query) for query in queries]
     for n, walk in enumerate(walks):
-        walk.begin(told[2 * n], told[2 * n + 1])
+        walk.begin(results[2 * n], results[2 * n + 1])
     return walks
 
 
@@ -181,5 +181,5 @@ def _go_on(client: Calls, walks: Sequence[_Walk]) -> None:
         pages = min(walk.wanted(), share if n < len(walks) - 1 else room)
         chains.append((walk, len(calls), pages))
         calls += walk.chain(len(calls), pages)
-    told = client.once(calls)
-    client.pause([fault for walk, first, pages in chains for fault in walk.take(told[first : first + pages])])
+    results = client.once(calls)
+    client.pause([fault for walk, first, pages in chains for fault in walk.take(results[first : first + pages])])

@@ -108,8 +108,8 @@ class Finder:
         kind, texts = slot.system.multi, spellings(slot.system.multi, value)
         if kind == "IM":
             calls = [(f"crm.{plan.kind}.list", {"filter": {"IM": text}, "select": ["ID"], "start": -1}) for text in texts]
-            told = [outcome.get() for outcome in self._client.batch(calls)]
-            return {number_in(raw.get("ID")) for answer in told for raw in rows(answer)} - {0}
+            response = [outcome.get() for outcome in self._client.batch(calls)]
+            return {number_in(raw.get("ID")) for answer in response for raw in rows(answer)} - {0}
         owner = plan.kind.upper()
         answer = self._client.call("crm.duplicate.findbycomm", {"type": kind, "values": texts, "entity_type": owner})
         numbers = answer.get(owner) if isinstance(answer, dict) else None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from connectors.bitrix24 import limits
 from kernel.errors import Misconfigured
 from kernel.extension import SettingLine, Sweeping
-from kernel.http import Pace
+from kernel.http import RateLimit
 from kernel.telemetry import tell_secret
 from kernel.values import zone_named
 
@@ -43,7 +43,7 @@ class Settings:
     client_id: str
     client_secret: str = field(repr=False)
     oauth_server: str
-    pace: Pace | None
+    rate_limit: RateLimit | None
     zone: ZoneInfo
 
 
@@ -61,7 +61,7 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
     if bool(client_id) != bool(secret):
         raise Misconfigured("BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET belong together: set both or neither")
     zone = zone_named(word.get("BITRIX24_TIME_ZONE", "") or set_zone)
-    return Settings(_portal(word), webhook, client_id, secret, _oauth(word), _pace(word), zone)
+    return Settings(_portal(word), webhook, client_id, secret, _oauth(word), _rate_limit(word), zone)
 
 
 def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
@@ -75,8 +75,8 @@ def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
 def sweeping(settings: Mapping[str, str]) -> Sweeping:
     """A sweep of all kinds of records and their rows costs one batch, and what still exists another every fourth time."""
     word = {name: value.strip() for name, value in settings.items()}
-    pace = _pace(word) if word.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
-    cost = (1 + 1 / limits.SWEEPS_PER_EXISTING) / (limits.SWEEP_SHARE_MAX * pace.per_second) if pace else 0.0
+    rate_limit = _rate_limit(word) if word.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
+    cost = (1 + 1 / limits.SWEEPS_PER_EXISTING) / (limits.SWEEP_SHARE_MAX * rate_limit.per_second) if rate_limit else 0.0
     every = max(cost, limits.SWEEP_SECONDS_MIN)
     return Sweeping(every, every, {}, limits.SWEEPS_PER_EXISTING, limits.IDS_PER_SWEEP)
 
@@ -142,7 +142,7 @@ def _origin(name: str, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def _pace(word: Mapping[str, str]) -> Pace | None:
+def _rate_limit(word: Mapping[str, str]) -> RateLimit | None:
     plan = word.get("BITRIX24_PLAN", "") or "standard"
     if plan == "box":
         return None
@@ -151,7 +151,7 @@ def _pace(word: Mapping[str, str]) -> Pace | None:
     size, drained = limits.BUCKETS[plan]
     share = _number(word, "BITRIX24_BUCKET_SHARE", 1.0, 0.1, 1)
     drained = _number(word, "BITRIX24_REQUESTS_PER_SECOND", drained, 0.01, 10_000)
-    return Pace(drained * share, burst=max(int(size * share) - limits.BUCKET_MARGIN_REQUESTS, 1))
+    return RateLimit(drained * share, burst=max(int(size * share) - limits.BUCKET_MARGIN_REQUESTS, 1))
 
 
 def _number(word: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

@@ -22,18 +22,18 @@ from connectors.bitrix24.setup_reading import AREAS, SetupReader
 from connectors.bitrix24.setup_stages import stage_steps
 from connectors.bitrix24.setup_words import INSTALL, remedy
 from kernel.errors import Rejected
-from kernel.extension import Connecting, Plugin
+from kernel.extension import Connection, Plugin
 from kernel.http import Vault
 from kernel.mapping import Change, MappingSet, Setup
 
 
-def setup(connecting: Connecting) -> Setup:
+def setup(connection: Connection) -> Setup:
     """Raises Misconfigured."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    portal = connecting.mapping.portal
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    portal = connection.mapping.portal
     local = (urlsplit(read.url).hostname or "") in settings.LOCAL
-    addresses = Addresses(connecting.public_url.rstrip("/"), portal.portal, local)
-    return BitrixSetup(connect(connecting, read), connecting, addresses, webhook=bool(read.webhook))
+    addresses = Addresses(connection.public_url.rstrip("/"), portal.portal, local)
+    return BitrixSetup(connect(connection, read), connection, addresses, webhook=bool(read.webhook))
 
 
 def steps_of(
@@ -52,10 +52,10 @@ def steps_of(
 
 
 class BitrixSetup:
-    def __init__(self, client: Client, connecting: Connecting, addresses: Addresses, *, webhook: bool) -> None:
-        self._client, self._mapping, self._vault = client, connecting.mapping, connecting.vault
-        self._plugins, self._addresses, self._webhook = tuple(connecting.plugins), addresses, webhook
-        self._reader = SetupReader(client, connecting.mapping, connecting.mapping.portal.language)
+    def __init__(self, client: Client, connection: Connection, addresses: Addresses, *, webhook: bool) -> None:
+        self._client, self._mapping, self._vault = client, connection.mapping, connection.vault
+        self._plugins, self._addresses, self._webhook = tuple(connection.plugins), addresses, webhook
+        self._reader = SetupReader(client, connection.mapping, connection.mapping.portal.language)
 
     def plan(self) -> list[Change]:
         token = self._vault.get("app")
@@ -99,8 +99,8 @@ class BitrixSetup:
         except Rejected as exc:
             self._give_up(step)
             words = remedy(exc)
-            told = f"{step.what}: {exc}{'. Что делать: ' + words if words else ''}"
-            raise type(exc)(told, vendor_code=exc.vendor_code) from exc
+            message = f"{step.what}: {exc}{'. Что делать: ' + words if words else ''}"
+            raise type(exc)(message, vendor_code=exc.vendor_code) from exc
 
     def _empty(self, entity_type: int) -> None:
         """A smart process goes only without its items."""

@@ -86,10 +86,10 @@ def app_steps(
 
 def refused_steps(state: State, titles: Mapping[str, str]) -> list[Step]:
     """What the portal did not let us read, and what to do about it."""
-    return [Step("manual", titles.get(area, area), _told(fault)) for area, fault in state.refused.items()]
+    return [Step("manual", titles.get(area, area), _explain(fault)) for area, fault in state.refused.items()]
 
 
-def _told(fault: Fault) -> str:
+def _explain(fault: Fault) -> str:
     words = remedy(fault)
     return f"портал не отвечает на это: {fault}{'; ' + words if words else ''}"
 
@@ -213,13 +213,13 @@ def _robots(mapping: MappingSet, app: Application, addresses: Addresses, memory:
             steps.append(Step("manual", what, "робот бывает только у лидов, сделок, контактов и компаний: исправьте набор"))
             continue
         fields = _robot(one, kind, app.user_id, addresses)
-        told = _hash(fields)
+        digest = _hash(fields)
         if code not in app.robots:
             call = Call("bizproc.robot.add", {"CODE": code, **fields}, app=True)
-            steps.append(Step("create", what, "на стадию его ставит человек", (call,), key, remember=told))
-        elif memory.get("robot", word) != told:
+            steps.append(Step("create", what, "на стадию его ставит человек", (call,), key, remember=digest))
+        elif memory.get("robot", word) != digest:
             call = Call("bizproc.robot.update", {"CODE": code, "FIELDS": fields}, app=True)
-            steps.append(Step("change", what, "описание или адрес изменились", (call,), key, remember=told))
+            steps.append(Step("change", what, "описание или адрес изменились", (call,), key, remember=digest))
     wanted = {ROBOT_PREFIX + word for word in mapping.portal.robot}
     for code in sorted(app.robots - wanted):
         if code.startswith(ROBOT_PREFIX):

@@ -47,9 +47,9 @@ def find_lists(mapping: MappingSet, lists: Sequence[UniversalList], memory: Memo
 def _one(one: ListMap, present: UniversalList | None, language: str, state: State, memory: Memory) -> list[Step]:
     what, wanted = f"список «{one.label}»", _fields(one, language)
     if present is None:
-        lacking = [name for name in one.readers if name != "*" and folded(name) not in state.departments]
-        if lacking:
-            words = f"нет отдела «{lacking[0]}», которому набор даёт читать список: создайте его или исправьте readers"
+        missing = [name for name in one.readers if name != "*" and folded(name) not in state.departments]
+        if missing:
+            words = f"нет отдела «{missing[0]}», которому набор даёт читать список: создайте его или исправьте readers"
             return [Step("manual", what, words)]
         key = Key("list", one.name)
         rest = [Step("create", f"поле «{field.label}» списка «{one.label}»") for field in wanted.values()]
@@ -167,8 +167,8 @@ def _differs(one: ListMap, present: UniversalList, name: str, field: FieldMap, p
         steps.append(Step("rename", what, is_shall(here.name, field.label), call))
     elif here.type == "S:ECrm" and _wrong_links(_links(one, name, field), here.settings):
         steps.append(Step("change", what, "привязка не к тем карточкам", call))
-    elif lacking := _lacking(field, here):
-        steps.append(Step("change", what, f"добавить значения: {', '.join(lacking)}", call))
+    elif missing := _missing_values(field, here):
+        steps.append(Step("change", what, f"добавить значения: {', '.join(missing)}", call))
     return steps
 
 
@@ -181,7 +181,7 @@ def _wrong_links(shall: Mapping[str, str], settings: Mapping[str, object]) -> bo
     return any((settings.get(code) == "Y") != (value == "Y") for code, value in shall.items())
 
 
-def _lacking(field: FieldMap, here: ListField) -> list[str]:
+def _missing_values(field: FieldMap, here: ListField) -> list[str]:
     known = {folded(text) for text in here.options.values()}
     return [text for text in _texts(field) if folded(text) not in known] if here.type == "L" else []
 

@@ -136,25 +136,26 @@ class SetupReader:
         asked += [("placement" if portal.placement else "", method, {}) for method in ("placement.get", "placement.list")]
         asked.append(("bizproc" if portal.robot else "", "bizproc.robot.list", {}))
         answers = self._client.batch([(method, params) for _area, method, params in asked], app=True)
-        told = {
+        response = {
             method: outcome.value
             for (area, method, _params), outcome in zip(asked, answers, strict=True)
             if _usable(state, area, outcome)
         }
-        info = told.get("app.info")
+        info = response.get("app.info")
         return Application(
             user_id=str(token.get("user_id") or ""),
             installed=not isinstance(info, dict) or info.get("INSTALLED") is not False,
             events=tuple(
-                (str(one.get("event") or "").upper(), str(one.get("handler") or "")) for one in rows(told.get("event.get"))
+                (str(one.get("event") or "").upper(), str(one.get("handler") or ""))
+                for one in rows(response.get("event.get"))
             ),
-            known_events=frozenset(str(name).upper() for name in _texts(told.get("events"))),
+            known_events=frozenset(str(name).upper() for name in _texts(response.get("events"))),
             placed=tuple(
                 Placed(str(one.get("placement") or ""), str(one.get("handler") or ""), str(one.get("title") or ""))
-                for one in rows(told.get("placement.get"))
+                for one in rows(response.get("placement.get"))
             ),
-            places=frozenset(_texts(told.get("placement.list"))),
-            robots=frozenset(_texts(told.get("bizproc.robot.list"))),
+            places=frozenset(_texts(response.get("placement.list"))),
+            robots=frozenset(_texts(response.get("bizproc.robot.list"))),
         )
 
 
@@ -256,11 +257,11 @@ def _user_field(raw: Raw, language: str) -> UserField:
 def _label(raw: Raw, language: str) -> str:
     """Labels are a text, or a map by language in which the asked one may be missing."""
     for name in ("editFormLabel", "listColumnLabel", "listFilterLabel"):
-        told = raw.get(name)
-        if isinstance(told, dict):
-            told = told.get(language) or next((text for text in told.values() if text), "")
-        if told:
-            return str(told)
+        response = raw.get(name)
+        if isinstance(response, dict):
+            response = response.get(language) or next((text for text in response.values() if text), "")
+        if response:
+            return str(response)
     return ""
 
 

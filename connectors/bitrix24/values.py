@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.bitrix24.marks import clean, folded, same_text
-from kernel.crm import Ref, Unreadable, Value, shown
+from kernel.crm import Ref, Unreadable, Value, format_value
 from kernel.errors import BadInput
 from kernel.values import parse_decimal
 from kernel.values import plain as plain_number
@@ -109,8 +109,8 @@ def _one_to_wire(portal: PortalField, value: Value, zone: ZoneInfo, title: str, 
         case Ref() if kind in RECORDS:
             return _link(portal, value, hint)
         case date() | Ref() if kind in TEXTS:
-            return clean(shown(value))
-    raise BadInput(f"«{title}» is a field of type «{kind}» and cannot hold «{shown(value)[:40]}»", field=title)
+            return clean(format_value(value))
+    raise BadInput(f"«{title}» is a field of type «{kind}» and cannot hold «{format_value(value)[:40]}»", field=title)
 
 
 def _number(value: Decimal | str, kind: str, title: str) -> Any:
@@ -138,7 +138,7 @@ def from_wire(portal: PortalField, raw: Any, zone: ZoneInfo, hint: str = "") -> 
             return tuple(value for value in found if isinstance(value, Ref)) or None
         if len(found) < 2:
             return found[0] if found else None
-        return ", ".join(shown(value) for value in found)
+        return ", ".join(format_value(value) for value in found)
     return _one_from_wire(portal, raw, zone, hint)
 
 
@@ -251,7 +251,7 @@ def _same_time(sent: Value, stored: Value) -> bool:
     if isinstance(sent, date) and isinstance(stored, date):
         left, right = (day.date() if isinstance(day, datetime) else day for day in (sent, stored))
         return left == right
-    return isinstance(sent, date) and isinstance(stored, str) and shown(sent) == stored
+    return isinstance(sent, date) and isinstance(stored, str) and format_value(sent) == stored
 
 
 # --- numbers and time -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from connectors.bitrix24.auth import Tokens
 from connectors.bitrix24.errors import Expired, Moved, NotConnected, Overrun, Reply, judge
 from connectors.bitrix24.settings import Settings, same_zone
 from kernel.errors import Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Gate, HttpClient
 from kernel.telemetry import log
 
@@ -30,18 +30,18 @@ class PassedGate:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self.done, self.succeeded, self.failed, self.quiet = gate.done, gate.succeeded, gate.failed, gate.quiet
+        self.release, self.succeeded, self.failed, self.back_off = gate.release, gate.succeeded, gate.failed, gate.back_off
 
-    def take(self) -> None: ...
+    def acquire(self) -> None: ...
 
 
 class Wire:
     """The way to one portal."""
 
-    def __init__(self, connecting: Connecting, read: Settings, tokens: Tokens) -> None:
-        self._connecting, self._read, self._tokens, self._clock = connecting, read, tokens, connecting.clock
+    def __init__(self, connection: Connection, read: Settings, tokens: Tokens) -> None:
+        self._connection, self._read, self._tokens, self._clock = connection, read, tokens, connection.clock
         self._base, self._https = "", {}  # type: str, dict[str, HttpClient]
-        self._gate = connecting.http(read.url, pace=read.pace).gate
+        self._gate = connection.http(read.url, rate_limit=read.rate_limit).gate
 
     def send(self, ask: Callable[[], Request], *, writes: bool = False, app: bool = False, token: str = "") -> Reply:
         """`ask` is called when the gate has let the request through, so that what waits may still grow.
@@ -51,7 +51,7 @@ class Wire:
         attempts, ask = 0, functools.cache(ask)
         while True:
             attempts += 1
-            self._gate.take()
+            self._gate.acquire()
             try:
                 return self._once(ask, writes, app, token)
             except Expired as exc:
@@ -66,7 +66,7 @@ class Wire:
             except NotConnected:
                 raise
             except Throttled as exc:
-                self._gate.quiet(exc.wait_seconds)
+                self._gate.back_off(exc.wait_seconds)
                 if attempts >= limits.ATTEMPTS_MAX or exc.wait_seconds > limits.WAIT_SECONDS_MAX:
                     raise
             except Unreachable as exc:
@@ -80,7 +80,7 @@ class Wire:
             request, http = ask(), self._http()
             own = "" if token or (self._read.webhook and not app) else self._tokens.access()
         except BaseException:
-            self._gate.done()  # the request does not leave after all
+            self._gate.release()  # the request does not leave after all
             raise
         auth, way = token or own, "rest/"
         params = {**request.params, "auth": auth} if auth else request.params
@@ -103,13 +103,13 @@ class Wire:
     def _http(self) -> HttpClient:
         base = self._base = self._base or self._known_address()
         if base not in self._https:
-            http = self._connecting.http(base)
+            http = self._connection.http(base)
             http.gate = PassedGate(self._gate)
             self._https[base] = http
         return self._https[base]
 
     def _known_address(self) -> str:
-        known = self._connecting.vault.get(DOMAIN) or {}
+        known = self._connection.vault.get(DOMAIN) or {}
         return str(known["url"]) if known.get("from") == self._read.url and known.get("url") else self._read.url
 
     def _follow(self, location: str) -> bool:
@@ -118,7 +118,7 @@ class Wire:
         if not url or url == self._base:
             return False
         log.warning("bitrix24.renamed", url=url, remedy="put it into BITRIX24_URL")
-        self._connecting.vault.put(DOMAIN, {"from": self._read.url, "url": url})
+        self._connection.vault.put(DOMAIN, {"from": self._read.url, "url": url})
         self._base = url
         return True
 

@@ -71,10 +71,10 @@ def _statuses(client: Client, people: Iterable[str]) -> dict[str, Workday]:
     calls = [
         (method, {"USER_ID": number_of(person)}) for person in asked for method in ("timeman.settings", "timeman.status")
     ]  # fmt: skip
-    told = client.batch(calls) if calls else []
+    response = client.batch(calls) if calls else []
     found: dict[str, Workday] = {}
     for n, person in enumerate(asked):
-        settings, status = told[2 * n], told[2 * n + 1]
+        settings, status = response[2 * n], response[2 * n + 1]
         for outcome in (settings, status):
             if outcome.fault is not None and not isinstance(outcome.fault, Rejected):
                 raise outcome.fault

@@ -36,7 +36,7 @@ class Writer:
         if not plan.map.key:
             raise Misconfigured(f"mapping set: entity «{entity}» names no key, so it could be made twice")
         keyed = plan.slots[plan.map.key]
-        self._insist_on_key(keyed, entity)
+        self._require_key(keyed, entity)
         # A key kept in a system field is what is asked for there, if something is.
         ours: Value = values.get(plan.map.key) or key if keyed.system else key
         sent = records.known(plan.slots, {**values, plan.map.key: ours}, f"entity «{entity}»", self._zone)
@@ -44,11 +44,11 @@ class Writer:
             found = self._finder.records(plan, {plan.map.key: ours}, None, None)
             if found:
                 number = number_in(found[0].get("id"))
-                self._mend(plan, number, sent, found[0])
+                self._repair(plan, number, sent, found[0])
                 return str(number)
-        fields = {**_beginning(plan), **records.body(plan.slots, sent, {}, self._zone)}
+        fields = {**_initial_stage(plan), **records.body(plan.slots, sent, {}, self._zone)}
         item = self._add(plan.entity_type, fields, plan.labels)
-        with made():
+        with after_create():
             self._check(plan, number_in(item["id"]), sent, item, made_with=plan.map.key)
         return str(number_in(item["id"]))
 
@@ -80,7 +80,7 @@ class Writer:
             raise Misconfigured(f"bitrix24: there is no stage «{plan.map.stage[stage].label}» (stage «{stage}»): {APPLY}")
         return plan.stages.codes[stage]
 
-    def _mend(self, plan: EntityPlan, number: int, sent: Values, raw: Raw) -> None:
+    def _repair(self, plan: EntityPlan, number: int, sent: Values, raw: Raw) -> None:
         """An earlier try made the record; whatever of it did not stick is written once more."""
         missing = {name: sent[name] for name in records.differing(plan.slots, sent, raw, self._zone)}
         if missing:
@@ -90,12 +90,12 @@ class Writer:
         if "fm" not in item and any(system.multi for name in sent if (system := plan.slots[name].system)):
             item = item_of(self._client.call("crm.item.get", self._one(plan.entity_type, number)))
         different = records.differing(plan.slots, sent, item, self._zone)
-        _insist_it_kept(made_with, different, f"{plan.kind} {number}")
-        told = list(different.values())
+        _require_key_stored(made_with, different, f"{plan.kind} {number}")
+        message = list(different.values())
         stands = str(item.get("stageId") or "")
         if code and stands != code and not self._moved_on(plan, number, code):
-            told.append(f"stage (it is «{plan.stages.names.get(stands, stands)}»)")
-        self._unverified(f"{plan.kind} {number}", told)
+            message.append(f"stage (it is «{plan.stages.names.get(stands, stands)}»)")
+        self._unverified(f"{plan.kind} {number}", message)
 
     def _moved_on(self, plan: EntityPlan, number: int, code: str) -> bool:
         """The stage was written, and a robot moved the record on before the answer: the history shows both. Written again,
@@ -108,7 +108,7 @@ class Writer:
 
     def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool) -> str:
         rows, number = self._layout.table(entity, table), number_of(record_id)
-        self._insist_on_key(rows.slots[rows.key], f"{entity}.{table}")
+        self._require_key(rows.slots[rows.key], f"{entity}.{table}")
         sent = records.known(rows.slots, {**values, rows.key: key}, f"table «{table}»", self._zone)
         if maybe_done:
             found = self._finder.row_with_key(rows, number, key)
@@ -120,11 +120,11 @@ class Writer:
                 return str(row_key)
         fields = {rows.parent: number, **records.body(rows.slots, sent, {}, self._zone)}
         item = self._add(rows.entity_type, fields, rows.labels)
-        with made():
+        with after_create():
             self._check_row(rows, item, sent, made_with=rows.key)
             if number_in(item.get(rows.parent)) != number:
-                told = f"bitrix24: row {item['id']} of «{rows.label}» does not belong to {entity} {number}"
-                raise Unverified(told, maybe_done=True)
+                message = f"bitrix24: row {item['id']} of «{rows.label}» does not belong to {entity} {number}"
+                raise Unverified(message, maybe_done=True)
         return str(number_in(item["id"]))
 
     def update_row(self, entity: str, record_id: str, table: str, row_key: str, values: Values) -> None:
@@ -141,7 +141,7 @@ class Writer:
     def _check_row(self, rows: TablePlan, item: Raw, sent: Values, made_with: str = "") -> None:
         different = records.differing(rows.slots, sent, item, self._zone)
         what = f"row {item.get('id')} of «{rows.label}»"
-        _insist_it_kept(made_with, different, what)
+        _require_key_stored(made_with, different, what)
         self._unverified(what, list(different.values()))
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -175,12 +175,12 @@ class Writer:
                 in_words(str(exc), labels), vendor_code=exc.vendor_code, request_id=exc.request_id
             ) from exc  # fmt: skip
 
-    def _unverified(self, what: str, told: list[str]) -> None:
-        if told:
+    def _unverified(self, what: str, message: list[str]) -> None:
+        if message:
             self._layout.forget()
-            raise Unverified(f"bitrix24: {what} does not show what was written: {', '.join(told)}", maybe_done=True)
+            raise Unverified(f"bitrix24: {what} does not show what was written: {', '.join(message)}", maybe_done=True)
 
-    def _insist_on_key(self, slot: Slot, where: str) -> None:
+    def _require_key(self, slot: Slot, where: str) -> None:
         """Before anything is made: without its key, a lost answer would mean a second one."""
         if not slot.usable:
             self._layout.forget()
@@ -188,7 +188,7 @@ class Writer:
 
 
 @contextmanager
-def made() -> Iterator[None]:
+def after_create() -> Iterator[None]:
     """What fails in here fails after something was made: a repeat has to look for it first."""
     try:
         yield
@@ -207,7 +207,7 @@ def in_words(text: str, labels: Mapping[str, str]) -> str:
     return text
 
 
-def _beginning(plan: EntityPlan) -> dict[str, Any]:
+def _initial_stage(plan: EntityPlan) -> dict[str, Any]:
     """Where a new record begins: at a stage that says so, else at the portal's own choice in the first pipeline."""
     for word, stage in plan.map.stage.items():
         if stage.start and word in plan.stages.codes:
@@ -216,7 +216,7 @@ def _beginning(plan: EntityPlan) -> dict[str, Any]:
     return {"categoryId": next(iter(plan.pipelines.values()))} if plan.pipelines else {}
 
 
-def _insist_it_kept(key: str, different: Mapping[str, str], what: str) -> None:
+def _require_key_stored(key: str, different: Mapping[str, str], what: str) -> None:
     """A record without our key would not be found by a repeat, which would then make one more."""
     if key and key in different:
         raise Misconfigured(f"bitrix24 made {what} but did not keep our key: {different[key]}")

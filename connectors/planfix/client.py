@@ -13,7 +13,7 @@ from connectors.planfix.errors import doubtful, judge
 from connectors.planfix.settings import Settings
 from kernel.clock import Clock
 from kernel.errors import NotFound, Rejected, Throttled, Unreachable, Unverified
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient
 
 Kind = Literal["task", "contact"]
@@ -181,7 +181,7 @@ class Client:
         try:
             return answer, judge(answer, writes=writes)
         except Throttled as exc:
-            self._http.gate.quiet(exc.wait_seconds)
+            self._http.gate.back_off(exc.wait_seconds)
             raise
         except Unreachable as exc:
             self._http.gate.failed(str(exc))
@@ -202,9 +202,9 @@ class Client:
             offset += limits.PAGE_RECORDS_MAX
 
 
-def connect(connecting: Connecting, read: Settings) -> Client:
+def connect(connection: Connection, read: Settings) -> Client:
     headers = {"Authorization": f"Bearer {read.token}"}
-    return Client(connecting.http(read.url, pace=read.pace, headers=lambda: headers), connecting.clock)
+    return Client(connection.http(read.url, rate_limit=read.rate_limit, headers=lambda: headers), connection.clock)
 
 
 def condition(number: int, value: Any, *, operator: str = "equal", field: int = 0) -> dict[str, Any]:

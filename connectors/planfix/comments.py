@@ -11,7 +11,7 @@ from connectors.planfix.client import Client, Kind
 from connectors.planfix.records import number_in
 from connectors.planfix.texts import carries, comment_html
 from connectors.planfix.values import people_to_wire
-from connectors.planfix.writing import made
+from connectors.planfix.writing import after_create
 from kernel.crm import Ref
 from kernel.errors import Unverified
 
@@ -23,11 +23,11 @@ def put_comment(client: Client, kind: Kind, number: int, text: str, *, to: Itera
         if found:
             return str(found)
     payload: dict[str, Any] = {"description": comment_html(text, key)}
-    told = tuple(Ref(one) for one in to)
-    if told:  # without recipients nobody is notified
-        payload["recipients"] = people_to_wire(told)
+    response = tuple(Ref(one) for one in to)
+    if response:  # without recipients nobody is notified
+        payload["recipients"] = people_to_wire(response)
     number_made = client.add_comment(kind, number, payload)
-    with made():
+    with after_create():
         shows = str(client.comment(number_made).get("description") or "")
     if not carries(shows, key):
         raise Unverified(f"planfix: comment {number_made} on {kind} {number} does not show its mark", maybe_done=True)

@@ -9,24 +9,24 @@ from zoneinfo import ZoneInfo
 from connectors.planfix import records, settings, work
 from connectors.planfix.client import Client, Raw, connect
 from connectors.planfix.comments import put_comment
-from connectors.planfix.lacks import find_lacks
 from connectors.planfix.layout import EntityPlan, Layout, kind_of
+from connectors.planfix.missing import find_missing
 from connectors.planfix.people import PlanfixPeople
 from connectors.planfix.search import Finder
 from connectors.planfix.values import number_of
 from connectors.planfix.work import PlanfixBin, PlanfixHistory
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, History, Lack, People, Record, RecycleBin, Row, Values
+from kernel.crm import CRM, NO_VALUES, Changed, History, MissingItem, People, Record, RecycleBin, Row, Values
 from kernel.errors import NotFound
-from kernel.extension import Connecting
+from kernel.extension import Connection
 
 
-def crm(connecting: Connecting) -> CRM:
+def crm(connection: Connection) -> CRM:
     """Build the CRM of one portal. Raises Misconfigured."""
-    read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
-    client = connect(connecting, read)
-    return PlanfixCRM(client, Layout(client, connecting.mapping, connecting.clock), connecting.clock, read.zone, read.site)
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    client = connect(connection, read)
+    return PlanfixCRM(client, Layout(client, connection.mapping, connection.clock), connection.clock, read.zone, read.site)
 
 
 class PlanfixCRM(CRM):
@@ -89,9 +89,9 @@ class PlanfixCRM(CRM):
             raise NotFound(f"planfix: there is no row {row_id} of a {plan.kind}")
         return records.record_id(plan, number)
 
-    def lacks(self) -> list[Lack]:
+    def missing(self) -> list[MissingItem]:
         self._layout.forget()
-        return find_lacks(self._layout, self._client)
+        return find_missing(self._layout, self._client)
 
     def link(self, entity: str, record_id: str) -> str:
         kind = kind_of(self._layout.mapping.entity(entity))

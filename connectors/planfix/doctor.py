@@ -13,7 +13,7 @@ from connectors.planfix import limits, settings
 from connectors.planfix.client import Client, connect
 from kernel import texts
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.settings import SECRET_COMMAND
 
 TOKEN_CODES = ("1", "2", "5", "6", "11", "16", "20", "21")
@@ -26,59 +26,59 @@ class Words(Protocol):
     def __call__(self, code: str, /, **values: object) -> str: ...
 
 
-def doctor(connecting: Connecting) -> Iterator[str]:
-    say: Words = partial(texts.say, connecting.mapping.portal.language)
-    yield from _hooks(connecting, say)
+def doctor(connection: Connection) -> Iterator[str]:
+    translate: Words = partial(texts.translate, connection.mapping.portal.language)
+    yield from _hooks(connection, translate)
     try:
-        read = settings.read(connecting.settings, connecting.mapping.portal.time_zone)
+        read = settings.read(connection.settings, connection.mapping.portal.time_zone)
     except Misconfigured as exc:
         yield str(exc)
         return
     if not read.url.endswith("/rest/"):
-        yield say("planfix_doctor_url_end", url=read.url)
-    client = connect(connecting, read)
+        yield translate("planfix_doctor_url_end", url=read.url)
+    client = connect(connection, read)
     try:
         headers = {name.lower(): value for name, value in client.ping().headers.items()}
-        yield from _quota(headers.get("x-ratelimit-remaining", ""), read.pace.per_day, say)
-        yield from _zone(client, read.zone.key, say)
+        yield from _quota(headers.get("x-ratelimit-remaining", ""), read.rate_limit.per_day, translate)
+        yield from _zone(client, read.zone.key, translate)
     except AnnexError as exc:
-        yield explained(exc, say)
+        yield explained(exc, translate)
 
 
-def explained(exc: AnnexError, say: Words) -> str:
+def explained(exc: AnnexError, translate: Words) -> str:
     """An error of the first calls, as what to do about it."""
     if isinstance(exc, Misconfigured):
-        return say("planfix_doctor_redirect")
+        return translate("planfix_doctor_redirect")
     if isinstance(exc.__cause__, requests.exceptions.SSLError):
-        return say("planfix_doctor_certificate")
+        return translate("planfix_doctor_certificate")
     if isinstance(exc, Throttled):
-        return say("planfix_doctor_throttled", seconds=f"{exc.wait_seconds:g}")
+        return translate("planfix_doctor_throttled", seconds=f"{exc.wait_seconds:g}")
     if isinstance(exc, NoRight):
         known = exc.vendor_code in TOKEN_CODES
-        return say(f"planfix_token_{exc.vendor_code}", place=say("planfix_place")) if known else str(exc)
+        return translate(f"planfix_token_{exc.vendor_code}", place=translate("planfix_place")) if known else str(exc)
     if isinstance(exc, Unreachable):
-        return say("planfix_doctor_unreachable", text=exc)
-    return say("planfix_doctor_refused", text=exc) if isinstance(exc, Fault) else str(exc)
+        return translate("planfix_doctor_unreachable", text=exc)
+    return translate("planfix_doctor_refused", text=exc) if isinstance(exc, Fault) else str(exc)
 
 
-def _hooks(connecting: Connecting, say: Words) -> Iterator[str]:
-    present, old = (connecting.settings.get(f"PLANFIX_HOOK_SECRET{end}", "").strip() for end in ("", "_OLD"))
+def _hooks(connection: Connection, translate: Words) -> Iterator[str]:
+    present, old = (connection.settings.get(f"PLANFIX_HOOK_SECRET{end}", "").strip() for end in ("", "_OLD"))
     if not present:
-        yield say("planfix_doctor_no_hook_secret", how=SECRET_COMMAND)
+        yield translate("planfix_doctor_no_hook_secret", how=SECRET_COMMAND)
     for name, secret in (("PLANFIX_HOOK_SECRET", present), ("PLANFIX_HOOK_SECRET_OLD", old)):
         if secret and len(secret) < limits.HOOK_SECRET_CHARACTERS_MIN:
-            yield say("planfix_doctor_short", name=name, least=limits.HOOK_SECRET_CHARACTERS_MIN, how=SECRET_COMMAND)
+            yield translate("planfix_doctor_short", name=name, least=limits.HOOK_SECRET_CHARACTERS_MIN, how=SECRET_COMMAND)
     if present and present == old:
-        yield say("planfix_doctor_same")
+        yield translate("planfix_doctor_same")
 
 
-def _quota(left: str, per_day: int, say: Words) -> Iterator[str]:
+def _quota(left: str, per_day: int, translate: Words) -> Iterator[str]:
     if per_day and left.isascii() and left.isdigit() and int(left) < per_day * limits.QUOTA_SHARE_LOW:
-        yield say("planfix_doctor_quota", left=left, most=per_day)
+        yield translate("planfix_doctor_quota", left=left, most=per_day)
 
 
-def _zone(client: Client, zone: str, say: Words) -> Iterator[str]:
+def _zone(client: Client, zone: str, translate: Words) -> Iterator[str]:
     """Whose token it is cannot be asked; where every robot has another zone, ours has, too."""
     zones = {str(raw["timezone"]) for raw in client.users() if raw.get("role") == "Robot" and raw.get("timezone")}
     if zones and zone not in zones:
-        yield say("planfix_doctor_zone", theirs=", ".join(sorted(zones)), ours=zone)
+        yield translate("planfix_doctor_zone", theirs=", ".join(sorted(zones)), ours=zone)

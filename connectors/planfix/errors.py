@@ -46,13 +46,13 @@ def judge(answer: Answer, *, writes: bool) -> Any:
         )
     readable, body = _body(answer)
     if readable:
-        told = body if isinstance(body, dict) else {}
-        code = _code(told)
+        response = body if isinstance(body, dict) else {}
+        code = _code(response)
         if code == LIMIT_CODE or answer.status == 429:
-            raise throttled(answer, told)
-        failed = told.get("result") == "fail" or (code is not None and told.get("result") != "success")
+            raise throttled(answer, response)
+        failed = response.get("result") == "fail" or (code is not None and response.get("result") != "success")
         if failed or answer.status >= 400:
-            raise _refusal(answer.status, code, str(told.get("error") or ""), writes)
+            raise _refusal(answer.status, code, str(response.get("error") or ""), writes)
         return body
     if answer.status == 429:
         raise throttled(answer, {})
@@ -60,9 +60,9 @@ def judge(answer: Answer, *, writes: bool) -> Any:
     raise Unreachable(f"planfix: the answer is not from its REST API (HTTP {answer.status}){hint}", maybe_done=writes)
 
 
-def throttled(answer: Answer, told: Mapping[str, Any]) -> Throttled:
+def throttled(answer: Answer, response: Mapping[str, Any]) -> Throttled:
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    for raw in (told.get("timeToReset"), headers.get("retry-after"), headers.get("x-ratelimit-reset")):
+    for raw in (response.get("timeToReset"), headers.get("retry-after"), headers.get("x-ratelimit-reset")):
         try:
             seconds = float(raw)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
@@ -83,20 +83,20 @@ def doubtful(error: AnnexError) -> bool:
 
 def _refusal(status: int, code: int | None, text: str, writes: bool) -> Fault:
     vendor_code = "" if code is None else str(code)
-    said = f" (Planfix: {' '.join(text.split())[:200]})" if text.strip() else ""
+    details = f" (Planfix: {' '.join(text.split())[:200]})" if text.strip() else ""
     if code is not None and code in NO_RIGHT:
-        return NoRight(f"planfix: {NO_RIGHT[code]}{said}", vendor_code=vendor_code)
+        return NoRight(f"planfix: {NO_RIGHT[code]}{details}", vendor_code=vendor_code)
     if code in NOT_FOUND:
-        return NotFound(f"planfix: not found{said}", vendor_code=vendor_code)
+        return NotFound(f"planfix: not found{details}", vendor_code=vendor_code)
     if code is not None and code in REFUSED:
-        return Rejected(f"planfix: {REFUSED[code]}{said}", vendor_code=vendor_code)
+        return Rejected(f"planfix: {REFUSED[code]}{details}", vendor_code=vendor_code)
     if status >= 500:
-        return Unreachable(f"planfix failed: HTTP {status}{said}", vendor_code=vendor_code, maybe_done=writes)
+        return Unreachable(f"planfix failed: HTTP {status}{details}", vendor_code=vendor_code, maybe_done=writes)
     if code is None or code == UNKNOWN_CODE:
         by_status = {401: NoRight, 403: NoRight, 404: NotFound}.get(status)
         if by_status:
-            return by_status(f"planfix: HTTP {status}{said}", vendor_code=vendor_code)
-    return Rejected(f"planfix refused: code {vendor_code or 'none'}, HTTP {status}{said}", vendor_code=vendor_code)
+            return by_status(f"planfix: HTTP {status}{details}", vendor_code=vendor_code)
+    return Rejected(f"planfix refused: code {vendor_code or 'none'}, HTTP {status}{details}", vendor_code=vendor_code)
 
 
 def _body(answer: Answer) -> tuple[bool, Any]:
@@ -110,8 +110,8 @@ def _body(answer: Answer) -> tuple[bool, Any]:
     return isinstance(body, dict | list), body
 
 
-def _code(told: Mapping[str, Any]) -> int | None:
-    code = told.get("code")
+def _code(response: Mapping[str, Any]) -> int | None:
+    code = response.get("code")
     if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 9:
         return int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) else None

@@ -72,9 +72,9 @@ class PlanfixPeople:
         return counts
 
 
-def _names(told: Any) -> tuple[str, ...]:
+def _names(response: Any) -> tuple[str, ...]:
     """The names of groups or positions, which come as objects with `id` and `name`."""
-    listed = told if isinstance(told, list) else []
+    listed = response if isinstance(response, list) else []
     names = [str(one.get("name") or "") if isinstance(one, dict) else str(one or "") for one in listed]
     return tuple(name for name in names if name)
 

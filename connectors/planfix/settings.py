@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from connectors.planfix import limits
 from kernel.errors import Misconfigured
 from kernel.extension import SettingLine, Sweeping
-from kernel.http import Pace
+from kernel.http import RateLimit
 from kernel.telemetry import tell_secret
 from kernel.values import zone_named
 
@@ -33,7 +33,7 @@ class Settings:
 
     url: str
     token: str = field(repr=False)
-    pace: Pace
+    rate_limit: RateLimit
     zone: ZoneInfo
 
     @property
@@ -56,7 +56,7 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
         raise Misconfigured("PLANFIX_REQUESTS_PER_SECOND must be above zero")
     per_day = int(_number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY))
     zone = settings.get("PLANFIX_TIME_ZONE", "").strip() or set_zone
-    return Settings(_url(settings), token, Pace(rate, per_day, limits.ARRIVAL_SECONDS_MAX), zone_named(zone))
+    return Settings(_url(settings), token, RateLimit(rate, per_day, limits.ARRIVAL_SECONDS_MAX), zone_named(zone))
 
 
 def sweeping(settings: Mapping[str, str]) -> Sweeping:

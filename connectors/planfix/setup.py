@@ -11,20 +11,20 @@ from functools import partial
 from connectors.planfix import field_types as types
 from connectors.planfix import settings
 from connectors.planfix.client import Client, connect
-from connectors.planfix.lacks import ACCOUNT, NewField, search
 from connectors.planfix.layout import Layout, PortalField, folded, kind_of
+from connectors.planfix.missing import ACCOUNT, NewField, search
 from kernel.errors import NoRight
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.mapping import Change, Setup
 
 FIELD_SET = "Annex"  #: the set of fields that ours are put into
 RIGHT = f"{ACCOUNT} → Інтеграції → REST API → токен робота: увімкніть дозвіл «common_metadata», тоді повторіть apply"
 
 
-def setup(connecting: Connecting) -> Setup:
+def setup(connection: Connection) -> Setup:
     """Raises Misconfigured."""
-    client = connect(connecting, settings.read(connecting.settings, connecting.mapping.portal.time_zone))
-    return PlanfixSetup(client, Layout(client, connecting.mapping, connecting.clock))
+    client = connect(connection, settings.read(connection.settings, connection.mapping.portal.time_zone))
+    return PlanfixSetup(client, Layout(client, connection.mapping, connection.clock))
 
 
 class PlanfixSetup:
@@ -36,13 +36,13 @@ class PlanfixSetup:
         self._layout.forget()
         changes: list[Change] = []
         planned: set[tuple[str, str]] = set()
-        for lack, new in search(self._layout, self._client):
-            what = f"{lack.where}: {lack.kind} «{lack.name}»"
+        for item, new in search(self._layout, self._client):
+            what = f"{item.where}: {item.kind} «{item.name}»"
             key = (new.of, folded(new.map.label)) if new else ("", "")
             if new is None:
-                changes.append(Change("manual", what, lack.remedy))
+                changes.append(Change("manual", what, item.remedy))
             elif key in self._made:  # one more would only be a second one of that name
-                changes.append(Change("manual", what, f"поле створено, але портал його не показує. {lack.remedy}"))
+                changes.append(Change("manual", what, f"поле створено, але портал його не показує. {item.remedy}"))
             elif key not in planned:  # one field serves all objects
                 planned.add(key)
                 changes.append(Change("create", what, f"тип «{types.TITLES[new.type]}»", make=partial(self._make, new)))

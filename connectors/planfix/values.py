@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.planfix import field_types as types
 from connectors.planfix.texts import clean, from_text_field, same_text
-from kernel.crm import Ref, Unreadable, Value, shown
+from kernel.crm import Ref, Unreadable, Value, format_value
 from kernel.errors import BadInput
 from kernel.values import parse_decimal, parse_moment
 from kernel.values import plain as plain_number
@@ -35,7 +35,7 @@ def to_wire(kind: int, value: Value, zone: ZoneInfo, name: str) -> Any:
         case ((0 | 2 | 8), Decimal()):
             return plain_number(value)
         case ((0 | 2 | 8), _) if not isinstance(value, Unreadable):
-            return clean(value if isinstance(value, str) else shown(value))
+            return clean(value if isinstance(value, str) else format_value(value))
         case 1, Decimal() | str():
             return parse_decimal(value)
         case 3, datetime() if value.tzinfo:
@@ -59,7 +59,7 @@ def to_wire(kind: int, value: Value, zone: ZoneInfo, name: str) -> Any:
         case 20, str():
             return [clean(value)]
     title = types.TITLES.get(kind, str(kind))
-    raise BadInput(f"«{name}» is a field of type «{title}» and cannot hold «{shown(value)[:40]}»", field=name)
+    raise BadInput(f"«{name}» is a field of type «{title}» and cannot hold «{format_value(value)[:40]}»", field=name)
 
 
 def from_wire(kind: int, raw: Any, zone: ZoneInfo) -> Value:
@@ -139,7 +139,7 @@ def _same_time(sent: Value, stored: Value) -> bool:
     if isinstance(sent, date) and isinstance(stored, date):
         left, right = (day.date() if isinstance(day, datetime) else day for day in (sent, stored))
         return left == right
-    return isinstance(sent, date) and isinstance(stored, str) and shown(sent) == stored
+    return isinstance(sent, date) and isinstance(stored, str) and format_value(sent) == stored
 
 
 def refs(value: Value) -> tuple[Ref, ...]:

@@ -45,11 +45,11 @@ class PlanfixHistory:
         newest = itertools.islice(
             self._client.history(plan.kind, number), limits.COMMENT_PAGES_LOOKED_THROUGH * limits.PAGE_RECORDS_MAX
         )
-        told = sorted(
+        response = sorted(
             (raw for raw in newest if isinstance(raw.get("changeStatus"), dict)), key=lambda r: records.number_in(r["id"])
         )
         found = []
-        for raw in told:
+        for raw in response:
             to = records.number_in(raw["changeStatus"].get("newStatusId"))
             by = person(raw.get("owner"), "user")
             stage, label = words.get(to, (None, ""))

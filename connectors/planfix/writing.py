@@ -32,7 +32,7 @@ class Writer:
         if not plan.map.key:
             raise Misconfigured(f"mapping set: entity «{entity}» names no key, so it could be made twice")
         keyed = plan.slots[plan.map.key]
-        self._insist_on_key(keyed, entity)
+        self._require_key(keyed, entity)
         # A key kept in the name is the name that is asked for, where there is one.
         ours: Value = values.get(plan.map.key) or key if keyed.system else key
         sent = records.known(plan.slots, {**values, plan.map.key: ours}, f"entity «{entity}»", self._zone)
@@ -40,7 +40,7 @@ class Writer:
             found = self._finder.records(plan, {plan.map.key: ours}, None, None)
             if found:
                 number = number_in(found[0].get("id"))
-                self._mend(plan, number, sent, found[0])
+                self._repair(plan, number, sent, found[0])
                 return records.record_id(plan, number)
         body: dict[str, Any] = {"name": plan.map.object or entity, **self._body(plan, sent, {})}
         if plan.kind == "task":
@@ -49,7 +49,7 @@ class Writer:
             body["template"] = {"id": template}
         with self._sending():
             number = self._client.create(plan.kind, body)
-        with made():
+        with after_create():
             self._check(plan, number, sent, None, Written(), made_with=plan.map.key)
         return records.record_id(plan, number)
 
@@ -73,7 +73,7 @@ class Writer:
             written = self._client.update(plan.kind, number, body, silent=silent)
         self._check(plan, number, sent, stage, written)
 
-    def _mend(self, plan: EntityPlan, number: int, sent: Values, raw: Raw) -> None:
+    def _repair(self, plan: EntityPlan, number: int, sent: Values, raw: Raw) -> None:
         """An earlier try made the record; whatever of it did not stick is written once more."""
         missing = {name: sent[name] for name in records.differing(plan.slots, sent, raw, self._zone)}
         if missing:
@@ -93,11 +93,11 @@ class Writer:
         def differs() -> list[str]:
             raw = self._client.record(plan.kind, number, fields)
             different = records.differing(slots, sent, raw, self._zone)
-            _insist_it_kept(made_with, different, f"{plan.kind} {number}")
-            told = list(different.values())
+            _require_key_stored(made_with, different, f"{plan.kind} {number}")
+            response = list(different.values())
             if stage is not None and stage not in map(plan.map.stage_of, status_names(raw.get("status"))):
-                told.append(f"status (it is «{next(iter(status_names(raw.get('status'))), '?')}»)")
-            return told
+                response.append(f"status (it is «{next(iter(status_names(raw.get('status'))), '?')}»)")
+            return response
 
         self._verify(f"{plan.kind} {number}", differs, written)
 
@@ -106,19 +106,21 @@ class Writer:
         for pause in (0.0, *(limits.QUEUED_PAUSES_SECONDS if written.queued else ())):
             if pause:
                 self._clock.sleep(pause)
-            told = differs()
-            if not told:
+            response = differs()
+            if not response:
                 return
         self._layout.forget()
         late = "; Planfix has put the change into its queue" if written.queued else ""
         named = f"; Planfix names {', '.join(written.failures)}" if written.failures else ""
-        raise Unverified(f"planfix: {what} does not show what was written: {', '.join(told)}{named}{late}", maybe_done=True)
+        raise Unverified(
+            f"planfix: {what} does not show what was written: {', '.join(response)}{named}{late}", maybe_done=True
+        )
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def add_row(self, entity: str, record_id: str, table: str, values: Values, *, key: str, maybe_done: bool) -> str:
         plan, number, rows = self._layout.plan(entity), number_of(record_id), self._layout.table(entity, table)
-        self._insist_on_key(rows.slots[rows.key], f"{entity}.{table}")
+        self._require_key(rows.slots[rows.key], f"{entity}.{table}")
         sent = records.known(rows.slots, {**values, rows.key: key}, f"table «{table}»", self._zone)
         if maybe_done:
             found = self._finder.rows_of(plan, rows, number, key)
@@ -130,7 +132,7 @@ class Writer:
                 return str(row_key)
         with self._sending():
             row_key = self._client.add_row(plan.kind, number, rows.id, records.custom_part(rows.slots, sent, self._zone))
-        with made():
+        with after_create():
             self._check_row(plan, rows, number, row_key, sent, Written(), made_with=rows.key)
         return str(row_key)
 
@@ -164,7 +166,7 @@ class Writer:
                 listed = self._finder.rows_of(plan, rows, number)
                 raw = next((one for one in listed if number_in(one.get("key")) == row_key), {})
             different = records.differing(slots, sent, raw, self._zone)
-            _insist_it_kept(made_with, different, f"row {row_key}")
+            _require_key_stored(made_with, different, f"row {row_key}")
             return list(different.values())
 
         self._verify(f"row {row_key} of «{rows.label}»", differs, written)
@@ -178,7 +180,7 @@ class Writer:
             self._layout.forget()
             raise
 
-    def _insist_on_key(self, slot: Slot, where: str) -> None:
+    def _require_key(self, slot: Slot, where: str) -> None:
         """Before anything is made: without its key, a lost answer would mean a second one."""
         if not slot.system and (slot.portal is None or not slot.attached):
             self._layout.forget()
@@ -188,7 +190,7 @@ class Writer:
 
 
 @contextmanager
-def made() -> Iterator[None]:
+def after_create() -> Iterator[None]:
     """What fails in here fails after something was made: a repeat has to look for it first."""
     try:
         yield
@@ -199,7 +201,7 @@ def made() -> Iterator[None]:
         raise
 
 
-def _insist_it_kept(key: str, different: Mapping[str, str], what: str) -> None:
+def _require_key_stored(key: str, different: Mapping[str, str], what: str) -> None:
     """A record without our key would not be found by a repeat, which would then make one more."""
     if key and key in different:
         raise Misconfigured(f"planfix made {what} but did not keep our key: {different[key]}")

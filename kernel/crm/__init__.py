@@ -6,7 +6,7 @@ from kernel.crm.model import (
     Changed,
     Elsewhere,
     Event,
-    Lack,
+    MissingItem,
     Move,
     Person,
     Record,
@@ -16,10 +16,10 @@ from kernel.crm.model import (
     Value,
     Values,
     Workday,
-    shown,
+    format_value,
 )
 
 __all__ = [
-    "CRM", "NO_VALUES", "Changed", "Elsewhere", "Event", "History", "Lack", "Move", "People", "Person", "Record",
-    "RecycleBin", "Ref", "Row", "Unreadable", "Value", "Values", "Workday", "Workdays", "shown",
+    "CRM", "NO_VALUES", "Changed", "Elsewhere", "Event", "History", "MissingItem", "Move", "People", "Person", "Record",
+    "RecycleBin", "Ref", "Row", "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from kernel.crm.model import NO_VALUES, Changed, Lack, Move, Person, Record, Values, Workday
+from kernel.crm.model import NO_VALUES, Changed, MissingItem, Move, Person, Record, Values, Workday
 
 
 class People(Protocol):
@@ -124,7 +124,7 @@ class CRM(Protocol):
         """The record to which a child row ("deal/operation") belongs. Raises NotFound."""
         raise NotImplementedError
 
-    def lacks(self) -> list[Lack]:
+    def missing(self) -> list[MissingItem]:
         """What the portal lacks of the mapping set, each with what to do about it."""
         raise NotImplementedError
 

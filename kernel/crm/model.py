@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from kernel.errors import NotFound
-from kernel.texts import say
+from kernel.texts import translate
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Unreadable:
     code: str = "not_type"
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    def said(self, language: str) -> str:
-        return say(language, self.code, **{"text": self.raw, "type": "", **self.details})
+    def message(self, language: str) -> str:
+        return translate(language, self.code, **{"text": self.raw, "type": "", **self.details})
 
 
 Value = str | Decimal | date | datetime | bool | Ref | tuple[Ref, ...] | Unreadable | None
@@ -135,7 +135,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Lack:
+class MissingItem:
     """Something the mapping set needs and the portal does not have (or has otherwise)."""
 
     kind: str  #: "field", "stage", "table", "object", "right", "automation" …
@@ -144,7 +144,7 @@ class Lack:
     remedy: str  #: what to click, in words
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a person would read it, for change journals and messages."""
     if value is None:
         return "—"
@@ -155,7 +155,7 @@ def shown(value: Any) -> str:
     if isinstance(value, Unreadable):
         return value.raw
     if isinstance(value, tuple):
-        return ", ".join(shown(item) for item in value)
+        return ", ".join(format_value(item) for item in value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, date | datetime):

@@ -2,12 +2,12 @@
 
 from kernel.extension.model import (
     Command,
-    Connecting,
+    Connection,
     Connector,
     Delivery,
+    FrameRequest,
     Keeps,
     NotProven,
-    Opening,
     Plugin,
     RunsEvery,
     Seen,
@@ -18,6 +18,18 @@ from kernel.extension.model import (
 )
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen",
-    "SettingLine", "Sweeping", "Visitor", "Watch",
+    "Command",
+    "Connection",
+    "Connector",
+    "Delivery",
+    "FrameRequest",
+    "Keeps",
+    "NotProven",
+    "Plugin",
+    "RunsEvery",
+    "Seen",
+    "SettingLine",
+    "Sweeping",
+    "Visitor",
+    "Watch",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             return
         outgoing.mark(unit.tx, call.id, "done", portal.clock, result=result)
         if call.payload.get("look"):
-            unit.look_again(call.payload["entity"], call.payload["id"])
+            unit.resync(call.payload["entity"], call.payload["id"])
         if name := call.payload.get("done"):
             handler = next(plugin.done[name] for plugin in plugins if name in plugin.done)
             handler(unit, call.payload, result)
@@ -116,7 +116,7 @@ def _drop(portal: Portal, call: Call) -> None:
             return
         outgoing.mark(unit.tx, call.id, "dropped", portal.clock, reason=f"the CRM no longer has {entity} {record_id}")
         if gone_since(unit.tx, portal.name, entity, record_id) is None:
-            unit.look_again(entity, record_id)
+            unit.resync(entity, record_id)
     log.info("call.dropped", verb=call.verb, lane=call.lane)
 
 

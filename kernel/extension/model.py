@@ -54,7 +54,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Opening:
+class FrameRequest:
     """A page of ours as the CRM opens it inside a frame of its own, before anyone believed it."""
 
     query: Mapping[str, str]
@@ -70,7 +70,7 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Connecting:
+class Connection:
     """What a connector gets to build its CRM: settings, set, and the way out."""
 
     settings: Mapping[str, str]
@@ -101,18 +101,18 @@ class Connector:
     name: str
     title: str
     settings: tuple[SettingLine, ...] = ()
-    intake: Callable[[Delivery, Connecting], list[Event]] | None = None
+    intake: Callable[[Delivery, Connection], list[Event]] | None = None
     """Is it really them, and what happened. Asks nobody but the vault, except at an installation. Raises NotProven, or
     BadInput naming the field. An empty list: proven, and nothing to look at."""
-    identity: Callable[[Opening, Connecting], Visitor] | None = None
+    identity: Callable[[FrameRequest, Connection], Visitor] | None = None
     """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
     framed_by: Callable[[Mapping[str, str]], Sequence[str]] = lambda settings: ()
     """From the settings: whose pages show ours in a frame (CSP sources)."""
-    setup: Callable[[Connecting], Setup] | None = None
+    setup: Callable[[Connection], Setup] | None = None
     """What `annex plan` and `annex apply` work with."""
-    crm: Callable[[Connecting], CRM] | None = None
+    crm: Callable[[Connection], CRM] | None = None
     sweeping: Callable[[Mapping[str, str]], Sweeping] = lambda settings: Sweeping()
-    doctor: Callable[[Connecting], Iterable[str]] | None = None
+    doctor: Callable[[Connection], Iterable[str]] | None = None
     """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
 
 
@@ -128,7 +128,7 @@ class Seen:
     record: Record
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
-    soon: Record
+    expected: Record
     """The record as it will stand when our own writes on the way have arrived, those of the plugins before in this pass
     too: compare with this to write."""
     prepared: Any = None
@@ -224,6 +224,19 @@ class Plugin:
 
 
 __all__ = [
-    "Command", "Connecting", "Connector", "Delivery", "Keeps", "NotProven", "Opening", "Plugin", "RunsEvery", "Seen",
-    "SettingLine", "Sweeping", "Values", "Visitor", "Watch",
+    "Command",
+    "Connection",
+    "Connector",
+    "Delivery",
+    "FrameRequest",
+    "Keeps",
+    "NotProven",
+    "Plugin",
+    "RunsEvery",
+    "Seen",
+    "SettingLine",
+    "Sweeping",
+    "Values",
+    "Visitor",
+    "Watch",
 ]  # fmt: skip

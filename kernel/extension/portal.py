@@ -25,7 +25,7 @@ from kernel.telemetry import current_trace, log
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
-LOOK_AGAIN_SECONDS = 3600
+RESYNC_SECONDS = 3600
 RESTORE = "restore"
 
 
@@ -82,7 +82,7 @@ class Portal:
             unit.flush()
 
     @contextmanager
-    def look(self) -> Iterator[Unit]:
+    def read(self) -> Iterator[Unit]:
         """A consistent look at the data, changing nothing."""
         with self.database.read() as tx:
             yield Unit(self, tx, author="", trace=current_trace())
@@ -119,29 +119,29 @@ class Unit:
         """What this unit of work has set in that record so far, in order."""
         return self._writes.get((entity, record_id), [])
 
-    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, look: bool = False) -> None:
+    def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None, resync: bool = False) -> None:
         """Set fields (and the stage) of a record in the CRM. All updates of one record leave as one call at the end.
 
-        `look`: what is set are inputs that others read, and the CRM does not tell us of our own changes: look again after.
+        `resync`: what is set are inputs that others read, and the CRM does not tell us of our own changes: look again after.
         """
         self._writes.setdefault((entity, record_id), []).append(Write(values, stage))
-        known, known_stage, known_look = self._updates.get((entity, record_id), ({}, None, False))
-        self._updates[entity, record_id] = ({**known, **values}, stage or known_stage, look or known_look)
+        known, known_stage, known_resync = self._updates.get((entity, record_id), ({}, None, False))
+        self._updates[entity, record_id] = ({**known, **values}, stage or known_stage, resync or known_resync)
 
     def flush(self) -> None:
         """Write the collected updates down as calls."""
-        for (entity, record_id), (values, stage, look) in self._updates.items():
+        for (entity, record_id), (values, stage, resync) in self._updates.items():
             payload: dict[str, Any] = {"values": pack_values(values), "stage": stage}
-            if look and not self._in_vain(entity, record_id, {**payload, "look": True}):
+            if resync and not self._is_redundant(entity, record_id, {**payload, "look": True}):
                 payload["look"] = True
             self._call("update", entity, record_id, payload)
         self._updates.clear()
 
-    def _in_vain(self, entity: str, record_id: str, payload: Mapping[str, Any]) -> bool:
+    def _is_redundant(self, entity: str, record_id: str, payload: Mapping[str, Any]) -> bool:
         """A CRM that swallows a write must not make us look, write and look again for ever."""
         full = {"entity": entity, "id": record_id, **payload}
-        since = to_micros(self.now) - LOOK_AGAIN_SECONDS * 1_000_000
-        return outgoing.said_before(self.tx, self.portal.name, f"{entity}:{record_id}", full, since)
+        since = to_micros(self.now) - RESYNC_SECONDS * 1_000_000
+        return outgoing.already_sent(self.tx, self.portal.name, f"{entity}:{record_id}", full, since)
 
     def comment(self, entity: str, record_id: str, text: str, *, to: tuple[str, ...] = (), key: str) -> None:
         """Write a comment, once per `key`."""
@@ -170,7 +170,7 @@ class Unit:
         """Bring a deleted record back, once per `key`, and read it again; only where the CRM has a `bin`."""
         self._call(RESTORE, entity, record_id, {"look": True}, key=key)
 
-    def look_again(self, entity: str, record_id: str, *, author: str = "") -> None:
+    def resync(self, entity: str, record_id: str, *, author: str = "") -> None:
         """Have the record read and handled once more; `author`: who changed it, where that is known."""
         portal = self.portal
         inbox.ask(

@@ -35,10 +35,10 @@ class Swept:
     at: datetime
     ok: bool
     found: int  #: records that changed lately
-    mended: int  #: of these, such as no delivery had told us of
+    repaired: int  #: of these, such as no delivery had told us of
     reason: str
     down_since: datetime | None
-    mended_ever: int
+    repaired_ever: int
 
 
 def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
@@ -54,13 +54,13 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
         minded = {watch.entity for plugin in plugins for watch in plugin.watches if watch.elsewhere}
         changed = [one for one in portal.crm.changed(since) if not one.elsewhere or one.entity in minded]
         asked = _existing(portal, plugins, sweeping, turn)
-        looks = list(dict.fromkeys([*_missed(portal, changed), *asked.looks]))
+        syncs = list(dict.fromkeys([*_missed(portal, changed), *asked.syncs]))
     except AnnexError as exc:
         _note(portal, now, turn, 0, 0, str(exc))
         log.warning("sweep.failed", reason=str(exc))
         return 0
     with portal.unit() as unit:
-        for entity, record_id in looks:
+        for entity, record_id in syncs:
             inbox.ask(
                 unit.tx, portal.name, entity, record_id, trace=portal.ids.new(), clock=portal.clock, ids=portal.ids,
                 queue=portal.queue, event=inbox.SWEPT,
@@ -68,11 +68,11 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
         _advance(unit.tx, portal.name, since, changed)
         if asked.entity:
             keep_asked(unit.tx, portal.name, asked.entity, asked.ids, most=sweeping.existing_ids)
-    _note(portal, now, turn, len(changed), len(looks), "")
-    metrics.swept(portal.name, len(looks))
-    if looks:
-        log.info("sweep.found", looks=len(looks), changed=len(changed))
-    return len(looks)
+    _note(portal, now, turn, len(changed), len(syncs), "")
+    metrics.swept(portal.name, len(syncs))
+    if syncs:
+        log.info("sweep.found", syncs=len(syncs), changed=len(changed))
+    return len(syncs)
 
 
 def last_sweep(tx: Tx, portal: str) -> Swept | None:
@@ -137,7 +137,7 @@ class _Asked:
 
     entity: str = ""
     ids: Sequence[str] = ()
-    looks: Sequence[tuple[str, str]] = ()
+    syncs: Sequence[tuple[str, str]] = ()
 
 
 def _existing(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping, turn: int) -> _Asked:
@@ -153,12 +153,12 @@ def _existing(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping, tur
         gone = gone_ids(tx, portal.name, keeps.entity)
     there = portal.crm.existing(keeps.entity, ids) if ids else frozenset()
     with portal.database.read() as tx:
-        looks = [
+        syncs = [
             (keeps.entity, one)
             for one in ids
             if (one in there) == (one in gone) and not inbox.waiting_for(tx, portal.name, keeps.entity, one)
         ]
-    return _Asked(keeps.entity, ids, looks)
+    return _Asked(keeps.entity, ids, syncs)
 
 
 def _owner(tx: Tx, portal: str, one: Changed) -> str:
@@ -201,7 +201,7 @@ def _advance(tx: Tx, portal: str, since: Mapping[str, datetime], changed: Sequen
         )  # fmt: skip
 
 
-def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, reason: str) -> None:
+def _note(portal: Portal, now: datetime, turn: int, found: int, repaired: int, reason: str) -> None:
     at = to_micros(now)
     with portal.database.write() as tx:
         tx.run(
@@ -211,6 +211,6 @@ def _note(portal: Portal, now: datetime, turn: int, found: int, mended: int, rea
             "down_since = CASE WHEN excluded.ok = 1 THEN NULL ELSE COALESCE(crm_swept.down_since, excluded.at) END, "
             "mended_ever = crm_swept.mended_ever + excluded.mended, "
             "busy_at = CASE WHEN excluded.mended > 0 OR excluded.ok = 0 THEN excluded.at ELSE crm_swept.busy_at END",
-            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=mended, why=mask(reason)[:300],
-            down=at if reason else None, busy=at if mended or reason else None,
+            p=portal.name, at=at, ok=int(not reason), turn=turn, f=found, m=repaired, why=mask(reason)[:300],
+            down=at if reason else None, busy=at if repaired or reason else None,
         )  # fmt: skip

@@ -106,7 +106,7 @@ class HttpClient:
         writes: bool = False,
     ) -> Answer:
         """One request. Raises Unreachable when there was no answer; with `writes` that says `maybe_done`."""
-        self.gate.take()
+        self.gate.acquire()
         url = self.base_url + path.lstrip("/")
         if query:
             url += "?" + requests.compat.urlencode(query)
@@ -126,7 +126,7 @@ class HttpClient:
             log.warning("call.failed", system=self.system, method=method, path=path, error=type(exc).__name__)
             raise Unreachable(reason, maybe_done=writes and not never_left) from exc
         finally:
-            self.gate.done()
+            self.gate.release()
         took = self._clock.monotonic() - started
         metrics.outgoing(self.system, str(answer.status), took)
         log.debug("call", system=self.system, method=method, path=path, status=answer.status, ms=round(took * 1000))

@@ -34,7 +34,7 @@ LONGEST_WAIT_SECONDS = 30.0  #: longer waits are given back to the job, which sl
 
 
 @dataclass(frozen=True)
-class Pace:
+class RateLimit:
     """What the vendor allows, and how long a request may take to arrive there."""
 
     per_second: float
@@ -65,10 +65,10 @@ def fenced(still_ours: Callable[[Tx], bool]) -> Iterator[None]:
 
 
 class Gate(Protocol):
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait for the next free moment. Raises Throttled if that is far off."""
 
-    def done(self) -> None:
+    def release(self) -> None:
         """The request was answered, or given up."""
 
     def succeeded(self) -> None: ...
@@ -76,29 +76,29 @@ class Gate(Protocol):
     def failed(self, reason: str) -> None:
         """The other side did not answer usably; after several in a row the gate closes for a while."""
 
-    def quiet(self, seconds: float) -> None:
+    def back_off(self, seconds: float) -> None:
         """The other side asked for silence."""
 
 
 class OpenGate:
     """No limits: for systems that have none, and for tests."""
 
-    def take(self) -> None: ...
+    def acquire(self) -> None: ...
 
-    def done(self) -> None: ...
+    def release(self) -> None: ...
 
     def succeeded(self) -> None: ...
 
     def failed(self, reason: str) -> None: ...
 
-    def quiet(self, seconds: float) -> None: ...
+    def back_off(self, seconds: float) -> None: ...
 
 
 class SharedGate:
     """The gate of one portal, kept in the database."""
 
-    def __init__(self, name: str, pace: Pace, database: Database, clock: Clock) -> None:
-        self._name, self._pace, self._database, self._clock = name, pace, database, clock
+    def __init__(self, name: str, rate_limit: RateLimit, database: Database, clock: Clock) -> None:
+        self._name, self._rate_limit, self._database, self._clock = name, rate_limit, database, clock
         self._turn = threading.Lock()  #: one waiter of a process at a time asks the database; the others queue here
         self._freed = threading.Event()
         self._flying = 0  #: requests of this process that left and are not answered; changed under `_count`
@@ -107,7 +107,7 @@ class SharedGate:
         self._spare = 0.0  #: seconds that a token is good for beyond the usual; under `_turn`
         self._failing = True  #: until a good answer says otherwise: another process may have left the breaker open
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         with self._turn:
             for _ in range(CLAIMED_ANEW_MAX):
                 self._freed.clear()
@@ -118,7 +118,7 @@ class SharedGate:
                     else:
                         self._clock.sleep(wait)
                 # Who stood still since then has let the moment pass: it is somebody else's by now.
-                if self._pace.burst or self._in_time(self._clock.monotonic() - self._mine.claimed_at):
+                if self._rate_limit.burst or self._in_time(self._clock.monotonic() - self._mine.claimed_at):
                     break
             else:
                 raise Throttled(f"{self._name}: this process stands still again and again", wait_seconds=1.0)
@@ -128,17 +128,17 @@ class SharedGate:
     def _in_time(self, took: float) -> bool:
         """Whether the token is still good after so many seconds. Where the database is slow all the time, the next ones
         are taken for longer, so that requests leave more seldom, but leave."""
-        usual, spare = self._pace.arrival_seconds_max / 2, self._spare  # the other half is the way's
+        usual, spare = self._rate_limit.arrival_seconds_max / 2, self._spare  # the other half is the way's
         self._spare = min(2 * took, SPARE_SECONDS_MAX) if took > usual else spare / 2
         return took <= usual + spare
 
-    def done(self) -> None:
+    def release(self) -> None:
         """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
-        if self._pace.burst:
+        if self._rate_limit.burst:
             with self._count:
                 self._flying -= 1
             return
-        following = to_micros(self._clock.now()) + int(1_000_000 / self._pace.per_second)
+        following = to_micros(self._clock.now()) + int(1_000_000 / self._rate_limit.per_second)
         try:
             with self._database.write() as tx:
                 tx.run(
@@ -156,7 +156,7 @@ class SharedGate:
         A token is only given out at the moment it is good for: a waiter that wakes late cannot leave together with the
         next one.
         """
-        step = int((1 / self._pace.per_second + self._pace.arrival_seconds_max + self._spare) * 1_000_000)
+        step = int((1 / self._rate_limit.per_second + self._rate_limit.arrival_seconds_max + self._spare) * 1_000_000)
         with self._database.write() as tx:
             row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
             now = to_micros(self._clock.now())  # only now: waiting for the row took its time
@@ -169,10 +169,10 @@ class SharedGate:
                 row = tx.lock("SELECT * FROM http_gate WHERE name = :n", n=self._name)
                 assert row is not None
             used = row["used"] if row["day"] == today else 0
-            if self._pace.per_day and used >= self._pace.per_day:
+            if self._rate_limit.per_day and used >= self._rate_limit.per_day:
                 midnight = from_micros(now).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
                 raise Throttled(
-                    f"{self._name}: the day's {self._pace.per_day} requests are used up",
+                    f"{self._name}: the day's {self._rate_limit.per_day} requests are used up",
                     wait_seconds=(to_micros(midnight) - now) / 1e6,
                 )
             # A token is never given out ahead of its time: one that seems so means that the clock was set back.
@@ -188,8 +188,8 @@ class SharedGate:
                 raise Overtaken
             self._mine.claimed_at = self._clock.monotonic()
             following = to_micros(self._clock.now()) + step
-            if self._pace.burst:
-                following = max(empty_at, now) + int(1_000_000 / self._pace.per_second)
+            if self._rate_limit.burst:
+                following = max(empty_at, now) + int(1_000_000 / self._rate_limit.per_second)
             tx.run(
                 "UPDATE http_gate SET next_at = :next, day = :day, used = :used WHERE name = :n",
                 n=self._name, next=following, day=today, used=used + 1,
@@ -199,7 +199,7 @@ class SharedGate:
 
     def _ahead(self) -> int:
         """Microseconds of draining that may already be in the bucket when a request leaves."""
-        return int(max(self._pace.burst - 1, 0) / self._pace.per_second * 1_000_000)
+        return int(max(self._rate_limit.burst - 1, 0) / self._rate_limit.per_second * 1_000_000)
 
     def succeeded(self) -> None:
         if self._failing:
@@ -221,7 +221,7 @@ class SharedGate:
                 n=self._name, f=failures, why=mask(reason)[:300], until=until,
             )  # fmt: skip
 
-    def quiet(self, seconds: float) -> None:
+    def back_off(self, seconds: float) -> None:
         until = to_micros(self._clock.now()) + int(seconds * 1_000_000)
         with self._database.write() as tx:
             tx.run("UPDATE http_gate SET quiet_until = :u WHERE name = :n AND quiet_until < :u", n=self._name, u=until)

@@ -35,7 +35,7 @@ class Poller:
         self._queue = queue
         self._known.set()
 
-    def run(self, stop: threading.Event, running: Any) -> None:
+    def run(self, stop: threading.Event, runtime: Any) -> None:
         while not self._known.wait(0.1):
             if stop.is_set():
                 return
@@ -44,7 +44,7 @@ class Poller:
         try:
             while not stop.is_set():
                 try:
-                    queue_worker_thread(pauses, running, self._queue)  # type: ignore[arg-type]
+                    queue_worker_thread(pauses, runtime, self._queue)  # type: ignore[arg-type]
                 except Exception:  # the library's manager would start a poller that died again, too
                     log.exception("jobs.poller")
                     stop.wait(RESTART_SECONDS)
@@ -52,7 +52,7 @@ class Poller:
             pauses.close()
 
 
-def _nothing(stop: threading.Event, running: Any) -> None:
+def _nothing(stop: threading.Event, runtime: Any) -> None:
     """In place of the library's background jobs."""
 
 

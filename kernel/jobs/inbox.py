@@ -26,7 +26,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Told:
+class StoredDelivery:
     """A proven delivery: what it tells of, and its text for looking up later, without secrets."""
 
     events: Sequence[Event]
@@ -40,13 +40,15 @@ def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Id
 
 def store_all(tx: Tx, portal: str, events: Sequence[Event], body: str, *, clock: Clock, ids: Ids, queue: Queue) -> str:
     """Keep every event of one delivery; returns the trace of the first."""
-    return store_many(tx, portal, [Told(events, body)], clock=clock, ids=ids, queue=queue)[0]
+    return store_many(tx, portal, [StoredDelivery(events, body)], clock=clock, ids=ids, queue=queue)[0]
 
 
-def store_many(tx: Tx, portal: str, told: Sequence[Told], *, clock: Clock, ids: Ids, queue: Queue) -> list[str]:
+def store_many(
+    tx: Tx, portal: str, deliveries: Sequence[StoredDelivery], *, clock: Clock, ids: Ids, queue: Queue
+) -> list[str]:
     """Keep every event of each delivery, with a handful of statements for all; the trace of each delivery's first."""
     items, firsts = list[tuple[Event, str]](), list[int]()
-    for one in told:
+    for one in deliveries:
         firsts.append(len(items))
         for number, event in enumerate(one.events):
             # One delivery may tell of several records: each is known by the delivery and its place in it.
@@ -73,11 +75,11 @@ def _store(tx: Tx, portal: str, items: Sequence[tuple[Event, str]], clock: Clock
             sorted(rows, key=lambda row: (row[6], row[0])), "ON CONFLICT DO NOTHING RETURNING id",
         )
     }  # fmt: skip
-    looks = [(event, row[0]) for (event, _), row in zip(items, rows, strict=True) if row[0] in fresh]
-    lanes = [_lane(portal, event.entity, event.record_id) for event, _ in looks]
+    syncs = [(event, row[0]) for (event, _), row in zip(items, rows, strict=True) if row[0] in fresh]
+    lanes = [_lane(portal, event.entity, event.record_id) for event, _ in syncs]
     jobs = [
-        _look(portal, event.entity, event.record_id, trace, number, "")
-        for (event, trace), number in zip(looks, next_numbers(tx, lanes), strict=True)
+        _sync_job(portal, event.entity, event.record_id, trace, number, "")
+        for (event, trace), number in zip(syncs, next_numbers(tx, lanes), strict=True)
     ]
     enqueue_all(queue, tx, jobs)
     known = {row[6]: _known(tx, portal, row[6]) for row in rows if row[0] not in fresh}
@@ -111,16 +113,16 @@ def ask(
         "VALUES (:id, :p, :event, :entity, :record, :author, '', '', :at, 'new', '')",
         id=new_id, p=portal, event=event, entity=entity, record=record_id, author=author, at=to_micros(clock.now()),
     )  # fmt: skip
-    look(tx, portal, entity, record_id, trace=trace, queue=queue, mark=f":{new_id}")
+    sync(tx, portal, entity, record_id, trace=trace, queue=queue, mark=f":{new_id}")
 
 
-def look(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, mark: str = "") -> None:
+def sync(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, mark: str = "") -> None:
     """Enqueue a look at the record; looks at one record never overlap. `mark` tells jobs of one trace apart."""
     number = next_number(tx, _lane(portal, entity, record_id))
-    queue.enqueue(tx, _look(portal, entity, record_id, trace, number, mark))
+    queue.enqueue(tx, _sync_job(portal, entity, record_id, trace, number, mark))
 
 
-def _look(portal: str, entity: str, record_id: str, trace: str, number: int, mark: str) -> Job:
+def _sync_job(portal: str, entity: str, record_id: str, trace: str, number: int, mark: str) -> Job:
     args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace}
     return Job("look", f"look:{trace}{mark}", _lane(portal, entity, record_id), number, args)
 

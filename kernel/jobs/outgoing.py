@@ -120,7 +120,7 @@ def unseen_writes(tx: Tx, portal: str, lane: str, since: int) -> list[Call]:
     return [_call(row) for row in rows]
 
 
-def said_before(tx: Tx, portal: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
+def already_sent(tx: Tx, portal: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
     """Whether the very same call was already carried out since then."""
     text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
     found = tx.value(
@@ -207,7 +207,7 @@ def not_overtaken(tx: Tx, call: Call) -> Call | None:
     if call.verb not in ("update", "update_row", "put_row"):
         return call
     about = call.payload.get("row_key"), call.target
-    said: set[str] = set()
+    covered: set[str] = set()
     for row in tx.all(
         "SELECT payload, target FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = :v "
         "AND state = 'done'",
@@ -215,11 +215,11 @@ def not_overtaken(tx: Tx, call: Call) -> Call | None:
     ):  # fmt: skip
         later = json.loads(row["payload"])
         if (later.get("row_key"), row["target"]) == about:
-            said |= _sets(later)
-    if not said:
+            covered |= _sets(later)
+    if not covered:
         return call
-    payload = {**call.payload, "values": {k: v for k, v in call.payload["values"].items() if k not in said}}
-    if STAGE in said:
+    payload = {**call.payload, "values": {k: v for k, v in call.payload["values"].items() if k not in covered}}
+    if STAGE in covered:
         payload["stage"] = None
     return replace(call, payload=payload) if payload["values"] or payload.get("stage") else None
 

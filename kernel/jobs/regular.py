@@ -13,7 +13,7 @@ from kernel.telemetry import bind_trace, log
 from kernel.values import to_micros
 
 TICK_SECONDS = 1.0
-SOON = timedelta(seconds=2)  #: work that never ran begins so soon after the first start
+FIRST_RUN_DELAY = timedelta(seconds=2)  #: work that never ran begins so soon after the first start
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Ticker:
         following = now + int(work.every.total_seconds() * 1e6)
         with self._database.write() as tx:
             if due is None:
-                first = now + int(SOON.total_seconds() * 1e6)
+                first = now + int(FIRST_RUN_DELAY.total_seconds() * 1e6)
                 tx.run("INSERT INTO regular VALUES (:n, :at, NULL, '') ON CONFLICT (name) DO NOTHING", n=work.name, at=first)
                 return False
             return (

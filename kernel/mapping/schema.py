@@ -225,12 +225,12 @@ def _load(path: Path, model: type[T]) -> T:
     except tomllib.TOMLDecodeError as exc:
         raise Misconfigured(f"{path.parent.name}/{path.name}: {exc}") from exc
     except ValidationError as exc:
-        told = []
+        message = []
         for error in exc.errors():
             keys = [str(part) for part in error["loc"]]
             what = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
-            told.append(f"{path.parent.name}/{path.name}, line {_line_of(text, keys)}: {'.'.join(keys)}: {what}")
-        raise Misconfigured("\n".join(told)) from exc
+            message.append(f"{path.parent.name}/{path.name}, line {_line_of(text, keys)}: {'.'.join(keys)}: {what}")
+        raise Misconfigured("\n".join(message)) from exc
 
 
 def _line_of(text: str, keys: list[str]) -> int:

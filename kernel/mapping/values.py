@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from kernel.crm.model import Ref, Unreadable, Value, shown
+from kernel.crm.model import Ref, Unreadable, Value, format_value
 from kernel.errors import BadInput
 from kernel.mapping.schema import FieldMap
 from kernel.values import parse_day, parse_decimal
@@ -18,7 +18,7 @@ def read_value(field: FieldMap, raw: Value) -> Value:
     try:
         return _typed(field, raw)
     except BadInput as exc:
-        return Unreadable(shown(raw)[:80], exc.code, exc.values)
+        return Unreadable(format_value(raw)[:80], exc.code, exc.values)
 
 
 def _typed(field: FieldMap, raw: Value) -> Value:
@@ -56,7 +56,7 @@ def _typed(field: FieldMap, raw: Value) -> Value:
                 return raw.strip()
             if isinstance(raw, Decimal):
                 return format(raw, "f")
-    raise BadInput.of("not_type", text=shown(raw)[:40], type=field.type)
+    raise BadInput.of("not_type", text=format_value(raw)[:40], type=field.type)
 
 
 def write_value(field: FieldMap, value: Value) -> Value:

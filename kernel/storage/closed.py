@@ -30,26 +30,26 @@ def close(tx: Tx, tables: Iterable[str], why: str) -> None:
         raise BadInput("a reason is one line")
     tx.run(f"CREATE TABLE {MARK} (why TEXT NOT NULL)")
     tx.run(f"INSERT INTO {MARK} VALUES (:why)", why=why)
-    said = f"{CLOSED}{why}".replace("'", "''")
+    message = f"{CLOSED}{why}".replace("'", "''")
     if tx.dialect == "postgresql":
         tx.connection.exec_driver_sql(
             f"CREATE FUNCTION {MARK}() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0]; END $$"
         )
     for table in tables:
-        for statement in _triggers(tx.dialect, table, said):
+        for statement in _triggers(tx.dialect, table, message):
             # psycopg reads % as the start of a parameter, even in a statement that has none.
             tx.connection.exec_driver_sql(statement.replace("%", "%%") if tx.dialect == "postgresql" else statement)
 
 
-def _triggers(dialect: str, table: str, said: str) -> list[str]:
+def _triggers(dialect: str, table: str, message: str) -> list[str]:
     if dialect == "postgresql":
         return [
             f"CREATE TRIGGER {MARK} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION {MARK}('{said}')"
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {MARK}('{message}')"
         ]
     return [
-        f"CREATE TRIGGER {MARK}_{table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{said}'); END"
+        f"CREATE TRIGGER {MARK}_{table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{message}'); END"
         for verb in SQLITE_VERBS
     ]
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from kernel.errors import Closed, Misconfigured
-from kernel.storage.tx import Tx, told_closed
+from kernel.storage.tx import Tx, closed_error
 
 BUSY_TIMEOUT_MS = 30_000
 #: A process that was cut off or stands still inside a unit of work holds its rows, the head of the books too, no longer.
@@ -78,13 +78,13 @@ class Database:
 
 def _tell_if_closed(context: sa.ExceptionContext) -> Closed | None:
     """Whoever writes, however: what the triggers of a closed database say becomes `Closed`."""
-    return told_closed(context.original_exception)
+    return closed_error(context.original_exception)
 
 
 def _postgresql(url: sa.URL, pool_size: int) -> sa.Engine:
     """A connection that leads nowhere any more is noticed at both ends, and holds nothing for long."""
-    told = {name: value for name, value in NOTICE_SILENCE.items() if name not in url.query}
-    engine = sa.create_engine(url.update_query_dict(told), pool_size=pool_size, max_overflow=16, pool_pre_ping=True)
+    message = {name: value for name, value in NOTICE_SILENCE.items() if name not in url.query}
+    engine = sa.create_engine(url.update_query_dict(message), pool_size=pool_size, max_overflow=16, pool_pre_ping=True)
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: Any) -> None:

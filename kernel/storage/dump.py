@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from kernel.clock import Clock
 from kernel.errors import BadInput
 from kernel.storage.database import Database
-from kernel.storage.migrate import Room, Step, migrate_in
+from kernel.storage.migrate import MigrationSet, Step, migrate_in
 from kernel.storage.tx import Tx
 
 FORMAT = 1
@@ -30,21 +30,21 @@ FIRST = ("ledger_leg",)  #: the database lets a journal row in only after its le
 LEFT_OUT = ("http_gate", MIGRATIONS)  #: of the running machine only; made by the migrations themselves
 
 
-def tables(rooms: Iterable[Room]) -> list[str]:
+def tables(migration_sets: Iterable[MigrationSet]) -> list[str]:
     """Every table that the rooms' migrations make, in the order in which a copy has to fill them."""
     found = [
         name
-        for room in rooms
-        for path in sorted(room.folder.glob("[0-9]*.sql"))
+        for migration_set in migration_sets
+        for path in sorted(migration_set.folder.glob("[0-9]*.sql"))
         for name in re.findall(r"^CREATE TABLE (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     return sorted({*found} - {*LEFT_OUT}, key=lambda name: (name not in FIRST, name))
 
 
-def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
+def dump(database: Database, migration_sets: Iterable[MigrationSet], target: Path) -> int:
     """Write a consistent copy; returns the number of rows. Nothing is left behind if it fails half-way."""
     half, count = target.with_name(target.name + ".part"), 0
-    names = tables(rooms)
+    names = tables(migration_sets)
     try:
         handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the books hold
         with database.read() as tx, os.fdopen(handle, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as file:
@@ -61,55 +61,57 @@ def dump(database: Database, rooms: Iterable[Room], target: Path) -> int:
     return count
 
 
-def load(database: Database, rooms: Iterable[Room], source: Path, clock: Clock) -> int:
+def load(database: Database, migration_sets: Iterable[MigrationSet], source: Path, clock: Clock) -> int:
     """Fill a new, empty database from a copy; all of it or nothing. Raises BadInput saying what is wrong.
 
     A copy made by an older release is filled into the schema of that release, and then brought to today's as any upgrade is.
     """
-    rooms = list(rooms)
+    migration_sets = list(migration_sets)
     lines = _lines(source)
     head = next(lines, {})
     if head.get("annex") != FORMAT:
         raise BadInput(f"{source.name} is not a copy made by `annex backup`")
-    schema = [(str(room), int(number)) for room, number in head.get("migrations", ())]
-    _demand_known(schema, rooms, source)
+    schema = [(str(migration_set), int(number)) for migration_set, number in head.get("migrations", ())]
+    _demand_known(schema, migration_sets, source)
     with database.write() as tx:
         tx.unhurried()
-        migrate_in(tx, rooms, clock, only=schema)
-        names = _present(tx, rooms)
+        migrate_in(tx, migration_sets, clock, only=schema)
+        names = _present(tx, migration_sets)
         demand_empty(tx, names, "restore into a new one")
-        if {(room, number) for room, number in migrations(tx)} != set(schema):
+        if {(migration_set, number) for migration_set, number in migrations(tx)} != set(schema):
             raise BadInput(
                 f"{source.name} is older than the database, which has been set up already: restore into a new one"
             )
-        count, told = 0, None
+        count, stated = 0, None
         for name, group in groupby(lines, key=lambda line: line.get("t")):
             if name is None:
-                told = next(group)["rows"]
+                stated = next(group)["rows"]
                 break
             if name not in names:
                 raise BadInput(f"{source.name} holds a table «{name}» that is not known")
             count += fill(tx, name, (line["r"] for line in group))
-        if told != count:
-            raise BadInput(f"{source.name} is cut short: {count} rows, its end says {told}")
-        migrate_in(tx, rooms, clock)
+        if stated != count:
+            raise BadInput(f"{source.name} is cut short: {count} rows, its end says {stated}")
+        migrate_in(tx, migration_sets, clock)
     return count
 
 
-def _demand_known(schema: Iterable[Step], rooms: Iterable[Room], source: Path) -> None:
+def _demand_known(schema: Iterable[Step], migration_sets: Iterable[MigrationSet], source: Path) -> None:
     """Raises BadInput if the copy has a schema that we do not know how to make."""
-    known = {room.name: set(room.files()) for room in rooms}
-    for room, number in schema:
-        if room not in known:
-            raise BadInput(f"{source.name} holds tables of «{room}», which is not installed here")
-        if number not in known[room]:
-            raise BadInput(f"{source.name} was made by a newer version of Annex ({room} {number}): upgrade Annex first")
+    known = {migration_set.name: set(migration_set.files()) for migration_set in migration_sets}
+    for migration_set, number in schema:
+        if migration_set not in known:
+            raise BadInput(f"{source.name} holds tables of «{migration_set}», which is not installed here")
+        if number not in known[migration_set]:
+            raise BadInput(
+                f"{source.name} was made by a newer version of Annex ({migration_set} {number}): upgrade Annex first"
+            )
 
 
-def _present(tx: Tx, rooms: Iterable[Room]) -> list[str]:
+def _present(tx: Tx, migration_sets: Iterable[MigrationSet]) -> list[str]:
     """The rooms' tables that stand in this schema, in the order in which a copy has to fill them."""
     there = set(sa.inspect(tx.connection).get_table_names())
-    return [name for name in tables(rooms) if name in there]
+    return [name for name in tables(migration_sets) if name in there]
 
 
 def demand_empty(tx: Tx, names: Iterable[str], instead: str) -> None:

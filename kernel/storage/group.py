@@ -29,14 +29,14 @@ class _Refused(Exception):
 @dataclass
 class _Entry:
     item: Any
-    told: threading.Lock = field(default_factory=threading.Lock)  #: let go when it is done, or is to lead a group
+    finished: threading.Lock = field(default_factory=threading.Lock)  #: let go when it is done, or is to lead a group
     leads: bool = False
     done: bool = False
     result: Any = None
     failed: BaseException | None = None
 
     def __post_init__(self) -> None:
-        self.told.acquire()
+        self.finished.acquire()
 
 
 class GroupCommit(Generic[T, R]):
@@ -60,7 +60,7 @@ class GroupCommit(Generic[T, R]):
             entry.leads = self._leaders < self._leaders_max
             self._leaders += entry.leads
         if not entry.leads:
-            entry.told.acquire()
+            entry.finished.acquire()
         if not entry.done:
             self._lead(entry)
         if entry.failed is not None:
@@ -83,7 +83,7 @@ class GroupCommit(Generic[T, R]):
                     entry.leads = True
                 self._leaders += len(following) - 1
             for entry in (*following, *group[1:]):  # the next leader first: the disk should not wait for our answers
-                entry.told.release()
+                entry.finished.release()
 
     def _commit(self, group: list[_Entry]) -> None:
         try:

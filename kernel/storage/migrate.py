@@ -21,7 +21,7 @@ Step = tuple[str, int]  #: a migration by its room and number
 
 
 @dataclass(frozen=True)
-class Room:
+class MigrationSet:
     """Who brings migrations: a name that never changes, and the folder they lie in."""
 
     name: str
@@ -32,44 +32,49 @@ class Room:
         return {int(path.name[:4]): path for path in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
 
 
-def migrate(database: Database, rooms: Iterable[Room], clock: Clock) -> list[str]:
+def migrate(database: Database, migration_sets: Iterable[MigrationSet], clock: Clock) -> list[str]:
     """Bring the database to the newest schema; returns what was applied. Safe to run twice and side by side.
 
     All of it is one unit of work: whoever dies in the middle leaves the schema that was there before.
     """
     with database.write() as tx:
-        return migrate_in(tx, rooms, clock)
+        return migrate_in(tx, migration_sets, clock)
 
 
-def migrate_in(tx: Tx, rooms: Iterable[Room], clock: Clock, *, only: Collection[Step] | None = None) -> list[str]:
+def migrate_in(
+    tx: Tx, migration_sets: Iterable[MigrationSet], clock: Clock, *, only: Collection[Step] | None = None
+) -> list[str]:
     """The same inside a unit of work. With `only`, no further than these: the schema of an older release."""
     done: list[str] = []
     if tx.dialect == "postgresql":
         tx.run("SELECT pg_advisory_xact_lock(727274)")  # two processes starting at once: one waits here
     tx.run("CREATE TABLE IF NOT EXISTS annex_migration (room TEXT, number INTEGER, name TEXT, applied_at BIGINT, "
            "PRIMARY KEY (room, number))")  # fmt: skip
-    for room in rooms:
-        applied = {row["number"] for row in tx.all("SELECT number FROM annex_migration WHERE room = :r", r=room.name)}
-        files = room.files()
+    for migration_set in migration_sets:
+        applied = {
+            row["number"] for row in tx.all("SELECT number FROM annex_migration WHERE room = :r", r=migration_set.name)
+        }
+        files = migration_set.files()
         if newer := applied - set(files):
             raise Misconfigured(
-                f"the database was made by a newer version ({room.name} {max(newer)}): upgrade Annex, do not go back"
+                f"the database was made by a newer version ({migration_set.name} {max(newer)}): "
+                "upgrade Annex, do not go back"
             )
         for number, path in files.items():
-            if number not in applied and (only is None or (room.name, number) in only):
-                _apply(tx, room, number, path, clock)
-                done.append(f"{room.name}/{path.stem}")
+            if number not in applied and (only is None or (migration_set.name, number) in only):
+                _apply(tx, migration_set, number, path, clock)
+                done.append(f"{migration_set.name}/{path.stem}")
     return done
 
 
-def _apply(tx: Tx, room: Room, number: int, path: Path, clock: Clock) -> None:
+def _apply(tx: Tx, migration_set: MigrationSet, number: int, path: Path, clock: Clock) -> None:
     for statement in statements(path.read_text(encoding="utf-8"), tx.dialect):
         # psycopg reads % as the start of a parameter, even in a statement that has none.
         plain = statement.replace("%", "%%") if tx.dialect == "postgresql" else statement
         tx.connection.exec_driver_sql(plain)
     tx.run(
         "INSERT INTO annex_migration VALUES (:r, :n, :name, :at)",
-        r=room.name, n=number, name=path.stem, at=to_micros(clock.now()),
+        r=migration_set.name, n=number, name=path.stem, at=to_micros(clock.now()),
     )  # fmt: skip
 
 

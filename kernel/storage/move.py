@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from kernel.errors import BadInput, Unreachable
 from kernel.storage.dump import LEFT_OUT, demand_empty, fill, migrations, tables
-from kernel.storage.migrate import Room
+from kernel.storage.migrate import MigrationSet
 from kernel.storage.tx import Tx
 
 # Shorter than PostgreSQL's own wait before it looks for deadlocks (1 s): if two wait for each other, we step back and
@@ -18,15 +18,15 @@ LOCK_TIMEOUT_MS = 500
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.25
 
 
-def every_table(rooms: Iterable[Room]) -> list[str]:
+def every_table(migration_sets: Iterable[MigrationSet]) -> list[str]:
     """What is copied, and what only the running machine needs."""
-    return [*tables(rooms), *LEFT_OUT]
+    return [*tables(migration_sets), *LEFT_OUT]
 
 
-def demand_new(tx: Tx, rooms: Iterable[Room]) -> None:
+def demand_new(tx: Tx, migration_sets: Iterable[MigrationSet]) -> None:
     """Raises BadInput if a desk is in this database already; asked before anything is changed in it."""
     there = set(sa.inspect(tx.connection).get_table_names())
-    for name in tables(rooms):
+    for name in tables(migration_sets):
         if name != "ledger_head" and name in there and tx.value(f"SELECT 1 FROM {name} LIMIT 1"):
             raise BadInput(f"the database to move to is not empty ({name} has rows): name a new one")
 
@@ -48,24 +48,24 @@ def hold(tx: Tx, names: Iterable[str]) -> None:
     raise Unreachable("the database is too busy to be held still: try again at a quieter time; nothing has changed")
 
 
-def copy(here: Tx, there: Tx, rooms: Iterable[Room], said: Callable[[str, int], None]) -> int:
+def copy(here: Tx, there: Tx, migration_sets: Iterable[MigrationSet], report: Callable[[str, int], None]) -> int:
     """All rows into a migrated, empty database; returns how many. `said` hears each table with its rows."""
-    rooms = list(rooms)
-    names, total = tables(rooms), 0
+    migration_sets = list(migration_sets)
+    names, total = tables(migration_sets), 0
     if migrations(here) != migrations(there):
         raise BadInput("the two databases were made by different versions of Annex")
     demand_empty(there, names, "name a new one")
     for name in names:
         count = fill(there, name, (dict(row) for row in here.stream(f"SELECT * FROM {name}")))
-        said(name, count)
+        report(name, count)
         total += count
     return total
 
 
-def differences(here: Tx, there: Tx, rooms: Iterable[Room]) -> list[str]:
+def differences(here: Tx, there: Tx, migration_sets: Iterable[MigrationSet]) -> list[str]:
     """Tables that do not hold as many rows here as there."""
     found = []
-    for name in tables(rooms):
+    for name in tables(migration_sets):
         left, right = (tx.value(f"SELECT COUNT(*) FROM {name}") for tx in (here, there))
         if left != right:
             found.append(f"{name}: {left} rows here, {right} there")

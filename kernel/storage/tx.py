@@ -153,12 +153,12 @@ class Tx:
         gone = dialect.is_disconnect(cast("Any", exc), self._driver, None)
         if gone:
             self.connection.invalidate(exc)
-        return told_closed(exc) or sa.exc.DBAPIError.instance(
+        return closed_error(exc) or sa.exc.DBAPIError.instance(
             sql, None, exc, self._error, connection_invalidated=gone, dialect=dialect
         )
 
 
-def told_closed(exc: BaseException | None) -> Closed | None:
+def closed_error(exc: BaseException | None) -> Closed | None:
     """What the triggers of a closed database say becomes `Closed`."""
     _, mark, why = str(exc).partition(CLOSED)
     return Closed(why.partition("\n")[0]) if mark else None

@@ -40,8 +40,8 @@ def job(name: str, outcome: str) -> None:
     _jobs.labels(name, outcome).inc()
 
 
-def swept(portal: str, looks: int) -> None:
-    _swept.labels(portal).inc(looks)
+def swept(portal: str, syncs: int) -> None:
+    _swept.labels(portal).inc(syncs)
 
 
 def waiting(kind: str, number: int) -> None:

@@ -22,7 +22,7 @@ from kernel.crm import (
     Changed,
     Elsewhere,
     History,
-    Lack,
+    MissingItem,
     Move,
     People,
     Person,
@@ -120,7 +120,7 @@ class MemoryCRM(CRM):
         self.called: list[str] = []  #: every call by its verb, also those that failed
         self.staff = Staff(self)
         self.persons: list[Person] = []
-        self.missing: list[Lack] = []
+        self.missing_items: list[MissingItem] = []
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._deleted: dict[tuple[str, str], _Kept] = {}
         self._ordered: list[_Ordered] = []
@@ -139,7 +139,7 @@ class MemoryCRM(CRM):
         wanted = (on,) if isinstance(on, str) else on
         self._ordered.append(_Ordered(fault, wanted, after_commit, times))
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """No more faults."""
         self._ordered.clear()
 
@@ -214,8 +214,8 @@ class MemoryCRM(CRM):
                     return kept.id
         raise NotFound(f"memory: there is no row {row_id} in {entity}")
 
-    def lacks(self) -> list[Lack]:
-        return list(self.missing)
+    def missing(self) -> list[MissingItem]:
+        return list(self.missing_items)
 
     def link(self, entity: str, record_id: str) -> str:
         return f"https://crm.example/{entity}/{record_id}"

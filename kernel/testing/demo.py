@@ -30,7 +30,7 @@ class Desk(Protocol):
     absent: list[str]  #: people who may be given nothing and move nothing just now: stories agree here
     picked: list[str]
 
-    def say(self, text: str) -> None: ...
+    def announce(self, text: str) -> None: ...
 
     def pick(self) -> str:
         """Somebody of the staff for a part of their own in a story: nobody is picked twice, and all others are `ready`."""

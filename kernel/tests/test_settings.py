@@ -42,7 +42,7 @@ def test_secrets_and_passwords_are_masked() -> None:
         {"PLANFIX_TOKEN": "very-secret-token", "ANNEX_DATABASE_URL": "postgresql+psycopg://annex:p@ss@db/annex"},
         also=[TOKEN],
     )
-    shown = {value.known.name: value.shown() for value in settings.values_with_source()}
+    shown = {value.known.name: value.display() for value in settings.values_with_source()}
     assert "secret" not in shown["PLANFIX_TOKEN"] and shown["ANNEX_SECRET"] == "(not set)"
     assert shown["ANNEX_DATABASE_URL"] == "postgresql+psycopg://annex:•••@db/annex"
     assert mask("Bearer very-secret-token") == "Bearer •••"

@@ -94,7 +94,7 @@ def test_what_could_mean_two_things_or_nothing_is_refused(typed: object) -> None
     with pytest.raises(BadInput) as caught:
         parse_decimal(typed)  # type: ignore[arg-type]
     assert str(caught.value) and caught.value.code == "not_number"
-    assert "число" in caught.value.said("uk")
+    assert "число" in caught.value.message("uk")
 
 
 def test_huge_numbers_are_refused_where_they_meet_the_books() -> None:

@@ -6,10 +6,10 @@ from kernel.web.links import Links, User, idle_seconds, secret_of
 from kernel.web.live import Live
 from kernel.web.pages import Nav, Pages
 from kernel.web.rights import needs
-from kernel.web.sessions import end_of_the_gone
+from kernel.web.sessions import end_departed_sessions
 from kernel.web.site import WEB_SETTINGS, Frame, Site
 
 __all__ = [
     "WEB_SETTINGS", "Frame", "Links", "Live", "Nav", "Pages", "Site", "User", "create_app", "current_user",
-    "end_of_the_gone", "idle_seconds", "needs", "secret_of",
+    "end_departed_sessions", "idle_seconds", "needs", "secret_of",
 ]  # fmt: skip

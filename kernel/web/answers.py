@@ -50,7 +50,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(BadInput)
     def bad(exc: BadInput) -> Response:
-        return answer(409 if isinstance(exc, Refused) else 400, exc.said(language()), code=exc.code)
+        return answer(409 if isinstance(exc, Refused) else 400, exc.message(language()), code=exc.code)
 
     @app.errorhandler(NotFound)
     def gone(exc: NotFound) -> Response:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, request
 
 from kernel.crm import Person
 from kernel.errors import AnnexError, BadInput
-from kernel.extension.model import NotProven, Opening, Visitor
+from kernel.extension.model import FrameRequest, NotProven, Visitor
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.web import answers, words
@@ -33,7 +33,7 @@ def blueprint(site: Site) -> Blueprint:
         if frame is None:
             abort(404)
         try:
-            visitor = frame.identify(Opening(request.args.to_dict(), request.form.to_dict()))
+            visitor = frame.identify(FrameRequest(request.args.to_dict(), request.form.to_dict()))
             person = _person(frame.portal, visitor.person_id)
         except (NotProven, BadInput) as exc:
             log.warning("frame.refused", connector=connector, reason=str(exc))

@@ -55,10 +55,10 @@ def faults(site: Site) -> Iterator[str]:
 def _migrations(site: Site) -> Iterator[str]:
     with site.database.read() as tx:
         applied = {(row["room"], row["number"]) for row in tx.all("SELECT room, number FROM annex_migration")}
-    for room in site.rooms:
-        for path in sorted(room.folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
-            if (room.name, int(path.name[:4])) not in applied:
-                yield f"migration {room.name}/{path.stem} is not applied"
+    for migration_set in site.migration_sets:
+        for path in sorted(migration_set.folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+            if (migration_set.name, int(path.name[:4])) not in applied:
+                yield f"migration {migration_set.name}/{path.stem} is not applied"
 
 
 def count_waiting(site: Site) -> None:

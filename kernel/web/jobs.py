@@ -97,7 +97,7 @@ def _act_delivery(site: Site, tx: Tx, row: Mapping[str, Any], action: str) -> No
     if portal is None:
         abort(409)
     inbox.settle(tx, [row["id"]], "new", "", site.clock)
-    inbox.look(
+    inbox.sync(
         tx, row["portal"], row["entity"], row["record_id"], trace=row["id"], queue=portal.queue, mark=f":{site.ids.new()}"
     )
 

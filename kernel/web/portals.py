@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.extension.portal import Portal
 from kernel.extension.roles import OPERATE
 from kernel.extension.sweep import last_sweep
@@ -32,15 +32,15 @@ def blueprint(site: Site) -> Blueprint:
 
 
 def state_of(tx: Tx, portal: Portal) -> dict[str, Any]:
-    told = tx.value(
+    reported = tx.value(
         "SELECT MAX(received_at) FROM inbox WHERE portal = :p AND event NOT IN (:a, :s)", p=portal.name, a=ASKED, s=SWEPT
     )
     failures = tx.one("SELECT failures, last_failure, used FROM http_gate WHERE name = :p", p=portal.name)
     return {
         "name": portal.name,
         "set": portal.mapping.name,
-        "crm": portal.crm.reason if isinstance(portal.crm, UnsetCRM) else "",
-        "told_at": from_micros(told, portal.zone) if told else None,
+        "crm": portal.crm.reason if isinstance(portal.crm, UnconfiguredCRM) else "",
+        "told_at": from_micros(reported, portal.zone) if reported else None,
         "swept": last_sweep(tx, portal.name),
         "zone": portal.zone,
         "gate": failures,

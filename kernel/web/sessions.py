@@ -87,7 +87,7 @@ def _end(tx: Tx, sessions: Sequence[Row]) -> None:
     tx.run_many("DELETE FROM web_session WHERE hash = :hash", [{"hash": row["hash"]} for row in sessions])
 
 
-def end_of_the_gone(portal: Portal) -> None:
+def end_departed_sessions(portal: Portal) -> None:
     """End the sessions of those whom the CRM has let go, but no operator's. A CRM that cannot be asked ends nobody's."""
     now = to_micros(portal.clock.now())
     with portal.database.read() as tx:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from flask import current_app
 
 from kernel.clock import Clock, Ids
-from kernel.extension.model import Opening, Plugin, Visitor
+from kernel.extension.model import FrameRequest, Plugin, Visitor
 from kernel.extension.portal import Portal
 from kernel.settings import Known, Settings
-from kernel.storage import Database, Room
+from kernel.storage import Database, MigrationSet
 from kernel.web.links import Links
 from kernel.web.live import Live
 
@@ -30,7 +30,7 @@ class Frame:
     """One portal's way to open our pages."""
 
     portal: Portal
-    identify: Callable[[Opening], Visitor]
+    identify: Callable[[FrameRequest], Visitor]
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Site:
     live: Live
     links: Links
     ready: Sequence[Callable[[], str | None]] = field(default_factory=list)
-    rooms: Sequence[Room] = ()  #: whose migrations must stand for /readyz to say yes
+    migration_sets: Sequence[MigrationSet] = ()  #: whose migrations must stand for /readyz to say yes
     frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and the portal's word
     framed_by: Sequence[str] = ()  #: CSP sources of the CRMs that show our pages
 

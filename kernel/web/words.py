@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import g, has_request_context, request
 from markupsafe import Markup, escape
 
-from kernel.texts import add_folder, say
+from kernel.texts import add_folder, translate
 from kernel.web.site import site
 
 add_folder(Path(__file__).parent / "locale")
@@ -32,7 +32,7 @@ def language() -> str:
 
 
 def t(code: str, /, **values: Any) -> str:
-    return say(language(), code, **values)
+    return translate(language(), code, **values)
 
 
 def clean(value: Any) -> Any:

@@ -11,9 +11,9 @@ from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.storage import Tx
 from kernel.values import from_micros, to_micros
-from plugins.assignment import bars, fitness, giving, store
-from plugins.assignment.bars import Bar
-from plugins.assignment.giving import said, said_all
+from plugins.assignment import assigning, eligibility, exclusions, store
+from plugins.assignment.assigning import reason_text, reasons_text
+from plugins.assignment.exclusions import Exclusion
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
 from plugins.assignment.settings import label_of
@@ -31,13 +31,13 @@ class MemberView:
     name: str
     groups: tuple[str, ...]
     weight: int
-    fits: bool
+    eligible: bool
     reasons: tuple[Reason, ...]  #: why he gets nothing now
     overdue: int | None  #: leads and deals of his with overdue activities
     in_hand: int  #: of those given to him here, how many are still open and his
     today: int  #: how many were given to him since midnight
     claim: Fraction  #: what is due to him beyond what he got
-    bar: Bar | None
+    exclusion: Exclusion | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class QueueView:
 
 def queues(unit: Unit, groups: Collection[str] | None = None) -> list[QueueView]:
     """All queues with their members; with `groups` only those members who belong to one of these."""
-    found = [_queue(unit, name) for name in fitness.settings_of(unit.portal).queue]
+    found = [_queue(unit, name) for name in eligibility.settings_of(unit.portal).queue]
     if groups is None:
         return found
     wanted = {group.casefold() for group in groups}
@@ -73,20 +73,30 @@ def _only(queue: QueueView, wanted: set[str]) -> QueueView:
 
 def _queue(unit: Unit, name: str) -> QueueView:
     tx, portal = unit.tx, unit.portal
-    settings, known = fitness.settings_of(portal).queue[name], store.fit(tx, portal.name, name)
+    settings, known = eligibility.settings_of(portal).queue[name], store.eligibility(tx, portal.name, name)
     midnight = unit.now.astimezone(portal.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     loads = store.loads(tx, portal.name, name, to_micros(midnight))
-    shares, standing = store.shares(tx, portal.name, name), bars.standing(tx, portal.name, to_micros(unit.now))
+    shares, standing = store.shares(tx, portal.name, name), exclusions.standing(tx, portal.name, to_micros(unit.now))
     views = []
-    for one in fitness.judged(unit, known) if known else ():
+    for one in eligibility.judged(unit, known) if known else ():
         in_hand, today = loads.get(one.id, (0, 0))
         claim = shares[one.id].claim if one.id in shares else Fraction(0)
         views.append(
             MemberView(
-                name, one.id, one.name, one.groups, one.weight, one.fits, one.reasons, one.overdue, in_hand, today, claim,
+                name,
+                one.id,
+                one.name,
+                one.groups,
+                one.weight,
+                one.eligible,
+                one.reasons,
+                one.overdue,
+                in_hand,
+                today,
+                claim,
                 standing.get(one.id),
             )
-        )  # fmt: skip
+        )
     asked_at = from_micros(known.read_at, portal.zone) if known and known.read_at else None
     return QueueView(
         name, settings.entity, tuple(settings.groups), settings.overdue_max, asked_at, known.problem if known else "",
@@ -96,7 +106,7 @@ def _queue(unit: Unit, name: str) -> QueueView:
 
 def label(portal: Portal, queue: str, language: str) -> str:
     """What people call a queue; one that is no longer in the settings goes by its name."""
-    return label_of(fitness.queue_of(portal, queue), queue, language)
+    return label_of(eligibility.queue_of(portal, queue), queue, language)
 
 
 def waiting(unit: Unit, queue: str, most: int = 50) -> list[Waiting]:
@@ -122,7 +132,7 @@ def version(tx: Tx) -> str:
 # --- bars -------------------------------------------------------------------------------------------------------------
 
 
-def bar(unit: Unit, person: str, *, by: str, reason: str, until: datetime | None = None) -> None:
+def exclude(unit: Unit, person: str, *, by: str, reason: str, until: datetime | None = None) -> None:
     """From now on that person gets nothing. A bar that held is replaced."""
     now = to_micros(unit.now)
     if until is not None and to_micros(until) <= now:
@@ -130,19 +140,19 @@ def bar(unit: Unit, person: str, *, by: str, reason: str, until: datetime | None
     if len(reason) > REASON_CHARACTERS_MAX:
         raise BadInput.of("asg_bar_long", field="reason", most=REASON_CHARACTERS_MAX)
     names = _hold(unit, person)
-    bars.lift(unit.tx, unit.portal.name, person, by, now)
-    fresh = Bar(unit.portal.ids.new(), person, by, reason.strip(), now, to_micros(until) if until else None)
-    bars.add(unit.tx, unit.portal.name, fresh)
+    exclusions.lift(unit.tx, unit.portal.name, person, by, now)
+    fresh = Exclusion(unit.portal.ids.new(), person, by, reason.strip(), now, to_micros(until) if until else None)
+    exclusions.add(unit.tx, unit.portal.name, fresh)
     for name in names:
-        giving.changed(unit, name)
+        assigning.changed(unit, name)
 
 
-def unbar(unit: Unit, person: str, *, by: str) -> bool:
+def lift_exclusion(unit: Unit, person: str, *, by: str) -> bool:
     """Lift the bar; what waits is looked at again at once. Says whether there was one."""
     names = _hold(unit, person)
-    lifted = bars.lift(unit.tx, unit.portal.name, person, by, to_micros(unit.now))
+    lifted = exclusions.lift(unit.tx, unit.portal.name, person, by, to_micros(unit.now))
     for name in names if lifted else ():
-        giving.changed(unit, name)
+        assigning.changed(unit, name)
         wake(unit, name)
     return bool(lifted)
 
@@ -150,8 +160,8 @@ def unbar(unit: Unit, person: str, *, by: str) -> bool:
 def _hold(unit: Unit, person: str) -> list[str]:
     """The queues that person is in, held in one order, so that a bar falls before a decision or after it, never within."""
     portal, found = unit.portal, []
-    for name in sorted(fitness.settings_of(portal).queue):
-        if person in fitness.ids_of(unit.tx, portal, name)[0]:
+    for name in sorted(eligibility.settings_of(portal).queue):
+        if person in eligibility.ids_of(unit.tx, portal, name)[0]:
             store.open_queue(unit.tx, portal.name, name, to_micros(unit.now))
             found.append(name)
     if not found:
@@ -159,9 +169,9 @@ def _hold(unit: Unit, person: str) -> list[str]:
     return found
 
 
-def bars_of(unit: Unit, person: str, most: int = 20) -> list[Bar]:
+def exclusions_of(unit: Unit, person: str, most: int = 20) -> list[Exclusion]:
     """A person's bars, newest first, past ones too."""
-    return bars.past(unit.tx, unit.portal.name, person, most)
+    return exclusions.past(unit.tx, unit.portal.name, person, most)
 
 
 # --- giving out -------------------------------------------------------------------------------------------------------
@@ -170,7 +180,7 @@ def bars_of(unit: Unit, person: str, most: int = 20) -> list[Bar]:
 def wake(unit: Unit, queue: str) -> None:
     """Have the front of the queue looked at, which gives out what can be given."""
     for one in store.front(unit.tx, unit.portal.name, queue, most=1):
-        unit.look_again(one.entity, one.record_id)
+        unit.resync(one.entity, one.record_id)
 
 
 def again(unit: Unit, entity: str, record_id: str, *, by: str) -> None:
@@ -180,21 +190,21 @@ def again(unit: Unit, entity: str, record_id: str, *, by: str) -> None:
         one = decision(unit, entity, record_id)
     if one is None or one.outcome != "given" or store.waiting(unit.tx, unit.portal.name, entity, record_id):
         raise BadInput.of("asg_not_given", field="record")
-    giving.take_back(unit, one, "again", by)
+    assigning.take_back(unit, one, "again", by)
 
 
 def give_out(unit: Unit, queue: str, entity: str, record_id: str, *, by: str) -> None:
     """Another plugin made a record and wants it given out, whatever its source and stage. Decided once all the same."""
     portal, now = unit.portal, to_micros(unit.now)
-    if queue not in fitness.settings_of(portal).queue:
+    if queue not in eligibility.settings_of(portal).queue:
         raise BadInput.of("asg_no_queue", field="queue", queue=queue[:60])
     store.open_queue(unit.tx, portal.name, queue, now)
     if decision(unit, entity, record_id) or store.waiting(unit.tx, portal.name, entity, record_id):
         return
-    number = giving.number_of(record_id)
+    number = assigning.number_of(record_id)
     store.join(unit.tx, portal.name, Waiting(entity, record_id, queue, now, number, now, 0, "", "", "", by))
-    giving.changed(unit, queue)
-    unit.look_again(entity, record_id)
+    assigning.changed(unit, queue)
+    unit.resync(entity, record_id)
 
 
 def until_in(portal: Portal, minutes: int) -> datetime:
@@ -202,7 +212,27 @@ def until_in(portal: Portal, minutes: int) -> datetime:
 
 
 __all__ = [
-    "ELIGIBILITY_CHANGED", "UNFIT", "Bar", "Decision", "MemberView", "QueueView", "Reason", "Waiting", "again", "bar",
-    "bars_of", "decision", "decisions", "give_out", "label", "queues", "said", "said_all", "unbar", "until_in", "version",
-    "waiting", "wake",
-]  # fmt: skip
+    "ELIGIBILITY_CHANGED",
+    "UNFIT",
+    "Decision",
+    "Exclusion",
+    "MemberView",
+    "QueueView",
+    "Reason",
+    "Waiting",
+    "again",
+    "decision",
+    "decisions",
+    "exclude",
+    "exclusions_of",
+    "give_out",
+    "label",
+    "lift_exclusion",
+    "queues",
+    "reason_text",
+    "reasons_text",
+    "until_in",
+    "version",
+    "waiting",
+    "wake",
+]

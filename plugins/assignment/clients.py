@@ -10,7 +10,7 @@ from kernel.crm import Record
 from kernel.extension.portal import Unit
 from kernel.storage import Row, Tx
 from kernel.values import to_micros
-from plugins.assignment import fitness, store
+from plugins.assignment import eligibility, store
 from plugins.assignment.rules import client_keys, is_closed, owner_of
 
 ALL_QUEUES = ""  #: the row that is held beside the queue's own
@@ -18,14 +18,14 @@ ALL_QUEUES = ""  #: the row that is held beside the queue's own
 
 def hold(unit: Unit) -> None:
     """Until the end of the unit of work nobody else gives anything out. The caller holds the queue's row already."""
-    settings = fitness.settings_of(unit.portal)
+    settings = eligibility.settings_of(unit.portal)
     if settings.same_manager and len(settings.queue) > 1:
         store.open_queue(unit.tx, unit.portal.name, ALL_QUEUES, to_micros(unit.now))
 
 
 def note(unit: Unit, record: Record) -> None:
     """Keep by what the client of this record is known, and whose it is now."""
-    settings, tx, portal = fitness.settings_of(unit.portal), unit.tx, unit.portal.name
+    settings, tx, portal = eligibility.settings_of(unit.portal), unit.tx, unit.portal.name
     if not settings.same_manager:
         return
     keys = client_keys(record.values, settings.client_fields)
@@ -92,8 +92,8 @@ def _holder(unit: Unit, record: Record) -> str:
     if decided and decided.outcome == "given" and decided.ended_at is None:
         return decided.person
     owner = owner_of(record).id
-    for name in fitness.settings_of(portal).queue:
-        members, stand_ins = fitness.ids_of(tx, portal, name)
+    for name in eligibility.settings_of(portal).queue:
+        members, stand_ins = eligibility.ids_of(tx, portal, name)
         if owner in members - stand_ins:
             return owner
     return ""

@@ -9,9 +9,9 @@ from kernel.crm import Record
 from kernel.errors import Fault
 from kernel.extension.portal import Portal, Unit
 from kernel.telemetry import log
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import to_micros
-from plugins.assignment import fitness, giving, store
+from plugins.assignment import assigning, eligibility, store
 from plugins.assignment.rules import heads_of, is_closed, owner_of, start_stages
 from plugins.assignment.store import Decision
 
@@ -42,7 +42,7 @@ def departed(portal: Portal) -> None:
             return  # no office is empty: the CRM shows us nobody
         for person in gone:
             decisions = held[person]
-            records = giving.read_records(portal, [(one.entity, one.record_id) for one in decisions])
+            records = assigning.read_records(portal, [(one.entity, one.record_id) for one in decisions])
             _hand_on(portal, _Left(person, decisions[0].person_name, decisions, records))
     except Fault as exc:  # the next round asks again
         log.warning("assignment.departed_unread", reason=str(exc))
@@ -62,11 +62,11 @@ def _hand_on(portal: Portal, left: _Left) -> None:
             if owner_of(record).id != left.person or is_closed(portal.mapping.entity(one.entity), record):
                 continue
             if _is_untouched(portal, one, record):
-                giving.take_back(unit, one, "departed")
+                assigning.take_back(unit, one, "departed")
                 again.append(one)
             else:
                 store.mark(unit.tx, portal.name, one, ended_at=to_micros(unit.now))
-                giving.changed(unit, one.queue)
+                assigning.changed(unit, one.queue)
                 begun.append(one)
         if again or begun:
             _tell(unit, left, again, begun)
@@ -75,7 +75,7 @@ def _hand_on(portal: Portal, left: _Left) -> None:
 
 def _is_untouched(portal: Portal, one: Decision, record: Record) -> bool:
     """Nobody has moved it on from where records are given out."""
-    queue = fitness.queue_of(portal, one.queue)
+    queue = eligibility.queue_of(portal, one.queue)
     return record.stage in start_stages(portal.mapping.entity(one.entity), queue.stages if queue else ())
 
 
@@ -83,15 +83,15 @@ def _tell(unit: Unit, left: _Left, again: Sequence[Decision], begun: Sequence[De
     """One comment for the heads, in the first of these records."""
     portal, language = unit.portal, unit.portal.mapping.portal.language
     first = (*again, *begun)[0]
-    queue = fitness.queue_of(portal, first.queue)
+    queue = eligibility.queue_of(portal, first.queue)
     heads = heads_of(portal.people(), queue.groups if queue else (), queue.tell if queue else ())
-    lines = [say(language, "asg_departed", person=left.name)]
+    lines = [translate(language, "asg_departed", person=left.name)]
     for code, found in (("asg_departed_again", again), ("asg_departed_begun", begun)):
         if found:
             named = [
                 f"— {one.name or one.record_id}: {portal.crm.link(one.entity, one.record_id)}" for one in found[:LINKS_MAX]
             ]
-            lines += [say(language, code, count=len(found)), *named, *(["— …"] if len(found) > LINKS_MAX else [])]
+            lines += [translate(language, code, count=len(found)), *named, *(["— …"] if len(found) > LINKS_MAX else [])]
     unit.comment(
         first.entity, first.record_id, "\n".join(lines), to=tuple(one.id for one in heads),
         key=f"assignment:departed:{left.person}:{first.entity}:{first.record_id}:{first.number}",

@@ -12,8 +12,8 @@ from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
 from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
-from plugins.assignment import clients, fitness, giving, store
-from plugins.assignment.giving import Asked
+from plugins.assignment import assigning, clients, eligibility, store
+from plugins.assignment.assigning import Asked
 from plugins.assignment.rules import is_closed, joins, owner_of, start_stages, taken_by_hand
 from plugins.assignment.settings import QueueSettings
 from plugins.assignment.store import Decision, Waiting
@@ -54,15 +54,15 @@ def prepare(portal: Portal, record: Record) -> Prepared | None:
     name = waits.queue if waits else ""
     if not waits and decided is None:
         name = _queue_for(portal, record)
-    if not name or fitness.queue_of(portal, name) is None:
+    if not name or eligibility.queue_of(portal, name) is None:
         return None
-    return Prepared(giving.ask(portal, name, joins=True), portal.people())
+    return Prepared(assigning.ask(portal, name, joins=True), portal.people())
 
 
 def _queue_for(portal: Portal, record: Record) -> str:
     """The first queue whose records look like this one; who made it and when is checked later, under the queue's row."""
     entity = portal.mapping.entity(record.entity)
-    for name, queue in fitness.settings_of(portal).queue.items():
+    for name, queue in eligibility.settings_of(portal).queue.items():
         if queue.entity != record.entity:
             continue
         check_fields(portal, name, queue)
@@ -80,40 +80,40 @@ def record_seen(unit: Unit, seen: Seen) -> None:
     name = waits.queue if waits else prepared.queue if prepared else ""
     row = None
     if prepared and prepared.queue == name:
-        row = giving.hold(unit, prepared.asked)
+        row = assigning.hold(unit, prepared.asked)
     elif name:
         row = store.open_queue(tx, portal, name, to_micros(unit.now))
     if name:  # as it stands now that the queue is ours
         waits = store.waiting(tx, portal, record.entity, record.id)
     decided = store.newest(tx, portal, record.entity, record.id)
     if waits:
-        giving.settle(unit, waits, seen.soon, prepared.author(seen.author) if prepared else None)
+        assigning.settle(unit, waits, seen.expected, prepared.author(seen.author) if prepared else None)
     elif decided:
         _follow(unit, seen, decided)
     elif prepared and row:
         _begin(unit, seen, prepared, from_micros(row["since"]))
-    clients.note(unit, seen.soon)
+    clients.note(unit, seen.expected)
     if name:
-        giving.give(unit, name)
+        assigning.give(unit, name)
 
 
 def _begin(unit: Unit, seen: Seen, prepared: Prepared, began: datetime) -> None:
     """A record that was never decided: it joins the queue, is somebody's by hand, or is none of ours."""
-    portal, record, now, name = unit.portal, seen.soon, to_micros(unit.now), prepared.queue
-    queue = fitness.settings_of(portal).queue[name]
-    members, stand_ins = fitness.ids_of(unit.tx, portal, name)
+    portal, record, now, name = unit.portal, seen.expected, to_micros(unit.now), prepared.queue
+    queue = eligibility.settings_of(portal).queue[name]
+    members, stand_ins = eligibility.ids_of(unit.tx, portal, name)
     stages = start_stages(portal.mapping.entity(record.entity), queue.stages)
     if not joins(record, stages, queue.sources, members, began - timedelta(hours=queue.backlog_hours)):
         return
     owner = owner_of(record)
     created = to_micros(record.created_at) if record.created_at else now
-    number = giving.number_of(record.id)
+    number = assigning.number_of(record.id)
     one = Waiting(record.entity, record.id, name, created, number, now, now, record.name, owner.id, owner.name, "")
     if taken_by_hand(record, prepared.author(seen.author), members, stand_ins):
-        giving.drop(unit, one, "by_hand", owner)
+        assigning.drop(unit, one, "by_hand", owner)
         return
     store.join(unit.tx, portal.name, one)
-    giving.changed(unit, name)
+    assigning.changed(unit, name)
 
 
 def _follow(unit: Unit, seen: Seen, decision: Decision) -> None:
@@ -121,13 +121,13 @@ def _follow(unit: Unit, seen: Seen, decision: Decision) -> None:
     if decision.outcome != "given" or decision.ended_at is not None:
         return
     tx, portal, now = unit.tx, unit.portal.name, to_micros(unit.now)
-    owner = owner_of(seen.soon)
+    owner = owner_of(seen.expected)
     if owner.id != decision.person and not store.write_failed(tx, portal, decision):
         store.mark(tx, portal, decision, changed_at=now, changed_to=owner.name or owner.id or "—", ended_at=now)
-        giving.changed(unit, decision.queue)
+        assigning.changed(unit, decision.queue)
     elif is_closed(unit.portal.mapping.entity(decision.entity), seen.record):
         store.mark(tx, portal, decision, ended_at=now)
-        giving.changed(unit, decision.queue)
+        assigning.changed(unit, decision.queue)
 
 
 def gone(entity: str) -> Callable[[Unit, str], None]:
@@ -139,12 +139,12 @@ def gone(entity: str) -> Callable[[Unit, str], None]:
         if waits := store.waiting(tx, portal, entity, record_id):
             store.open_queue(tx, portal, waits.queue, to_micros(unit.now))
             if waits := store.waiting(tx, portal, entity, record_id):
-                giving.drop(unit, waits, "deleted")
+                assigning.drop(unit, waits, "deleted")
                 for behind in store.front(tx, portal, waits.queue, most=1):  # it may have held them up
-                    unit.look_again(behind.entity, behind.record_id)
+                    unit.resync(behind.entity, behind.record_id)
         elif (one := store.newest(tx, portal, entity, record_id)) and one.ended_at is None:
             store.mark(tx, portal, one, ended_at=to_micros(unit.now))
-            giving.changed(unit, one.queue)
+            assigning.changed(unit, one.queue)
 
     return record_gone
 
@@ -154,19 +154,19 @@ def gone(entity: str) -> Callable[[Unit, str], None]:
 
 def give_out_all(portal: Portal) -> None:
     """What waits is given out as soon as somebody fits, whatever nobody told us of."""
-    giving.put_back_refused(portal)
-    for name in fitness.settings_of(portal).queue:
+    assigning.put_back_refused(portal)
+    for name in eligibility.settings_of(portal).queue:
         with portal.database.read() as tx:
             waits = store.count_waiting(tx, portal.name, name) > 0
-        giving.give_out(portal, name, seconds=fitness.FRESH_SECONDS if waits else PAGES_SECONDS)
+        assigning.give_out(portal, name, seconds=eligibility.FRESH_SECONDS if waits else PAGES_SECONDS)
 
 
 def eligibility_changed(portal: Portal, _people: Collection[str]) -> None:
     """Somebody began or ended their day, say: what was known of who is eligible is no longer true."""
-    for name in fitness.settings_of(portal).queue:
+    for name in eligibility.settings_of(portal).queue:
         with portal.unit() as unit:
-            store.forget_fit(unit.tx, portal.name, name)
+            store.forget_eligibility(unit.tx, portal.name, name)
         try:
-            giving.give_out(portal, name)
+            assigning.give_out(portal, name)
         except Fault as exc:  # whoever told us has his own work to do; the next round gives out
             log.warning("assignment.later", queue=name, reason=str(exc))

@@ -45,7 +45,7 @@ class Member:
     reasons: tuple[Reason, ...] = ()
 
     @property
-    def fits(self) -> bool:
+    def eligible(self) -> bool:
         return not self.reasons
 
 

@@ -13,7 +13,7 @@ from plugins.assignment.rules import Member, Reason, Share
 
 
 @dataclass(frozen=True)
-class Fit:
+class Eligibility:
     """Who of a queue was fit, when last asked. `problem`: why that could not be found out."""
 
     read_at: int
@@ -90,7 +90,7 @@ def keep_turn(tx: Tx, portal: str, queue: str, turn: int) -> None:
     tx.run("UPDATE assignment_queue SET turn = :t WHERE portal = :p AND queue = :q", t=turn, p=portal, q=queue)
 
 
-def keep_told(tx: Tx, portal: str, queue: str, *, at: int) -> None:
+def keep_notice(tx: Tx, portal: str, queue: str, *, at: int) -> None:
     tx.run(
         "UPDATE assignment_queue SET told_at = :at, told_spell = 1 WHERE portal = :p AND queue = :q",
         at=at, p=portal, q=queue,
@@ -123,16 +123,16 @@ def keep_shares(tx: Tx, portal: str, queue: str, changed: Mapping[str, Share]) -
 # --- who is fit -------------------------------------------------------------------------------------------------------
 
 
-def fit(tx: Tx, portal: str, queue: str) -> Fit | None:
+def eligibility(tx: Tx, portal: str, queue: str) -> Eligibility | None:
     row = tx.one("SELECT * FROM assignment_fit WHERE portal = :p AND queue = :q", p=portal, q=queue)
     if row is None:
         return None
     body = json.loads(row["body"])
     members = tuple(member_of(one) for one in body["members"])
-    return Fit(row["read_at"], members, tuple(body["heads"]), body["problem"])
+    return Eligibility(row["read_at"], members, tuple(body["heads"]), body["problem"])
 
 
-def keep_fit(tx: Tx, portal: str, queue: str, found: Fit) -> bool:
+def keep_eligibility(tx: Tx, portal: str, queue: str, found: Eligibility) -> bool:
     """Keeps it, and says whether it is another than before. An older reading never takes the place of a newer one."""
     data = {
         "members": [member_data(one) for one in found.members], "heads": list(found.heads), "problem": found.problem,
@@ -149,7 +149,7 @@ def keep_fit(tx: Tx, portal: str, queue: str, found: Fit) -> bool:
     return was is None or was["body"] != body
 
 
-def forget_fit(tx: Tx, portal: str, queue: str) -> None:
+def forget_eligibility(tx: Tx, portal: str, queue: str) -> None:
     """Whoever needs it next asks anew; pages go on showing what was known."""
     tx.run("UPDATE assignment_fit SET read_at = 0 WHERE portal = :p AND queue = :q", p=portal, q=queue)
 

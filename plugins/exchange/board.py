@@ -27,7 +27,7 @@ from plugins.exchange.accounts import (
 )
 from plugins.exchange.deleted import deals_shown
 from plugins.exchange.model import Money
-from plugins.exchange.rates import Rates, shown_rate
+from plugins.exchange.rates import Rates, format_rate
 from plugins.exchange.settings import ExchangeSettings
 
 COLUMNS = (
@@ -69,7 +69,7 @@ class Worth:
 
     column: str
     money: Money | None
-    lacking: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     parts: tuple[tuple[Money, Money | None, str, str], ...] = ()  #: amount, its worth, rate, source
 
 
@@ -96,7 +96,7 @@ class Board:
             "worth": {
                 worth.column: {
                     "amount": format_minor(worth.money.minor, worth.money.currency) if worth.money else None,
-                    "no_rate": list(worth.lacking),
+                    "no_rate": list(worth.missing),
                 }
                 for worth in self.worth
             },
@@ -221,7 +221,7 @@ def _pending(tx: Tx, until: int | None) -> list[Row]:
 
 def _worth(column: str, totals: Iterable[Line], rates: Rates, report: Currency, moment: datetime) -> Worth:
     parts: list[tuple[Money, Money | None, str, str]] = []
-    lacking: list[str] = []
+    missing: list[str] = []
     total = 0
     for line in totals:
         money = Money(getattr(line, column), line.currency)
@@ -229,9 +229,9 @@ def _worth(column: str, totals: Iterable[Line], rates: Rates, report: Currency, 
             continue
         valued = rates.value(money, report, moment.date())
         if valued is None:
-            lacking.append(money.currency.code)
+            missing.append(money.currency.code)
             parts.append((money, None, "", ""))
         else:
             total += valued.money.minor
-            parts.append((money, valued.money, shown_rate(valued.rate), valued.source))
-    return Worth(column, None if lacking else Money(total, report), tuple(lacking), tuple(parts))
+            parts.append((money, valued.money, format_rate(valued.rate), valued.source))
+    return Worth(column, None if missing else Money(total, report), tuple(missing), tuple(parts))

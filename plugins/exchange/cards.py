@@ -11,12 +11,12 @@ from typing import Any
 
 from kernel.crm.gone import gone_since
 from kernel.extension.portal import Portal, Unit
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import from_micros, to_micros
 from plugins.exchange import store
 from plugins.exchange.accounts import BALANCES, CLIENT, CUSTODY, PARTNER
+from plugins.exchange.formats import money_text
 from plugins.exchange.model import Deal, Money
-from plugins.exchange.shown import money_text
 
 LINES_MAX = 200
 
@@ -38,15 +38,15 @@ def refresh(unit: Unit, party: str) -> None:
         return  # written when it comes back
     month, balance = month_text(unit, party), balance_text(unit, party)
     subject = f"card:{portal.name}/{party}"
-    known, text = store.told(unit.tx, subject), f"{month}\x1f{balance}"
+    known, text = store.notice_state(unit.tx, subject), f"{month}\x1f{balance}"
     if known.card != text and (known.card or month or balance):
-        store.keep_told(unit.tx, subject, replace(known, card=text))
+        store.keep_notice(unit.tx, subject, replace(known, card=text))
         unit.update("contact", party, {"month": month, "balance": balance})
 
 
 def refresh_all(portal: Portal) -> None:
     """At the turn of a month: every card that was ever written."""
-    with portal.look() as unit:
+    with portal.read() as unit:
         cards = [
             row["subject"].removeprefix(f"card:{portal.name}/")
             for row in unit.tx.all("SELECT subject FROM exchange_told WHERE subject LIKE :p", p=f"card:{portal.name}/%")
@@ -86,7 +86,7 @@ def balance_text(unit: Unit, party: str) -> str:
     portal = unit.portal
     language = portal.mapping.portal.language
     words = {CLIENT: "owed", CUSTODY: "kept", PARTNER: "lies"}
-    told = []
+    message = []
     for row in unit.tx.all(
         f"SELECT account, currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE party = :k "
         "AND account IN ('client', 'custody', 'partner') GROUP BY account, currency ORDER BY account, currency",
@@ -96,6 +96,6 @@ def balance_text(unit: Unit, party: str) -> str:
         if minor:
             sign = 1 if row["account"] == PARTNER else -1
             text = money_text(Money(sign * minor, portal.currencies.get(row["currency"])), language)
-            word = say(language, "card_" + words[row["account"]])
-            told.append(f"{word}: {text}")
-    return "\n".join(told)
+            word = translate(language, "card_" + words[row["account"]])
+            message.append(f"{word}: {text}")
+    return "\n".join(message)

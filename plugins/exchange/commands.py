@@ -28,7 +28,7 @@ def board_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_board(portal: Portal, args: argparse.Namespace) -> int:
     moment = parse_moment(args.at, portal.zone) if args.at else None
-    with portal.look() as unit:
+    with portal.read() as unit:
         found = board(unit, moment)
     if args.json:
         return _json(found.data())
@@ -37,8 +37,8 @@ def run_board(portal: Portal, args: argparse.Namespace) -> int:
     print(table(["currency", "place", *SHOWN], [[r["currency"], r["place"], *(r[c] for c in SHOWN)] for r in data["rows"]]))
     print(table(["total", *SHOWN], [[r["currency"], *(r[c] for c in SHOWN)] for r in data["totals"]]))
     for column, worth in data["worth"].items():
-        told = worth["amount"] or f"— (no rate for {', '.join(worth['no_rate'])})"
-        print(f"{column} in {data['report_currency']}: {told}")
+        message = worth["amount"] or f"— (no rate for {', '.join(worth['no_rate'])})"
+        print(f"{column} in {data['report_currency']}: {message}")
     for row in data["below_zero"]:
         print(f"below zero: {row['place']} holds {row['held']} {row['currency']}")
     return 0
@@ -62,7 +62,7 @@ def run_report(portal: Portal, args: argparse.Namespace) -> int:
         _json(found) if args.json else print(control_table(found))
         return 1 if found["differences"] else 0
     wanted = _filter(args, start, end)
-    with portal.look() as unit:
+    with portal.read() as unit:
         found = (reports.operations if args.name == "operations" else reports.contacts)(unit, wanted)
     if args.json:
         return _json(found)
@@ -163,16 +163,16 @@ def operations_table(data: Mapping[str, Any]) -> str:
         for r in data["rows"]
     ]  # fmt: skip
     head = ["deal", "op", "at", "kind", "pair", "stage", "client", "gives", "gets", "partner gives", "profit"]
-    told = [table(head, rows)]
+    message = [table(head, rows)]
     if data["chains"]:
         lines = [
             [c["deal"], _amount(c["first"]), _amount(c["last"]), c["rate"], "; ".join(str(_amount(p)) for p in c["profit"])]
             for c in data["chains"]
         ]
-        told.append(table(["chain", "first", "last", "rate", "profit"], lines))
+        message.append(table(["chain", "first", "last", "rate", "profit"], lines))
     names = ["currency", "profit", "in", "out"]
-    told.append(table(names, [[t[n] for n in names] for t in data["totals"]]))
-    return "\n\n".join(told)
+    message.append(table(names, [[t[n] for n in names] for t in data["totals"]]))
+    return "\n\n".join(message)
 
 
 def contacts_table(data: Mapping[str, Any]) -> str:
@@ -190,6 +190,6 @@ def contacts_table(data: Mapping[str, Any]) -> str:
 def control_table(data: Mapping[str, Any]) -> str:
     head = ["deal", "op", "figure", "currency", "derived", "booked", "difference"]
     wrong = [row for row in data["rows"] if row["derived"] != row["booked"]]
-    told = [table(head, [[row[name] for name in head] for row in wrong])] if wrong else []
-    told.append(f"{len(data['rows'])} figures derived again, {data['differences']} differences")
-    return "\n".join(told)
+    message = [table(head, [[row[name] for name in head] for row in wrong])] if wrong else []
+    message.append(f"{len(data['rows'])} figures derived again, {data['differences']} differences")
+    return "\n".join(message)

@@ -14,7 +14,7 @@ from typing import Any
 
 from kernel.crm import Record, Unreadable
 from kernel.crm.gone import gone_ids
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.values import Currencies, from_micros
@@ -63,9 +63,9 @@ def control(
     portal: Portal, *, start: date | None = None, end: date | None = None, kind: str = "", fresh: bool = True
 ) -> dict[str, Any]:
     """Report 2 in the shape of the interfaces. Asks the CRM for its deals as they stand now."""
-    unset = isinstance(portal.crm, UnsetCRM)
-    records = [] if unset or not fresh else portal.crm.find("deal", tables=("operation",))
-    with portal.look() as unit:
+    unconfigured = isinstance(portal.crm, UnconfiguredCRM)
+    records = [] if unconfigured or not fresh else portal.crm.find("deal", tables=("operation",))
+    with portal.read() as unit:
         raw = {one.subject: one for one in (raw_from_record(portal, record) for record in records)}
         known = all_deals(unit.tx)
         for deal in known:
@@ -83,7 +83,7 @@ def control(
         "from": start.isoformat() if start else None,
         "to": end.isoformat() if end else None,
         "rows": wanted,
-        "crm": "not set up" if unset else "read now",
+        "crm": "not set up" if unconfigured else "read now",
         "differences": sum(1 for row in wanted if row["derived"] != row["booked"]),
     }
 
@@ -328,7 +328,7 @@ def _rows(
             left = None if derived is None else derived.get(key, Fraction(0))
             yield _row(portal.currencies, deal, key, left, in_books.get(key, Fraction(0)), day, kinds)
             _held(totals, key, left, in_books.get(key, Fraction(0)))
-        yield from _shown_rows(portal, deal, day, kinds)
+        yield from _displayed_rows(portal, deal, day, kinds)
     board: dict[str, Fraction] = {}
     for row in unit.tx.all(
         f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE account = 'place' GROUP BY currency"
@@ -360,7 +360,7 @@ def _by_number(figures: Mapping[Key, Fraction], deal: RawDeal) -> dict[Key, Frac
     return {(number.get(op, op), name, code): amount for (op, name, code), amount in figures.items()}
 
 
-def _shown_rows(portal: Portal, deal: RawDeal, day: date | None, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _displayed_rows(portal: Portal, deal: RawDeal, day: date | None, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What stands in the CRM's own computed fields, beside the formula. «—» says that the figure is unknown."""
     for op in deal.operations:
         if op.kind not in ("buy", "sell") or not op.shown:
@@ -376,7 +376,7 @@ def _shown_rows(portal: Portal, deal: RawDeal, day: date | None, kinds: Sequence
             shown = op.shown.get(name, "")
             if not shown and deal.stage == "new":
                 continue
-            amount, code = _parse_shown(shown)
+            amount, code = _parse_displayed(shown)
             if wanted is None:
                 if amount is not None:
                     yield _row(portal.currencies, deal, (op.number, f"crm_{name}", code), None, amount, day, kinds)
@@ -385,7 +385,7 @@ def _shown_rows(portal: Portal, deal: RawDeal, day: date | None, kinds: Sequence
             yield _row(portal.currencies, deal, (op.number, f"crm_{name}", wanted[0]), wanted[1], here, day, kinds)
 
 
-def _parse_shown(text: str) -> tuple[Fraction | None, str]:
+def _parse_displayed(text: str) -> tuple[Fraction | None, str]:
     number, _, code = text.strip().rpartition(" ")
     try:
         return Fraction(number.replace(" ", "").replace("\u00a0", "").replace(",", ".")), code

@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kernel.crm.gone import gone_ids, gone_since
-from kernel.crm.unset import UnsetCRM
+from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
 from kernel.extension.roles import ALL, rights_of, roles_of
 from kernel.jobs import outgoing
 from kernel.storage import Row, Tx
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import to_micros
 from plugins.exchange import cards, projection, store
 from plugins.exchange.accounts import BALANCES, BOOK
 from plugins.exchange.booking import accept
+from plugins.exchange.formats import money_text
 from plugins.exchange.model import CANCELLED, Deal, Money
 from plugins.exchange.people import manager_of
-from plugins.exchange.shown import money_text
 
 DECIDE = "exchange.deleted"  #: the right to restore or reverse what was deleted
 CARD_SETTLES_SECONDS = 300  #: a merged card's deals follow the survivor within so long
@@ -74,14 +74,14 @@ def deal_back(unit: Unit, _record_id: str) -> None:
 def card_gone(unit: Unit, party: str) -> None:
     """Merged cards leave their deals to the survivor, and no event tells of those: all of them are read again."""
     for row in _deals_of(unit, party):
-        unit.look_again("deal", row["record_id"])
+        unit.resync("deal", row["record_id"])
     unit.tx.after_commit(unit.portal.changed)
 
 
 def card_back(unit: Unit, party: str) -> None:
     """What was not written meanwhile is written now."""
     subject = f"card:{unit.portal.name}/{party}"
-    store.keep_told(unit.tx, subject, replace(store.told(unit.tx, subject), card=""))
+    store.keep_notice(unit.tx, subject, replace(store.notice_state(unit.tx, subject), card=""))
     cards.refresh(unit, party)
     card_gone(unit, party)
 
@@ -107,7 +107,7 @@ def _tell_deal(unit: Unit, deal: Deal) -> None:
     since = gone_since(unit.tx, portal.name, "deal", deal.record_id)
     if since is None or not portal.books.book(BOOK).standing(unit.tx, deal.subject):
         return
-    text = say(
+    text = translate(
         portal.mapping.portal.language, "deleted_deal", deal=deal.number,
         client=deal.client.name if deal.client else "—",
         url=f"{portal.public_url}/exchange/deals/{deal.subject}" if portal.public_url else "",
@@ -123,7 +123,7 @@ def _tell_card(unit: Unit, party: str, since: int) -> None:
         return
     portal, rows = unit.portal, _deals_of(unit, party)
     language = portal.mapping.portal.language
-    text = say(
+    text = translate(
         language, "deleted_card", client=name_of_party(unit.tx, party),
         amounts=", ".join(money_text(one, language) for one in held),
         url=f"{portal.public_url}/exchange/contacts/{party}" if portal.public_url else "",
@@ -235,7 +235,7 @@ def _held(unit: Unit, subject: str) -> Deal | None:
 
 
 def can_restore(portal: Portal) -> bool:
-    return not isinstance(portal.crm, UnsetCRM) and portal.crm.bin is not None
+    return not isinstance(portal.crm, UnconfiguredCRM) and portal.crm.bin is not None
 
 
 def restore_call(unit: Unit, deal: Deal) -> outgoing.Call | None:

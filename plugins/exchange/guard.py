@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from kernel.errors import Refused
 from kernel.extension.portal import Unit
 from kernel.ledger import Draft
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import format_minor, from_micros, to_micros
 from plugins.exchange import places, store
 from plugins.exchange.accounts import BOOK
@@ -54,12 +54,12 @@ def judge(unit: Unit, deal: Deal, settings: ExchangeSettings) -> Judgement:
     refusal = payout_refusal(balances, drafts, portal.currencies)
     if refusal and settings.payout_guard == "refuse":
         return Judgement(refusal)
-    warnings = [say(language, "payout_warned", **refusal.values)] if refusal else []
+    warnings = [translate(language, "payout_warned", **refusal.values)] if refusal else []
     for low in below_zero(unit, drafts):
         values = low_values(unit, low)
         if low.fresh and settings.below_zero == "refuse":
             return Judgement(Refused.of("below_zero_refused", **values))
-        warnings.append(say(language, "below_zero_warned", **values))
+        warnings.append(translate(language, "below_zero_warned", **values))
     return Judgement(warnings=tuple(warnings))
 
 
@@ -82,7 +82,7 @@ def tell_ahead(unit: Unit, deal: Deal, settings: ExchangeSettings) -> None:
     stage = portal.mapping.entity("deal").stage[following].label
     code = "below_zero_would_be_refused" if settings.below_zero == "refuse" else "below_zero_ahead"
     language = portal.mapping.portal.language
-    text = "\n".join(say(language, code, stage=stage, **low_values(unit, low)) for low in found)
+    text = "\n".join(translate(language, code, stage=stage, **low_values(unit, low)) for low in found)
     _comment(unit, deal, f"ahead:{deal.stage}", text, once="/".join(f"{low.currency}@{low.place}" for low in found))
 
 
@@ -98,7 +98,7 @@ def low_values(unit: Unit, low: Low) -> Mapping[str, str]:
     currency = portal.currencies.get(low.currency)
     wanted = low.before - max(0, low.after)
     elsewhere = "".join(
-        say(language, "below_zero_elsewhere", place=place, held=format_minor(held, currency), currency=low.currency)
+        translate(language, "below_zero_elsewhere", place=place, held=format_minor(held, currency), currency=low.currency)
         for place, held in sorted(store.held_at_places(unit.tx, low.currency).items())
         if place != low.place and held >= max(1, wanted)
     )
@@ -106,7 +106,7 @@ def low_values(unit: Unit, low: Low) -> Mapping[str, str]:
     return {
         "place": low.place, "currency": low.currency, "elsewhere": elsewhere,
         "held": format_minor(low.before, currency), "after": format_minor(low.after, currency),
-        "when": say(language, "below_zero_then", when=when) if low.past else "",
+        "when": translate(language, "below_zero_then", when=when) if low.past else "",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kernel.crm import Record, Ref
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import to_micros
 from plugins.exchange import cards, deleted, guard, projection, store
 from plugins.exchange.booking import accept, settings_of
@@ -33,12 +33,12 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
         return  # the card is on its way into the deal; the look that follows it books
     hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]
     if hard:
-        text = say(language, "check_intro") + "\n" + "\n".join(_told(problem, language) for problem in hard)
+        text = translate(language, "check_intro") + "\n" + "\n".join(_explain(problem, language) for problem in hard)
         _tell(unit, seen.record, reading.deal, text, put_back=None)
         if before:
-            projection.write_deal(unit, seen.soon, before, check=text)
+            projection.write_deal(unit, seen.expected, before, check=text)
         else:
-            projection.write_check(unit, seen.soon, text)
+            projection.write_check(unit, seen.expected, text)
         return
     labels = {name: stage.label for name, stage in portal.mapping.entity("deal").stage.items()}
     now = unit.now
@@ -53,17 +53,17 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
         guard.tell_ahead(unit, step.deal, settings)
     text = ""
     if step.refusal:
-        text = say(language, "refused_intro") + "\n" + step.refusal.said(language)
+        text = translate(language, "refused_intro") + "\n" + step.refusal.message(language)
     # Only where the stage is another one: a write that changes nothing would call for the next look, and that for another.
-    moved = step.refusal is not None and seen.soon.stage != step.deal.stage
+    moved = step.refusal is not None and seen.expected.stage != step.deal.stage
     _tell(unit, seen.record, step.deal, text, put_back=step.deal.stage if moved else None)
-    projection.write_deal(unit, seen.soon, step.deal, check=text, before=before)
+    projection.write_deal(unit, seen.expected, step.deal, check=text, before=before)
     _refresh_cards(unit, before, step.deal)
 
 
 def _being_filled(unit: Unit, seen: Seen, reading: Reading) -> bool:
     """Whether all that keeps the deal from being booked is a client who is being filled in right now."""
-    coming = seen.soon.values.get("client") or ("deal", seen.record.id, "client") in unit.filling
+    coming = seen.expected.values.get("client") or ("deal", seen.record.id, "client") in unit.filling
     return bool(
         coming
         and len(reading.problems) == 1
@@ -73,23 +73,23 @@ def _being_filled(unit: Unit, seen: Seen, reading: Reading) -> bool:
     )
 
 
-def _told(problem: Problem, language: str) -> str:
-    text = problem.error.said(language)
+def _explain(problem: Problem, language: str) -> str:
+    text = problem.error.message(language)
     code = "where_operation" if problem.operation else "where_deal"
-    return say(language, code, number=problem.operation, field=problem.field, text=text)
+    return translate(language, code, number=problem.operation, field=problem.field, text=text)
 
 
 def _tell(unit: Unit, record: Record, deal: Deal, text: str, *, put_back: str | None) -> None:
     """Tell the manager what is wrong, once per occasion; put a refused stage back."""
-    known = store.told(unit.tx, deal.subject)
+    known = store.notice_state(unit.tx, deal.subject)
     if text and text != known.problem:
         known = replace(known, problem=text, problem_no=known.problem_no + 1)
-        store.keep_told(unit.tx, deal.subject, known)
+        store.keep_notice(unit.tx, deal.subject, known)
         to = _people(record)
         unit.comment("deal", record.id, text, to=to, key=f"told:{deal.subject}:{known.problem_no}")
     elif not text and known.problem and put_back is None and record.stage == deal.stage:
         # The look that follows our own put-back sees a clean deal; only then is the occasion over.
-        store.keep_told(unit.tx, deal.subject, replace(known, problem=""))
+        store.keep_notice(unit.tx, deal.subject, replace(known, problem=""))
     if put_back:
         unit.update("deal", record.id, {}, stage=put_back)
 

@@ -21,7 +21,7 @@ from kernel.extension.portal import Portal, Unit
 from kernel.ledger import Change, Draft
 from kernel.ledger.model import changes
 from kernel.storage import Tx
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import format_minor, to_micros
 from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
@@ -47,8 +47,10 @@ class Warned:
     needed: str
     short: str
 
-    def said(self, language: str) -> str:
-        return say(language, "history_short", currency=self.currency, held=self.held, needed=self.needed, short=self.short)
+    def message(self, language: str) -> str:
+        return translate(
+            language, "history_short", currency=self.currency, held=self.held, needed=self.needed, short=self.short
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Result:
             "imported": self.imported,
             "unchanged": self.unchanged,
             "bad": [one.data() for one in self.bad],
-            "warnings": [one.said("en") for one in self.warnings],
+            "warnings": [one.message("en") for one in self.warnings],
             "dry_run": self.dry_run,
             "below_zero": self.below_zero,
         }
@@ -82,11 +84,11 @@ def import_file(
     portal: Portal, path: Path | str, *, dry_run: bool = False, correct: bool = False, progress: Progress | None = None
 ) -> Result:
     """The whole file in one unit of work, or nothing. A dry run only looks, and never waits for or holds up a writer."""
-    told = progress or (lambda done, total: None)
+    message = progress or (lambda done, total: None)
     gc.freeze()  # what was there before need not be looked through again and again while millions of values come and go
     read = read_file(portal, path, progress)
     if dry_run:
-        with portal.look() as unit:
+        with portal.read() as unit:
             unit.tx.unhurried()
             checked = compare(unit, read, correct=correct)
             warnings = _warnings(unit, checked, _previews(unit, checked))
@@ -99,9 +101,9 @@ def import_file(
             checked = compare(unit, read, correct=correct)
             read.spill.forget_lines()
             if checked.spill.deals_count:
-                stand(unit, checked, told)
+                stand(unit, checked, message)
             warnings, below = _warnings(unit, checked, ()), history_below.moments(unit.tx)
-    told(2 * checked.rows, 2 * checked.rows)
+    message(2 * checked.rows, 2 * checked.rows)
     same = checked.known + checked.repeated
     return Result(
         file=str(path),
@@ -112,7 +114,7 @@ def import_file(
         bad=checked.bad,
         warnings=() if checked.bad else warnings,
         dry_run=dry_run,
-        below_zero=history_below.shown(history_below.Moments() if checked.bad else below, portal),
+        below_zero=history_below.as_data(history_below.Moments() if checked.bad else below, portal),
     )
 
 

@@ -72,7 +72,7 @@ def moments_with(tx: Tx, drafts: Iterable[Draft]) -> Moments:
         spool.close()
 
 
-def shown(found: Moments, portal: Portal) -> dict[str, Any]:
+def as_data(found: Moments, portal: Portal) -> dict[str, Any]:
     """The shape of the interfaces."""
     return {
         "moments": found.count,

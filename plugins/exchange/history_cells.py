@@ -45,7 +45,7 @@ class RawRow:
     comma: bool = False  #: a text cell may hold a decimal comma
 
 
-def shown(cell: Cell) -> str:
+def format_cell(cell: Cell) -> str:
     """The cell as a person would type it."""
     if isinstance(cell, Decimal):
         text = plain(cell)
@@ -62,7 +62,7 @@ def named_columns(names: Sequence[str]) -> list[str]:
     found = [name.strip().lower() for name in names]
     for name, raw in zip(found, names, strict=True):
         if name and name not in COLUMNS:
-            raise BadInput.of("history_column_unknown", column=shown(raw.strip())[:60], known=", ".join(COLUMNS))
+            raise BadInput.of("history_column_unknown", column=format_cell(raw.strip())[:60], known=", ".join(COLUMNS))
         if name and found.count(name) > 1:
             raise BadInput.of("history_column_twice", column=name)
     for name in REQUIRED:
@@ -80,7 +80,7 @@ def row_of(line: int, cells: Iterable[tuple[str, Cell | Fault]], *, comma: bool)
         elif isinstance(cell, str) and not cell.strip():
             continue
         elif not column:
-            faults.append(Fault("", shown(cell), BadInput.of("history_cell_beyond")))
+            faults.append(Fault("", format_cell(cell), BadInput.of("history_cell_beyond")))
         else:
             found[column] = cell
     return RawRow(line, found, tuple(faults), comma)

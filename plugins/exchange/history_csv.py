@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, named_columns, row_of, shown
+from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, format_cell, named_columns, row_of
 
 RECORD_CHARS_MAX = 1 << 18  #: a comment has ten thousand at most
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -30,7 +30,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
         elif len(cells) > len(columns):
             # Blank ones count, too: an unquoted decimal comma has moved all that follows by one.
             error = BadInput.of("history_cells_extra", found=len(cells), wanted=len(columns))
-            yield RawRow(line, {}, (Fault("", shown(mark.join(cells[len(columns) :])), error),))
+            yield RawRow(line, {}, (Fault("", format_cell(mark.join(cells[len(columns) :])), error),))
         else:
             yield row_of(line, zip(columns, cells, strict=False), comma=mark == ";")
     if columns is None:

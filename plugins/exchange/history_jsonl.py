@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import COLUMNS, Cell, Fault, RawRow, blocks_of, row_of, shown
+from plugins.exchange.history_cells import COLUMNS, Cell, Fault, RawRow, blocks_of, format_cell, row_of
 
 NUMBER_CHARS_MAX = 60
 LINE_CHARS_MAX = 1 << 20
@@ -59,24 +59,24 @@ def _json_row(line: int, text: str) -> RawRow:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, _Object):
-        return RawRow(line, {}, (Fault("", shown(text.strip()), BadInput.of("history_json")),))
+        return RawRow(line, {}, (Fault("", format_cell(text.strip()), BadInput.of("history_json")),))
     cells: list[tuple[str, Cell | Fault]] = []
     names = [name.strip().lower() for name, _ in found]
     for name, (raw, value) in zip(names, found, strict=True):
         if name not in COLUMNS:
-            error = BadInput.of("history_column_unknown", column=shown(raw)[:60], known=", ".join(COLUMNS))
-            cells.append((name, Fault(shown(raw)[:60], _json_shown(value), error)))
+            error = BadInput.of("history_column_unknown", column=format_cell(raw)[:60], known=", ".join(COLUMNS))
+            cells.append((name, Fault(format_cell(raw)[:60], _format_json(value), error)))
         elif names.count(name) > 1:
-            cells.append((name, Fault(name, _json_shown(value), BadInput.of("history_column_twice", column=name))))
+            cells.append((name, Fault(name, _format_json(value), BadInput.of("history_column_twice", column=name))))
         elif isinstance(value, (str, Decimal)):
             cells.append((name, value))
         elif value is not None:
-            said = _json_shown(value)
-            cells.append((name, Fault(name, said, BadInput.of("history_cell_kind", text=said[:40]))))
+            literal = _format_json(value)
+            cells.append((name, Fault(name, literal, BadInput.of("history_cell_kind", text=literal[:40]))))
     return row_of(line, cells, comma=False)
 
 
-def _json_shown(value: Any) -> str:
+def _format_json(value: Any) -> str:
     if isinstance(value, (str, Decimal)):
-        return shown(value)
+        return format_cell(value)
     return "[…]" if isinstance(value, list) else json.dumps(value)

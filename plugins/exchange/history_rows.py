@@ -14,7 +14,7 @@ from kernel.extension.portal import Portal
 from kernel.values import Currency, Pair, parse_day, parse_decimal, parse_moment, parse_pair, parse_rate, plain, to_micros
 from plugins.exchange.booking import settings_of
 from plugins.exchange.figures import Figures, figures
-from plugins.exchange.history_cells import UNFIT, Fault, RawRow, shown
+from plugins.exchange.history_cells import UNFIT, Fault, RawRow, format_cell
 from plugins.exchange.model import BUY, CLOSED, DEPOSIT, EXCHANGES, MOVE, SELL, STAGES, WITHDRAW, Operation
 from plugins.exchange.reading import amount_currency, positive
 
@@ -36,8 +36,8 @@ class Bad:
     value: str
     error: BadInput
 
-    def said(self, language: str) -> str:
-        return self.error.said(language)
+    def message(self, language: str) -> str:
+        return self.error.message(language)
 
     def data(self) -> dict[str, Any]:
         return {"line": self.line, "column": self.column, "value": self.value, "reason": str(self.error)}
@@ -75,7 +75,7 @@ class _Reader:
 
     def __init__(self, portal: Portal, raw: RawRow) -> None:
         self._portal, self._raw, self._cells = portal, raw, dict(raw.cells)
-        self.bad = [self._told(fault) for fault in raw.faults]
+        self.bad = [self._explained(fault) for fault in raw.faults]
         self._faulty = {one.column for one in self.bad}
         for name, cell in raw.cells.items():
             if isinstance(cell, str):
@@ -148,7 +148,7 @@ class _Reader:
         if name not in self._faulty:
             self._faulty.add(name)
             cell = self._cells.get(name)
-            self.bad.append(Bad(self._raw.line, name, "" if cell is None else shown(cell), error))
+            self.bad.append(Bad(self._raw.line, name, "" if cell is None else format_cell(cell), error))
 
     def guarded(self, name: str, make: Callable[[], T]) -> T | None:
         try:
@@ -179,7 +179,7 @@ class _Reader:
     def _decimal(self, cell: Any) -> Decimal:
         if isinstance(cell, (str, Decimal)):
             return parse_decimal(cell, comma=self._raw.comma)
-        raise BadInput.of("not_number", text=shown(cell)[:40])
+        raise BadInput.of("not_number", text=format_cell(cell)[:40])
 
     def _moment(self, cell: Any) -> int:
         zone = self._portal.zone
@@ -188,7 +188,7 @@ class _Reader:
         elif isinstance(cell, str):
             moment = parse_moment(cell, zone)
         else:
-            raise BadInput.of("not_time", text=shown(cell)[:40])
+            raise BadInput.of("not_time", text=format_cell(cell)[:40])
         if not YEAR_MIN <= moment.year <= YEAR_MAX:
             raise BadInput.of("history_time_range", text=moment.isoformat()[:40], low=YEAR_MIN, high=YEAR_MAX)
         return to_micros(moment)
@@ -202,7 +202,7 @@ class _Reader:
         elif len(text) > most:
             self.wrong(name, BadInput.of("history_long", most=most))
 
-    def _told(self, fault: Fault) -> Bad:
+    def _explained(self, fault: Fault) -> Bad:
         return Bad(self._raw.line, fault.column, fault.value, fault.error)
 
 
@@ -211,7 +211,7 @@ def _text(cell: Any) -> str:
         return plain(cell)  # a deal's number: 17, not 17.0
     if isinstance(cell, (datetime, date)):
         # A spreadsheet program takes «1/2» for a day; what was typed can no longer be told.
-        raise BadInput.of("history_cell_date", text=shown(cell)[:40])
+        raise BadInput.of("history_cell_date", text=format_cell(cell)[:40])
     return " ".join(cell.split())
 
 
@@ -222,7 +222,7 @@ def _amount(number: Decimal, currency: Currency | None) -> int | None:
 
 
 def _comment(cell: Any) -> str:
-    text = cell if isinstance(cell, str) else shown(cell)
+    text = cell if isinstance(cell, str) else format_cell(cell)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
@@ -233,4 +233,4 @@ def _day(cell: Any) -> date:
         day = parse_day(cell)
         if YEAR_MIN <= day.year <= YEAR_MAX:
             return day
-    raise BadInput.of("not_date", text=shown(cell)[:40])
+    raise BadInput.of("not_date", text=format_cell(cell)[:40])

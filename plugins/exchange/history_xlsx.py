@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import Cell, Fault, RawRow, named_columns, row_of, shown
+from plugins.exchange.history_cells import Cell, Fault, RawRow, format_cell, named_columns, row_of
 
 UNPACKED_BYTES_MAX = 128 * 2**20
 SHEET_ROWS_MAX = 1_048_576
@@ -39,7 +39,7 @@ def xlsx_rows(path: Path) -> Iterator[RawRow]:
         if not filled:
             continue
         if columns is None:
-            names = ["" if isinstance(cell, Fault) else shown(cell) for cell in filled.values()]
+            names = ["" if isinstance(cell, Fault) else format_cell(cell) for cell in filled.values()]
             columns = dict(zip(filled, named_columns(names), strict=True))
         else:
             named = ((columns.get(at, ""), cell) for at, cell in filled.items())

@@ -111,7 +111,7 @@ def _board(pages: Pages, portal: Portal) -> None:
     def board_page() -> str:
         at = views_asked.moment_from(request.args, portal)
         live = _live(still=at is not None)
-        with portal.look() as unit:
+        with portal.read() as unit:
             shown = board(unit, at)
             known = {
                 "board": shown, "blocks": views_board.blocks(shown), "last_delivery": views_board.last_delivery(unit),
@@ -121,7 +121,7 @@ def _board(pages: Pages, portal: Portal) -> None:
 
     @pages.get("/board.json")
     def board_json() -> Response:
-        with portal.look() as unit:
+        with portal.read() as unit:
             return _json(board(unit, views_asked.moment_from(request.args, portal)).data())
 
 
@@ -136,7 +136,7 @@ def _explain(pages: Pages, portal: Portal) -> None:
             return _parts(portal, question, subject)
         live = _live(still=question.at is not None)
         common = {"question": question, "at": views_asked.at_text(question.at), "version": live}
-        with portal.look() as unit:
+        with portal.read() as unit:
             now = question.at or unit.now.astimezone(portal.zone)
             shown = board(unit, question.at)
             common["party_name"] = views_text.party_names(unit).get(question.party, question.party) if question.party else ""
@@ -156,7 +156,7 @@ def _explain(pages: Pages, portal: Portal) -> None:
                 )  # fmt: skip
             found, total = explain.groups(unit, question), explain.total(unit, question)
             below = explain.below_since(unit, question) if total.minor < 0 else None
-        here, rest, rest_count = views_explain.shown_groups(found, views_asked.page_from(request.args), currency)
+        here, rest, rest_count = views_explain.groups_of_page(found, views_asked.page_from(request.args), currency)
         parts = Money(sum(group.amount.minor for group in here) + rest.minor, currency)
         return render_template(
             "exchange/explain.html", groups=here, rest=rest, rest_count=rest_count, total=total, parts=parts, now=now,
@@ -168,7 +168,7 @@ def _explain(pages: Pages, portal: Portal) -> None:
 
 def _parts(portal: Portal, question: explain.Question, subject: str) -> str:
     """The legs of one deal's share: a piece for an opened line, or a page of its own."""
-    with portal.look() as unit:
+    with portal.read() as unit:
         found = explain.parts(unit, question, subject)
         answered = views_explain.reversed_rows(unit, [part.seq for part in found if part.seq])
         view = explain.deal_view(unit, subject)
@@ -190,7 +190,7 @@ def _deals(pages: Pages, portal: Portal) -> None:
     @pages.get("/deals/<path:subject>")
     def deal_page(subject: str) -> str:
         live = _live()
-        with portal.look() as unit:
+        with portal.read() as unit:
             view = explain.deal_view(unit, subject)
             if view is None:
                 abort(404)
@@ -240,7 +240,7 @@ def _operations(pages: Pages, portal: Portal) -> None:
         wanted = views_asked.filter_from(request.args, default=views_asked.months(today())[0])
         page = views_asked.page_from(request.args)
         live = _live()
-        with portal.look() as unit:
+        with portal.read() as unit:
             data = reports.operations(unit, wanted)
             offered, names = views_reports.choices(unit), views_text.party_names(unit)
         start = (page - 1) * views_reports.ROWS_PER_PAGE
@@ -253,7 +253,7 @@ def _operations(pages: Pages, portal: Portal) -> None:
 
     @pages.get("/operations.json")
     def operations_json() -> Response:
-        with portal.look() as unit:
+        with portal.read() as unit:
             return _json(reports.operations(unit, views_asked.filter_from(request.args)))
 
     @pages.get("/operations/total")
@@ -265,16 +265,24 @@ def _operations(pages: Pages, portal: Portal) -> None:
             raise BadInput.of("no_such_figure", figure=figure[:40])
         currency = portal.currencies.get(code)
         live = _live()
-        with portal.look() as unit:
+        with portal.read() as unit:
             found = views_reports.total_parts(unit, wanted, figure, currency)
             line = next(
                 (one for one in reports.operations(unit, wanted)["totals"] if one["currency"] == currency.code), None
             )
-        told = views_text.from_data({"currency": currency.code, "amount": line[figure]} if line else None, portal.currencies)
+        message = views_text.from_data(
+            {"currency": currency.code, "amount": line[figure]} if line else None, portal.currencies
+        )
         return render_template(
-            "exchange/total.html", parts=found, parts_sum=Money(sum(one["amount"].minor for one in found), currency),
-            total=told or Money(0, currency), figure=figure, wanted=wanted, version=live, filled=_filled(wanted),
-        )  # fmt: skip
+            "exchange/total.html",
+            parts=found,
+            parts_sum=Money(sum(one["amount"].minor for one in found), currency),
+            total=message or Money(0, currency),
+            figure=figure,
+            wanted=wanted,
+            version=live,
+            filled=_filled(wanted),
+        )
 
 
 def _filled(wanted: reports.Filter) -> dict[str, str]:
@@ -304,7 +312,7 @@ def _control(pages: Pages, portal: Portal) -> None:
         if request.args.get("run") != "1":
             return render_template("exchange/control.html", data=None, **common)
         data, page = run(), views_asked.page_from(request.args)
-        with portal.look() as unit:
+        with portal.read() as unit:
             subjects: dict[str, str] = {}
             for row in unit.tx.all("SELECT number, subject FROM exchange_deal"):
                 # Two deals of one number (an import's and the CRM's own): better no link than a wrong one.
@@ -340,7 +348,7 @@ def _contacts(pages: Pages, portal: Portal) -> None:
         if by not in views_contacts.SORTS:
             raise BadInput.of("not_choice", text=by[:40], choices=", ".join(views_contacts.SORTS), field="sort")
         live = _live()
-        with portal.look() as unit:
+        with portal.read() as unit:
             data = reports.contacts(unit, wanted)
             rows, offered = views_contacts.sorted_contacts(unit, data, by, down=down), views_reports.choices(unit)
             names = views_text.party_names(unit)
@@ -354,13 +362,13 @@ def _contacts(pages: Pages, portal: Portal) -> None:
 
     @pages.get("/contacts.json")
     def contacts_json() -> Response:
-        with portal.look() as unit:
+        with portal.read() as unit:
             return _json(reports.contacts(unit, views_asked.filter_from(request.args)))
 
     @pages.get("/contacts/<path:key>")
     def contact_page(key: str) -> str:
         live = _live()
-        with portal.look() as unit:
+        with portal.read() as unit:
             rows = views_contacts.contact_rows(unit, key)
             gone = gone_since(unit.tx, portal.name, "contact", key) is not None
             balances, names = views_contacts.balances_of(unit, key), views_text.party_names(unit)

@@ -11,14 +11,14 @@ from kernel.crm import Record, Ref, Value
 from kernel.crm.codec import unpack_values
 from kernel.extension.portal import Unit
 from kernel.jobs import outgoing
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import Currency, to_decimal
 from plugins.exchange.accounts import BOOK, CUSTODY
 from plugins.exchange.figures import figures
+from plugins.exchange.formats import analytics_text, money_text, profit_text, remainder_text, reported_text
 from plugins.exchange.model import PARTNER_PAID, Deal, Money, Party, rank
 from plugins.exchange.reading import TABLE
 from plugins.exchange.settings import ExchangeSettings
-from plugins.exchange.shown import analytics_text, money_text, profit_text, remainder_text, reported_text
 
 
 def write_check(unit: Unit, record: Record, check: str) -> None:
@@ -115,7 +115,7 @@ def _custody_row(unit: Unit, before: Deal | None, deal: Deal, language: str) -> 
         "amount": to_decimal(kept.minor, kept.currency),
         "until": deal.custody_until,
         "deal": Ref(deal.record_id),
-        "status": say(language, status),
+        "status": translate(language, status),
     }
     unit.put_row_if_changed("contact", deal.client.key, "custody", values, row=row)
 
@@ -136,7 +136,7 @@ def _close_custody_row(unit: Unit, deal: Deal, client: Party, language: str) -> 
     if shown := outgoing.newest_values(unit.tx, unit.portal.name, row):
         values = unpack_values(shown)
         currency = unit.portal.currencies.get(str(values["currency"]))
-        values |= {"amount": to_decimal(0, currency), "status": say(language, "custody_off")}
+        values |= {"amount": to_decimal(0, currency), "status": translate(language, "custody_off")}
         unit.put_row_if_changed("contact", client.key, "custody", values, row=row)
 
 

@@ -100,6 +100,6 @@ def _own_rate(currency: Currency, target: Currency, op: Operation | None) -> tup
     return None
 
 
-def shown_rate(rate: Decimal) -> str:
+def format_rate(rate: Decimal) -> str:
     """A rate with at most twelve digits after the point."""
     return plain(rate.quantize(Decimal("1e-12")))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kernel.extension.portal import Portal, Unit
-from kernel.texts import say
+from kernel.texts import translate
 from plugins.exchange import cards, store
+from plugins.exchange.formats import money_text
 from plugins.exchange.people import manager_of
 from plugins.exchange.projection import custody_of
 from plugins.exchange.settings import ExchangeSettings
-from plugins.exchange.shown import money_text
 
 HEAD_DONE = "exchange.journal_made"
 
@@ -23,7 +23,7 @@ def remind_custody(portal: Portal) -> None:
             kept = custody_of(unit, deal)
             if kept is None or not kept.minor or not deal.record_id or deal.custody_until is None:
                 continue
-            text = say(
+            text = translate(
                 language, "custody_reminder", amount=money_text(kept, language), deal=deal.number, stage=stage,
                 client=deal.client.name if deal.client else "—",
             )  # fmt: skip
@@ -50,7 +50,7 @@ def publish_head(portal: Portal) -> None:
         if published is None:
             return
         seq, digest = published
-        text = say(portal.mapping.portal.language, "head_text", day=today, seq=seq, hash=digest)
+        text = translate(portal.mapping.portal.language, "head_text", day=today, seq=seq, hash=digest)
         unit.comment("journal", record_id, text, key=f"head:{portal.name}:{today}")
 
 

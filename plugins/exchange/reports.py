@@ -18,7 +18,7 @@ from plugins.exchange.accounts import LEGS
 from plugins.exchange.deleted import deleted_cards
 from plugins.exchange.figures import chain_line, figures, profits
 from plugins.exchange.model import CANCELLED, Money
-from plugins.exchange.rates import shown_rate
+from plugins.exchange.rates import format_rate
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.store import load_deal
 
@@ -271,7 +271,7 @@ class _Contact:
             currency, turned = currencies.get(code), self.quoted[code]
             margin = None
             if minor is not None and turned:
-                margin = shown_rate(
+                margin = format_rate(
                     100 * divide(to_decimal(minor, currency), to_decimal(turned, currency)).quantize(Decimal("1e-6"))
                 )
             margins.append({"currency": code, "percent": margin})

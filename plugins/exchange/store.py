@@ -16,7 +16,7 @@ from plugins.exchange.figures import figures
 from plugins.exchange.model import CANCELLED, CLOSED, PARTNER_PAID, Deal, Operation, deal_data, deal_from, rank
 from plugins.exchange.places import Spot, Track
 from plugins.exchange.postings import postings
-from plugins.exchange.rates import Rates, shown_rate
+from plugins.exchange.rates import Rates, format_rate
 
 DEAL_COLUMNS = (
     "subject", "number", "portal", "record_id", "url", "stage", "client", "client_name", "manager", "custody",
@@ -113,7 +113,7 @@ def _operation_row(
         if valued is not None:
             row |= {
                 "reported": valued.money.minor, "reported_currency": report.code,
-                "reported_rate": shown_rate(valued.rate), "reported_source": valued.source,
+                "reported_rate": format_rate(valued.rate), "reported_source": valued.source,
             }  # fmt: skip
     return row
 
@@ -192,7 +192,7 @@ def track(tx: Tx, spot: Spot, since: int) -> Track:
 
 
 @dataclass(frozen=True)
-class Told:
+class NoticeState:
     """What was last told about a deal (its problem) or written on a card."""
 
     problem: str = ""
@@ -200,12 +200,12 @@ class Told:
     card: str = ""
 
 
-def told(tx: Tx, subject: str) -> Told:
+def notice_state(tx: Tx, subject: str) -> NoticeState:
     row = tx.one("SELECT problem, problem_no, card FROM exchange_told WHERE subject = :s", s=subject)
-    return Told(**row) if row else Told()
+    return NoticeState(**row) if row else NoticeState()
 
 
-def keep_told(tx: Tx, subject: str, now: Told) -> None:
+def keep_notice(tx: Tx, subject: str, now: NoticeState) -> None:
     tx.run(
         "INSERT INTO exchange_told VALUES (:s, :p, :n, :c) ON CONFLICT (subject) DO UPDATE SET "
         "problem = excluded.problem, problem_no = excluded.problem_no, card = excluded.card",

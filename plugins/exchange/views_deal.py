@@ -9,8 +9,8 @@ from typing import Any
 from kernel.extension.portal import Portal
 from kernel.ledger import Entry
 from kernel.values import Currency, from_micros
+from plugins.exchange.formats import UNKNOWN
 from plugins.exchange.model import Money
-from plugins.exchange.shown import UNKNOWN
 from plugins.exchange.views_text import money, number, stage_text
 
 

@@ -58,7 +58,7 @@ def debtors(unit: Unit, question: Question) -> list[tuple[str, str, Money]]:
     return [(row["party"], names.get(row["party"]) or row["party"], Money(int(row["amount"]), currency)) for row in rows]
 
 
-def shown_groups(found: Sequence[Group], page: int, currency: Currency) -> tuple[list[Group], Money, int]:
+def groups_of_page(found: Sequence[Group], page: int, currency: Currency) -> tuple[list[Group], Money, int]:
     """The groups of one page, and what all others add up to, with how many they are."""
     start = (page - 1) * GROUPS_PER_PAGE
     here = list(found[start : start + GROUPS_PER_PAGE])

@@ -9,8 +9,8 @@ from typing import Any
 
 from kernel.extension.portal import Portal, Unit
 from kernel.values import Currencies, plain, to_minor
+from plugins.exchange.formats import DECIMAL_COMMA, UNKNOWN, money_text
 from plugins.exchange.model import Money
-from plugins.exchange.shown import DECIMAL_COMMA, UNKNOWN, money_text
 
 MINUS = "\u2212"
 FIELDS = (
@@ -18,7 +18,7 @@ FIELDS = (
     "client_rate", "partner_rate", "partner", "commission_percent", "commission_fixed", "network_fee", "issue_date", "place",
     "to_place", "comment", "at",
 )  # fmt: skip
-Say = Callable[..., str]
+Translate = Callable[..., str]
 
 
 def money(value: Money | None, language: str) -> str:
@@ -72,22 +72,22 @@ def stage_text(portal: Portal, stage: str) -> str:
     return known.label if known else stage
 
 
-def field_text(name: str, portal: Portal, language: str, say: Say) -> str:
+def field_text(name: str, portal: Portal, language: str, translate: Translate) -> str:
     """An input by the name staff know; the mapping's labels are in the portal's language."""
     entity = portal.mapping.entity("deal")
     table = entity.table.get("operation")
     known = (table.field.get(name) if table else None) or entity.field.get(name)
     if known and known.label and language == portal.mapping.portal.language:
         return known.label
-    return say(f"pg_field_{name}") if name in FIELDS else name
+    return translate(f"pg_field_{name}") if name in FIELDS else name
 
 
-def source_text(source: str, say: Say) -> str:
+def source_text(source: str, translate: Translate) -> str:
     """Where a rate came from, in words; a source's own name stays as it is."""
     if source == "same currency":
-        return say("pg_source_same")
+        return translate("pg_source_same")
     if mark := re.fullmatch(r"client's rate of operation (.+)", source):
-        return say("pg_source_own", n=mark[1])
+        return translate("pg_source_own", n=mark[1])
     return re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\3.\2.\1", source)
 
 

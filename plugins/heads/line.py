@@ -25,11 +25,11 @@ class Row:
     @property
     def alike(self) -> bool:
         """Whether the same holds in every queue."""
-        return all((one.fits, one.reasons) == (self.person.fits, self.person.reasons) for one in self.views)
+        return all((one.eligible, one.reasons) == (self.person.eligible, self.person.reasons) for one in self.views)
 
     @property
-    def fits(self) -> bool:
-        return any(one.fits for one in self.views)
+    def eligible(self) -> bool:
+        return any(one.eligible for one in self.views)
 
 
 @dataclass(frozen=True)

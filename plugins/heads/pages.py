@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from kernel import texts
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import from_micros
 from kernel.web import Nav, Pages, current_user
 from kernel.web.site import site
@@ -54,7 +54,7 @@ def _words(pages: Pages, portal: Portal) -> None:
     def why(case: stage_lock.Case) -> str:
         known = {"start": stage(case.entity, case.from_stage), "to": case.to_label, **case.why.values}
         try:
-            return say(language(), case.why.code, **known)
+            return translate(language(), case.why.code, **known)
         except KeyError:
             return case.why.code
 
@@ -63,8 +63,8 @@ def _words(pages: Pages, portal: Portal) -> None:
         return {
             "moment": moment, "stage": stage, "why": why, "link": portal.crm.link, "long": long_text,
             "queue_label": lambda name: assignment.label(portal, name, language()),
-            "reason": lambda one: assignment.said(one, language()), "share": share_text,
-            "told": lambda data: assignment.said(assignment.Reason(data["code"], data["values"]), language()),
+            "reason": lambda one: assignment.reason_text(one, language()), "share": share_text,
+            "explained": lambda data: assignment.reason_text(assignment.Reason(data["code"], data["values"]), language()),
         }  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _line(pages: Pages, portal: Portal, sight_for: Any) -> None:
     def line_page() -> str:
         sight: Sight = sight_for(current_user())
         live = site().live.version()
-        with portal.look() as unit:
+        with portal.read() as unit:
             queues = assignment.queues(unit, sight.groups)
             names = [one.name for one in queues]
             days = days_of(unit, [one.id for queue in queues for one in queue.members])
@@ -116,14 +116,14 @@ def _tiles(
     people = {one.id: one for queue in queues for one in queue.members}
     tracked = [days[person] for person in people if person in days and days[person].status != "off"]
     here = sum(1 for day in tracked if day.on_line)
-    fit = [len({row.person.id for row in group.rows if row.fits}) for group in groups_of(queues)]
+    able = [len({row.person.id for row in group.rows if row.eligible}) for group in groups_of(queues)]
     waits = sum(queue.waiting for queue in queues)
-    barred = sum(1 for one in people.values() if one.bar)
+    excluded = sum(1 for one in people.values() if one.exclusion)
     return [
         ("hd_on_line", f"{here} / {len(tracked)}", bool(tracked) and not here),
-        ("hd_can_take", " + ".join(map(str, fit)) or "0", bool(people) and not all(fit)),
+        ("hd_can_take", " + ".join(map(str, able)) or "0", bool(people) and not all(able)),
         ("hd_waiting", str(waits), bool(waits)),
-        ("hd_barred", str(barred), False),
+        ("hd_barred", str(excluded), False),
         ("hd_cases", str(len(cases)), bool(cases)),
     ]
 
@@ -139,24 +139,26 @@ def _person(pages: Pages, portal: Portal, sight_for: Any) -> None:
 
     @pages.get("/people/<person>")
     def person_page(person: str) -> str:
-        with portal.look() as unit:
-            found, bars = views(unit, person), assignment.bars_of(unit, person)
+        with portal.read() as unit:
+            found, exclusions = views(unit, person), assignment.exclusions_of(unit, person)
             day = days_of(unit, [person]).get(person)
-        return render_template("heads/person.html", views=found, one=found[0], bars=bars, day=day, spans=SPANS, version="")
+        return render_template(
+            "heads/person.html", views=found, one=found[0], exclusions=exclusions, day=day, spans=SPANS, version=""
+        )
 
     @pages.post("/people/<person>/bar")
-    def bar(person: str) -> Response:
+    def exclude(person: str) -> Response:
         until = _until(portal, request.form.get("span", ""))
         with portal.unit(author=current_user().name) as unit:
             views(unit, person)
-            assignment.bar(unit, person, by=current_user().name, reason=request.form.get("reason", ""), until=until)
+            assignment.exclude(unit, person, by=current_user().name, reason=request.form.get("reason", ""), until=until)
         return redirect(url_for(".line_page"), 303)
 
     @pages.post("/people/<person>/unbar")
-    def unbar(person: str) -> Response:
+    def lift_exclusion(person: str) -> Response:
         with portal.unit(author=current_user().name) as unit:
             views(unit, person)
-            assignment.unbar(unit, person, by=current_user().name)
+            assignment.lift_exclusion(unit, person, by=current_user().name)
         return redirect(url_for(".line_page"), 303)
 
 
@@ -185,7 +187,7 @@ def _decision(pages: Pages, portal: Portal, sight_for: Any) -> None:
 
     @pages.get("/decisions/<entity>/<record>")
     def decision_page(entity: str, record: str) -> str:
-        with portal.look() as unit:
+        with portal.read() as unit:
             one = load(unit, entity, record)
         bare = request.headers.get("X-Annex-Part") == "1"
         return render_template("heads/reason.html" if bare else "heads/decision.html", one=one, version="")

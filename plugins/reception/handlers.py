@@ -50,7 +50,7 @@ def find_client(portal: Portal, record: Record) -> Prepared | None:
 
 
 def deal_seen(unit: Unit, seen: Seen) -> None:
-    prepared, record = seen.prepared, seen.soon
+    prepared, record = seen.prepared, seen.expected
     if not isinstance(prepared, Prepared):
         return
     settings = unit.portal.settings(NAME, ReceptionSettings)
@@ -66,7 +66,7 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     if record.stage not in FINAL_STAGES:
         _fill_people(unit, record, prepared, settings, values)
     if values:
-        unit.update("deal", record.id, values, look=True)
+        unit.update("deal", record.id, values, resync=True)
 
 
 def _fill_people(
@@ -95,7 +95,7 @@ def _make_card(unit: Unit, record: Record, who: Asked) -> None:
         "telegram": who.telegram or None,
     }
     if made := store.card_made(unit.tx, unit.portal.name, key):
-        unit.update("deal", record.id, {"client": Ref(made, str(values["name"]))}, look=True)
+        unit.update("deal", record.id, {"client": Ref(made, str(values["name"]))}, resync=True)
         return
     store.wait_for_card(unit.tx, key, record.id)
     unit.create(
@@ -111,4 +111,4 @@ def client_made(unit: Unit, payload: Mapping[str, Any], contact_id: str) -> None
     """The card exists: put it into every request that waited for it."""
     name = str(payload["context"]["name"])
     for deal in store.take_waiting(unit.tx, str(payload["key"])):
-        unit.update("deal", deal, {"client": Ref(contact_id, name)}, look=True)
+        unit.update("deal", deal, {"client": Ref(contact_id, name)}, resync=True)

@@ -34,7 +34,7 @@ def grant(unit: Unit, entity: str, record_id: str, stage: str, *, person: str, n
     store.new_grant(
         unit.tx, portal.name, entity, record_id, stage, person=person[:200], note=note[:500], now=to_micros(unit.now)
     )
-    unit.look_again(entity, record_id)  # it may stand there already, left alone after many reversals
+    unit.resync(entity, record_id)  # it may stand there already, left alone after many reversals
     unit.tx.after_commit(portal.changed)
 
 
@@ -44,4 +44,4 @@ def watch_over(portal: Portal) -> None:
         store.switched_on(unit.tx, portal.name, to_micros(unit.now))
         store.others_closed(unit.tx, portal.name, to_micros(unit.now))
         for entity, record_id in store.unsure(unit.tx, portal.name):
-            unit.look_again(entity, record_id)
+            unit.resync(entity, record_id)

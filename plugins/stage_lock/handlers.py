@@ -10,20 +10,20 @@ from kernel.mapping import EntityMap
 from kernel.values import to_micros
 from plugins.stage_lock import store
 from plugins.stage_lock.model import Case, Known, Outcome
-from plugins.stage_lock.people import find, id_of, name_of, overriding, settings_of, sole, told
+from plugins.stage_lock.people import find, id_of, name_of, overriding, recipients, settings_of, sole
 from plugins.stage_lock.reading import Read, line_name, lines_after, own_since
 from plugins.stage_lock.rules import OTHER_PIPELINE, Action, Facts, Finding, Own, Pool, Step, Verdict, act, fate, judge
 from plugins.stage_lock.words import gave_up_text, put_back_text
 
 HOUR_MICROS = 3600 * 1_000_000
-LAGGING_LOOKS_MAX = 3  #: then the record itself is believed
+LAGGING_SYNCS_MAX = 3  #: then the record itself is believed
 SAME_CASE_MICROS = {"person": 60 * 1_000_000, "other": HOUR_MICROS}  #: a move repeated within that time is the same case
 
 
 def record_seen(unit: Unit, seen: Seen) -> None:
     read = seen.prepared
     if isinstance(read, Read):
-        _Look(unit, seen, read).run()
+        _Sync(unit, seen, read).run()
 
 
 def record_gone(entity: str, unit: Unit, record_id: str) -> None:
@@ -32,7 +32,7 @@ def record_gone(entity: str, unit: Unit, record_id: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Trajectory:
     """From where the record comes, and the steps it made since."""
 
     here: str | None
@@ -43,7 +43,7 @@ class _Way:
     elsewhere: bool = False
 
 
-class _Look:
+class _Sync:
     """One look at one record."""
 
     def __init__(self, unit: Unit, seen: Seen, read: Read) -> None:
@@ -63,13 +63,13 @@ class _Look:
         if self.read.still:
             if self.known:
                 self._rest(self.known)
-        elif self.known and self.read.behind and self.known.lagging < LAGGING_LOOKS_MAX:
+        elif self.known and self.read.behind and self.known.lagging < LAGGING_SYNCS_MAX:
             self._keep(replace(self.known, lagging=self.known.lagging + 1))
-            self.unit.look_again(self.record.entity, self.record.id)
+            self.unit.resync(self.record.entity, self.record.id)
         elif self.known is None and self._made_in_doubt(since):
-            self.unit.look_again(self.record.entity, self.record.id)
+            self.unit.resync(self.record.entity, self.record.id)
         else:
-            self._judge(self._way(since))
+            self._judge(self._trajectory(since))
 
     def _rest(self, known: Known) -> None:
         """It stands where it may."""
@@ -90,9 +90,9 @@ class _Look:
 
     # --- what happened --------------------------------------------------------------------------------------------------
 
-    def _way(self, since: int) -> _Way:
+    def _trajectory(self, since: int) -> _Trajectory:
         if self.read.lines is None:
-            return self._way_without_history(self._since(since, self.record.elsewhere))
+            return self._trajectory_without_history(self._since(since, self.record.elsewhere))
         steps = self._steps()
         since = self._since(since, self.record.elsewhere or any(step.elsewhere for step in steps))
         newest = line_name(self.read.lines[-1]) if self.read.lines else ""
@@ -103,32 +103,34 @@ class _Look:
                     steps = (*steps, self._present())
                 ahead = self.record.stage_label
             steps = steps or self._granted_where_it_stands()
-            return _Way(self.known.stage, steps, line=newest or self.known.line, ahead=ahead, elsewhere=self.known.elsewhere)
+            return _Trajectory(
+                self.known.stage, steps, line=newest or self.known.line, ahead=ahead, elsewhere=self.known.elsewhere
+            )
         ahead = ""
         if self.read.behind or not steps:
             steps, ahead = (*steps, self._present()), self.record.stage_label
         if not self._is_old(since):
-            return _Way(None, steps, fresh=True, line=newest, ahead=ahead)
+            return _Trajectory(None, steps, fresh=True, line=newest, ahead=ahead)
         before = [step for step in steps if step.at < since]
         # It stands from before the lock: what was then is adopted, and so is the first line if nothing tells what was.
         first = before[-1] if before else steps[0]
-        return _Way(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead, elsewhere=first.elsewhere)
+        return _Trajectory(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead, elsewhere=first.elsewhere)
 
     def _since(self, since: int, elsewhere: bool) -> int:
         """What stood in a pipeline that the set does not name before these were closed stays there."""
         return max(since, store.others_closed(self.tx, self.portal.name, self.now)) if elsewhere else since
 
-    def _way_without_history(self, since: int) -> _Way:
+    def _trajectory_without_history(self, since: int) -> _Trajectory:
         step = self._present()
         if self.known is None:
             old = self._is_old(since)
             outside = old and self.record.elsewhere
-            return _Way(self.record.stage if old else None, () if old else (step,), fresh=not old, elsewhere=outside)
+            return _Trajectory(self.record.stage if old else None, () if old else (step,), fresh=not old, elsewhere=outside)
         landed = [one for one in self.own if self._landed(one)]
         here = landed[-1].stage if landed else self.known.stage
         elsewhere = self.known.elsewhere and not landed
         same = self.record.stage == here and here is not None and not self.record.elsewhere and not elsewhere
-        return _Way(here, () if same else (step,), elsewhere=elsewhere)
+        return _Trajectory(here, () if same else (step,), elsewhere=elsewhere)
 
     def _landed(self, own: Own) -> bool:
         return not own.pending and own.done_at < self.read.began
@@ -137,7 +139,7 @@ class _Look:
         """The lines that nobody has judged yet."""
         people, lines = self.read.people, self.read.lines or ()
         names_people = any(line.by for line in lines)  # then a line without a name is nobody's: a robot's
-        unnamed = "" if names_people else self._whose_unnamed()
+        unnamed = "" if names_people else self._author_of_unnamed()
         found = []
         for line in lines_after(lines, self.known.line if self.known else ""):
             last = line is lines[-1] and not self.read.behind and not names_people
@@ -147,13 +149,13 @@ class _Look:
             found.append(Step(line.stage, line.label, who, name, at, line.created, elsewhere=line.elsewhere))
         return tuple(found)
 
-    def _stood(self, way: _Way) -> str | None:
+    def _stood(self, trajectory: _Trajectory) -> str | None:
         """Where it truly stood when its history was judged last: perhaps where it may not."""
         lines = self.read.lines or ()
         judged = len(lines) - len(lines_after(lines, self.known.line if self.known else ""))
-        return lines[judged - 1].stage if judged else way.here
+        return lines[judged - 1].stage if judged else trajectory.here
 
-    def _whose_unnamed(self) -> str:
+    def _author_of_unnamed(self) -> str:
         """Whose a move is that neither its line nor the record names: the only author of the deliveries; and if one of them
         may override, his, for nobody's allowed move must be put back."""
         authors = [id_of(self.read.people, event.author) for event in self.seen.events if event.author]
@@ -162,10 +164,10 @@ class _Look:
 
     def _present(self) -> Step:
         """What stands, where no line tells how it came to that: as many moves as were told of may lie in it."""
-        told_of = sum(event.name.startswith(f"{self.record.entity}.stage") for event in self.seen.events)
+        reported = sum(event.name.startswith(f"{self.record.entity}.stage") for event in self.seen.events)
         by = id_of(self.read.people, self.record.moved_by or self.seen.author)
         return Step(
-            self.record.stage, self.record.stage_label, by, at=self.now, believed=max(1, told_of),
+            self.record.stage, self.record.stage_label, by, at=self.now, believed=max(1, reported),
             elsewhere=self.record.elsewhere,
         )  # fmt: skip
 
@@ -179,21 +181,21 @@ class _Look:
 
     # --- the judgement ---------------------------------------------------------------------------------------------------
 
-    def _judge(self, way: _Way) -> None:
+    def _judge(self, trajectory: _Trajectory) -> None:
         history = self.read.lines is not None
         unseen = [] if history else [one for one in self.own if not self._landed(one)]
-        if unseen and way.steps:  # no history tells whether the record shows these writes yet
-            here = self.record.stage if way.fresh else way.here
-            waiting = Verdict(here, elsewhere=way.elsewhere)
-            self._keep(self._next(way, waiting, unsure=unseen[-1].stage != self.record.stage))
+        if unseen and trajectory.steps:  # no history tells whether the record shows these writes yet
+            here = self.record.stage if trajectory.fresh else trajectory.here
+            waiting = Verdict(here, elsewhere=trajectory.elsewhere)
+            self._keep(self._next(trajectory, waiting, unsure=unseen[-1].stage != self.record.stage))
             return
         facts = Facts(
-            self.pool, way.fresh, way.here, way.steps, self.own if history else (),
+            self.pool, trajectory.fresh, trajectory.here, trajectory.steps, self.own if history else (),
             may_override=self.may_override, objections=self.read.objections, grants=self._grants(),
-            stood=self._stood(way), ahead=self.known.ahead if self.known else "",
-            made_by_us=way.fresh and store.made_by_us(self.tx, *self.key).ours,
-            elsewhere=way.elsewhere, others_open=self.settings.other_pipelines == "allow",
-            restored=store.deleted_at(self.tx, *self.key[:2], self.record.name) if way.fresh else frozenset(),
+            stood=self._stood(trajectory), ahead=self.known.ahead if self.known else "",
+            made_by_us=trajectory.fresh and store.made_by_us(self.tx, *self.key).ours,
+            elsewhere=trajectory.elsewhere, others_open=self.settings.other_pipelines == "allow",
+            restored=store.deleted_at(self.tx, *self.key[:2], self.record.name) if trajectory.fresh else frozenset(),
         )  # fmt: skip
         verdict = judge(facts)
         pending = any(one.pending and one.number > verdict.own_used for one in self.own)  # they arrive in their order
@@ -208,9 +210,9 @@ class _Look:
         if right:
             store.settle(self.tx, *self.key, self.now)
         left = gave_up and not right
-        number = 0 if left else self._keep_cases(way, verdict, action, right)
+        number = 0 if left else self._keep_cases(trajectory, verdict, action, right)
         store.use_grants(self.tx, *self.key, verdict.used_grants, self.now)
-        known = self._next(way, verdict, unsure=action in ("wait", "put_back"))
+        known = self._next(trajectory, verdict, unsure=action in ("wait", "put_back"))
         self._keep(replace(known, gave_up=gave_up if left else self._carry_out(action, verdict, number)))
 
     def _stands(self, verdict: Verdict) -> bool:
@@ -219,15 +221,15 @@ class _Look:
             return verdict.elsewhere
         return verdict.here is None or verdict.here == self.record.stage
 
-    def _next(self, way: _Way, verdict: Verdict, *, unsure: bool) -> Known:
+    def _next(self, trajectory: _Trajectory, verdict: Verdict, *, unsure: bool) -> Known:
         """What the next look begins with."""
         known = self.known or Known(None)
         history = self.read.lines is not None
         arrived = [one.number for one in self.own if self._landed(one) and (not history or one.stage == self.record.stage)]
         label = self.record.stage_label if verdict.elsewhere or not verdict.here else self.plan.stage[verdict.here].label
         return Known(
-            verdict.here, label, way.line or known.line, self.now, max([known.written, verdict.own_used, *arrived]),
-            way.ahead, unsure=unsure, elsewhere=verdict.elsewhere, name=self.record.name,
+            verdict.here, label, trajectory.line or known.line, self.now, max([known.written, verdict.own_used, *arrived]),
+            trajectory.ahead, unsure=unsure, elsewhere=verdict.elsewhere, name=self.record.name,
         )  # fmt: skip
 
     def _keep(self, known: Known) -> None:
@@ -235,11 +237,11 @@ class _Look:
 
     # --- cases -----------------------------------------------------------------------------------------------------------
 
-    def _keep_cases(self, way: _Way, verdict: Verdict, action: Action, right: bool) -> int:
+    def _keep_cases(self, trajectory: _Trajectory, verdict: Verdict, action: Action, right: bool) -> int:
         """Each finding is a case; returns the number of the one for which the stage is put back."""
         number = 0
         for finding in verdict.findings:
-            later = way.steps[way.steps.index(finding.step) + 1 :]
+            later = trajectory.steps[trajectory.steps.index(finding.step) + 1 :]
             outcome: Outcome = finding.kind if finding.kind != "refused" else fate(finding, later, right)
             kept = self._keep_case(finding, outcome)
             number = kept if finding.kind == "refused" else number
@@ -287,7 +289,7 @@ class _Look:
         if action == "put_back":
             assert verdict.here is not None
             # The look that follows sees whether it came through.
-            self.unit.update(self.record.entity, self.record.id, {}, stage=verdict.here, look=True)
+            self.unit.update(self.record.entity, self.record.id, {}, stage=verdict.here, resync=True)
             self.unit.flush()  # before the comment: calls leave in the order in which they are written down
             store.put_back(self.tx, *self.key, self.now)
             if case:
@@ -297,7 +299,7 @@ class _Look:
     def _tell_mover(self, case: Case, back_to: str) -> None:
         language = self.portal.mapping.portal.language
         text = put_back_text(self.plan, case.why, case.from_stage, case.to_label, back_to, language)
-        to = told(self.read.people, case.person)
+        to = recipients(self.read.people, case.person)
         if case.why.code == OTHER_PIPELINE:  # the way round is for the heads to know
             to = tuple(dict.fromkeys((*to, *self._heads())))
         self.unit.comment(

@@ -64,7 +64,7 @@ def _cases(pages: Pages, portal: Portal, sight_for: Callable[[User], Sight]) -> 
         page = request.args.get("page", "1")
         skip = (int(page) - 1) * CASES_PER_PAGE if page.isascii() and page.isdigit() and 0 < int(page) < 10_000 else 0
         live = site().live.version()
-        with portal.look() as unit:
+        with portal.read() as unit:
             sight = sight_for(current_user())
             people = [one for one in store.movers(unit.tx, portal.name) if sight.person(one[0])]
             found = store.cases(
@@ -80,7 +80,7 @@ def _cases(pages: Pages, portal: Portal, sight_for: Callable[[User], Sight]) -> 
 
     @pages.get("/cases/<int:number>")
     def case_page(number: int) -> str:
-        with portal.look() as unit:
+        with portal.read() as unit:
             case = store.one_case(unit.tx, portal.name, number) if number < 2**62 else None
         if case is None or not sight_for(current_user()).person(case.person):
             abort(404)

@@ -48,7 +48,7 @@ def may_override(portal: Portal, person_id: str) -> bool:
     return any(person.id == person_id for person in overriding(portal.people(), settings_of(portal).override))
 
 
-def told(people: Sequence[Person], who: str) -> tuple[str, ...]:
+def recipients(people: Sequence[Person], who: str) -> tuple[str, ...]:
     """Whom a comment names: a living person, never a robot."""
     person = find(people, who)
     return (person.id,) if person and person.active and person.role != "robot" else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernel.mapping import EntityMap
-from kernel.texts import say
+from kernel.texts import translate
 from plugins.stage_lock.model import Objection
 
 
@@ -15,12 +15,12 @@ def stage_words(plan: EntityMap, stage: str, label: str = "") -> str:
 def open_stages(plan: EntityMap, stage: str, language: str) -> str:
     """Where a record may go from there."""
     names = [f"«{plan.stage[name].label}»" for name in plan.stage[stage].next] if stage in plan.stage else []
-    return ", ".join(names) or say(language, "stage_lock_nowhere")
+    return ", ".join(names) or translate(language, "stage_lock_nowhere")
 
 
 def reason(plan: EntityMap, why: Objection, start: str, to: str, language: str) -> str:
     """Why the move is not allowed."""
-    return say(language, why.code, **{"start": stage_words(plan, start), "to": to, **why.values})
+    return translate(language, why.code, **{"start": stage_words(plan, start), "to": to, **why.values})
 
 
 def put_back_text(plan: EntityMap, why: Objection, start: str, to: str, back_to: str, language: str) -> str:
@@ -28,13 +28,13 @@ def put_back_text(plan: EntityMap, why: Objection, start: str, to: str, back_to:
     code = "stage_lock_back" if start else "stage_lock_made_back"
     return "\n".join(
         (
-            say(language, code, stage=stage_words(plan, back_to)),
+            translate(language, code, stage=stage_words(plan, back_to)),
             reason(plan, why, start, to, language),
-            say(language, "stage_lock_open", stages=open_stages(plan, back_to, language)),
+            translate(language, "stage_lock_open", stages=open_stages(plan, back_to, language)),
         )
     )
 
 
 def gave_up_text(plan: EntityMap, start: str, to: str, times: int, language: str) -> str:
     """For the heads."""
-    return say(language, "stage_lock_gave_up", start=stage_words(plan, start), to=to, times=times)
+    return translate(language, "stage_lock_gave_up", start=stage_words(plan, start), to=to, times=times)

@@ -123,10 +123,10 @@ def keep(portal: Portal, read: Mapping[str, Workday], *, all_members: bool = Fal
         store.drop(unit.tx, portal.name, gone)
         if others or gone:
             unit.tx.after_commit(portal.changed)
-    if told := [*others, *gone]:
+    if reported := [*others, *gone]:
         for hook in ELIGIBILITY_CHANGED.functions(portal):
             try:
-                hook(portal, told)
+                hook(portal, reported)
             except Fault as exc:  # whose work it is finds out by itself later; the day counts all the same
                 log.warning("workday.hook", reason=str(exc))
 

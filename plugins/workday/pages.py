@@ -40,22 +40,22 @@ def pages(portal: Portal) -> Pages:
 def _own(pages: Pages, portal: Portal) -> None:
     @pages.get("/")
     def own_page() -> str:
-        return _shown(portal)
+        return _render(portal)
 
     @pages.post("/start")
     def start() -> Response | tuple[str, int]:
         person = current_user().person_id
         if not person:
-            return _shown(portal, t("wd_not_known")), 409
+            return _render(portal, t("wd_not_known")), 409
         try:
             days.start(portal, person)
         except Rejected as exc:
             log.warning("workday.rejected", reason=str(exc))
-            return _shown(portal, t("wd_rejected", text=str(exc))), 409
+            return _render(portal, t("wd_rejected", text=str(exc))), 409
         return redirect(url_for(".own_page"), 303)  # type: ignore[return-value]
 
 
-def _shown(portal: Portal, trouble: str = "") -> str:
+def _render(portal: Portal, trouble: str = "") -> str:
     user = current_user()
     sees_team = user.may(TEAM)
     live = site().live.version()
@@ -73,7 +73,7 @@ def _standing(portal: Portal, day: Workday | None) -> Standing | None:
 
 def _team(portal: Portal) -> list[tuple[str, Workday, datetime, datetime]]:
     """Name, status, since when, and when that was read; as last polled, so that the page opens at once."""
-    with portal.look() as unit:
+    with portal.read() as unit:
         known = store.all_of(unit.tx, portal.name)
     return [
         (person.name, one.status, from_micros(one.since, portal.zone), from_micros(one.read_at, portal.zone))
@@ -104,7 +104,7 @@ def _must_start(portal: Portal, person: str) -> bool:
     """From what the regular work read; many open pages ask this twice a minute, and the CRM must not feel it."""
     if not days.is_member(portal, person):
         return False
-    with portal.look() as unit:
+    with portal.read() as unit:
         known = store.one_of(unit.tx, portal.name, person)
     if known is None or _standing(portal, known.status) != "not_started":
         return False

@@ -8,14 +8,14 @@ from typing import Any
 from sandbox.bitrix24 import formats, seed, tokens
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.delivery import Post
-from sandbox.bitrix24.doors import Running, Wrong, door
+from sandbox.bitrix24.doors import BadRequest, Running, door
 from sandbox.bitrix24.state import Portal
 
 
 def _app(portal: Portal, data: Mapping[str, Any]) -> App:
     wanted = str(data.get("client_id") or "")
     if wanted and wanted not in portal.apps:
-        raise Wrong(f"no application {wanted!r}")
+        raise BadRequest(f"no application {wanted!r}")
     return portal.apps[wanted] if wanted else portal.app()
 
 
@@ -35,7 +35,7 @@ def install(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     portal, handler, kind = sandbox.portal, str(data.get("handler") or ""), str(data.get("kind") or "script")
     user = str(data.get("user") or "1")
     if not handler.startswith(("http://", "https://")) or kind not in ("script", "ui") or user not in portal.people:
-        raise Wrong("install takes handler (an address), kind (script or ui) and user (a known id)")
+        raise BadRequest("install takes handler (an address), kind (script or ui) and user (a known id)")
     with portal.lock:
         app = _app(portal, data)
         app.handler, app.kind, app.installer, app.present = handler, kind, user, True
@@ -108,7 +108,7 @@ def token(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         app, user = _app(portal, data), str(data.get("user") or app_user(portal))
         if user not in portal.people:
-            raise Wrong(f"no such user {user!r}")
+            raise BadRequest(f"no such user {user!r}")
         issued = tokens.issue(portal, app, user)
         return {"access_token": issued.access, "refresh_token": issued.refresh, "user": user}
 
@@ -127,7 +127,7 @@ def outgoing(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
             portal.webhooks = [hook for hook in portal.webhooks if hook.handler != handler]
             return {"removed": before - len(portal.webhooks)}
         if not handler.startswith("http") or not isinstance(data.get("events"), list):
-            raise Wrong("an outgoing webhook takes events (a list) and handler (an address)")
+            raise BadRequest("an outgoing webhook takes events (a list) and handler (an address)")
         hook = seed.outgoing(portal, dict(data))
         portal.webhooks.append(hook)
         return {"id": hook.id, "token": hook.token, "events": sorted(hook.events), "handler": hook.handler}

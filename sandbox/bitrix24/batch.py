@@ -81,12 +81,12 @@ def substitute(value: Any, results: Mapping[str, Any]) -> Any:
         return value
     whole = REFERENCE.fullmatch(value)
     if whole:
-        found = _look(whole.group(1), results)
+        found = _lookup(whole.group(1), results)
         return "" if found is None else found
-    return REFERENCE.sub(lambda match: _text(_look(match.group(1), results)), value)
+    return REFERENCE.sub(lambda match: _text(_lookup(match.group(1), results)), value)
 
 
-def _look(steps: str, results: Any) -> Any:
+def _lookup(steps: str, results: Any) -> Any:
     for step in STEP.findall(steps):
         if isinstance(results, Mapping):
             results = results.get(step)

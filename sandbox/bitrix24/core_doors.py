@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bitrix24 import app_doors, batch, calls
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.registry import Client, RestError
 from sandbox.bitrix24.rest import ALL_SCOPES
 
@@ -57,7 +57,7 @@ def faults_set(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
         try:
             done = sandbox.portal.faults.set_all(data)
         except ValueError as error:
-            raise Wrong(str(error)) from None
+            raise BadRequest(str(error)) from None
     sandbox.delivery.poke()
     return done
 
@@ -92,9 +92,9 @@ def date(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         moment = datetime.fromisoformat(str(data.get("at")))
     except ValueError:
-        raise Wrong("at must be a date and time like 2026-10-29T10:00:00+03:00") from None
+        raise BadRequest("at must be a date and time like 2026-10-29T10:00:00+03:00") from None
     if moment.tzinfo is None:
-        raise Wrong("at must have an offset")
+        raise BadRequest("at must have an offset")
     sandbox.portal.clock.set_date(moment)
     return {"now": sandbox.portal.clock.now().isoformat()}
 
@@ -114,7 +114,7 @@ def as_user(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
     portal, name = sandbox.portal, str(data.get("method") or "").lower()
     user = portal.people.get(str(data.get("user") or ""))
     if user is None:
-        raise Wrong(f"no such user {data.get('user')!r}")
+        raise BadRequest(f"no such user {data.get('user')!r}")
     client = Client("webhook", f"page-{user.id}", user.id, ALL_SCOPES, portal.member_id, user.admin)
     params = data.get("params") or {}
     with portal.lock:

@@ -27,7 +27,7 @@ DoorFunction = Callable[[Any, Mapping[str, Any]], Any]
 DOORS: dict[tuple[str, str], DoorFunction] = {}
 
 
-class Wrong(Exception):
+class BadRequest(Exception):
     """A door was asked for nonsense: 400 with the reason."""
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from sandbox.bitrix24 import tokens
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.delivery import Post
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.outgoing import send
 from sandbox.bitrix24.placements import WORKER, Bound, Widgets, bound_by, types_of
 from sandbox.bitrix24.request import Answer, as_html
@@ -92,11 +92,11 @@ def opened(portal: Portal, asked: Mapping[str, Any]) -> dict[str, Any]:
     code, user = str(asked.get("placement") or "DEFAULT").upper(), str(asked.get("user") or "1")
     person = portal.people.get(user)
     if person is None or not person.active:
-        raise Wrong(f"no such user {user!r}")
+        raise BadRequest(f"no such user {user!r}")
     app = portal.apps.get(str(asked.get("client_id") or "")) or portal.app()
     # The installer's own page is opened before installFinish, widgets only after it (20).
     if not app.present or not (app.installed or code == "DEFAULT"):
-        raise Wrong("the application is not installed: its widgets are not shown")
+        raise BadRequest("the application is not installed: its widgets are not shown")
     options = asked.get("options") or {}
     if isinstance(options, str):
         options = json.loads(options)
@@ -117,7 +117,7 @@ def _handler(portal: Portal, app: App, code: str, user: str, asked: Mapping[str,
     wanted = str(asked.get("handler") or "")
     found = [handler for handler in found if wanted in ("", handler)]
     if not found:
-        raise Wrong(f"nothing is bound to {code}")
+        raise BadRequest(f"nothing is bound to {code}")
     return found[0]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bitrix24 import filters, lists
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import integer, items
 from sandbox.bitrix24.list_values import CRM_PREFIXES, Property, WrongValue, comparable, points_to, written
 from sandbox.bitrix24.lists import Element, UniversalList, find, mapping, missing, required
@@ -184,4 +184,4 @@ def card_lists(sandbox: Sandbox, asked: Mapping[str, Any]) -> list[dict[str, Any
         if word in kinds:
             with sandbox.portal.lock:
                 return lists_in_card(sandbox.portal, kinds[word], str(number))
-    raise Wrong("say whose card: lead, contact, company or deal")
+    raise BadRequest("say whose card: lead, contact, company or deal")

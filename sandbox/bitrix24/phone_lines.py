@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.bitrix24 import documents, workday
 from sandbox.bitrix24.bindings import app_of
 from sandbox.bitrix24.documents import Document
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.registry import Call, method
 from sandbox.bitrix24.state import Portal
 from sandbox.bitrix24.telephony import SCOPE, Line, Telephony, core, digits, new_call
@@ -107,7 +107,7 @@ def click_to_call(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]
     with portal.lock:
         user, phone = str(wanted.get("user") or ""), str(wanted.get("phone") or "")
         if user not in portal.people or not digits(phone):
-            raise Wrong("say which user calls which phone")
+            raise BadRequest("say which user calls which phone")
         line = str(wanted.get("line") or "")
         made = new_call(portal, portal.app(), user, phone, "1", line)
         made.document = documents.asked(wanted) or next(iter(documents.by_phone(portal, phone)), None)
@@ -131,7 +131,7 @@ def callback(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         phone = str(wanted.get("phone") or "")
         if not digits(phone):
-            raise Wrong("say which phone")
+            raise BadRequest("say which phone")
         document = documents.asked(wanted) or next(iter(documents.by_phone(portal, phone)), None)
         data = {
             "PHONE_NUMBER": phone, "TEXT": str(wanted.get("text") or ""), "VOICE": "ruinternalfemale", **_who(document),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bitrix24 import documents
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import integer, mapping
 from sandbox.bitrix24.process_model import MODULES, Process, Processes, Template, end, selected
 from sandbox.bitrix24.process_tasks import ask, drop
@@ -113,7 +113,7 @@ def started(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
         template = portal.area(Processes).templates.get(integer(wanted.get("template")) or 0)
         document = documents.asked(wanted)
         if template is None or document is None:
-            raise Wrong("say which template, and for which lead, deal, contact or company")
+            raise BadRequest("say which template, and for which lead, deal, contact or company")
         return vars(begin(portal, template, document.path, str(wanted.get("user") or "1"), {}))
 
 

@@ -15,7 +15,7 @@ from sandbox.bitrix24.crm.changes import Actor, Hooks
 from sandbox.bitrix24.crm.store import Kind, Record
 from sandbox.bitrix24.delivery import Post
 from sandbox.bitrix24.documents import Document
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import mapping
 from sandbox.bitrix24.outgoing import send
 from sandbox.bitrix24.registry import Call, RestError, method
@@ -312,9 +312,9 @@ def place(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
     code, stage = str(wanted.get("code") or ""), str(wanted.get("stage") or "")
     with portal.lock:
         if offered(portal, code) is None:
-            raise Wrong(f"no installed application offers a robot {code!r}")
+            raise BadRequest(f"no installed application offers a robot {code!r}")
         if not stage:
-            raise Wrong("say on which stage")
+            raise BadRequest("say on which stage")
         made = Placed(code, stage, dict(wanted.get("properties") or {}), str(wanted.get("kind") or "DEAL").upper())
         portal.area(Automation).placed.append(made)
         return vars(made)
@@ -339,7 +339,7 @@ def run_now(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
         robot = offered(portal, code) or offered(portal, code, ACTIVITY)
         document = documents.asked(wanted)
         if robot is None or document is None:
-            raise Wrong("say which robot of an installed application, and for which lead, deal, contact or company")
+            raise BadRequest("say which robot of an installed application, and for which lead, deal, contact or company")
         return vars(run(portal, robot, document, dict(wanted.get("properties") or {})))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.bitrix24 import app_doors, oauth, seed
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.delivery import Delivery
-from sandbox.bitrix24.doors import DOORS, Wrong
+from sandbox.bitrix24.doors import DOORS, BadRequest
 from sandbox.bitrix24.events import Events
 from sandbox.bitrix24.faults import Faults
 from sandbox.bitrix24.request import Answer, Request, as_html, as_json
@@ -103,7 +103,7 @@ class Still:
             return as_json({"error": f"no door {request.verb} {request.path}"}, 404)
         try:
             result = run(self, request.query if request.verb == "GET" else request.json())
-        except Wrong as wrong:
+        except BadRequest as wrong:
             return as_json({"error": str(wrong)}, 400)
         return result if isinstance(result, Answer) else as_json(result)
 

@@ -11,7 +11,7 @@ from sandbox.bitrix24 import tokens
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.bindings import app_of
 from sandbox.bitrix24.delivery import Post
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import items
 from sandbox.bitrix24.outgoing import send
 from sandbox.bitrix24.registry import Call, RestError, method
@@ -196,11 +196,11 @@ def write(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         author, code = str(wanted.get("user") or "1"), str(wanted.get("code") or "")
         if author not in portal.people:
-            raise Wrong(f"no such user {author!r}")
+            raise BadRequest(f"no such user {author!r}")
         offered = [item for app in portal.apps.values() if app.installed for item in senders_of(portal, app)]
         sender = next((item for item in offered if code in ("", item.code)), None)
         if sender is None:
-            raise Wrong("no such provider, or its application is not installed")
+            raise BadRequest("no such provider, or its application is not installed")
         made = dispatch(portal, sender, author, str(wanted.get("to", "")), str(wanted.get("text", "")), place_of(wanted))
         return {"message_id": made.id, "code": made.code}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.bitrix24 import documents
 from sandbox.bitrix24.bindings import app_of
 from sandbox.bitrix24.documents import Document
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import integer, items, mapping
 from sandbox.bitrix24.process_model import MODULES, Processes, Script, Template, selected
 from sandbox.bitrix24.registry import Call, Listed, RestError, method
@@ -126,11 +126,11 @@ def designed(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         template = portal.area(Processes).templates.get(integer(wanted.get("template")) or 0)
         if wanted.get("template") and template is None:
-            raise Wrong(f"no template {wanted['template']!r}")
+            raise BadRequest(f"no template {wanted['template']!r}")
         if template is None:
             kind = str(wanted.get("kind") or "DEAL").upper()
             if kind not in documents.CLASSES:
-                raise Wrong(f"kind is one of {', '.join(documents.CLASSES)}")
+                raise BadRequest(f"kind is one of {', '.join(documents.CLASSES)}")
             template = _template(portal, str(wanted.get("name") or "Process"), Document(kind, "0").type, "1")
         template.script = _script(wanted, template.name)
         return {"template": template.id, "document_type": template.document_type}
@@ -144,7 +144,7 @@ def _script(wanted: Mapping[str, Any], name: str) -> Script:
     made.write = {str(key): str(value) for key, value in (wanted.get("write") or {}).items()}
     for item in wanted.get("fields") or []:
         if "Id" not in item:
-            raise Wrong("every field needs an Id")
+            raise BadRequest("every field needs an Id")
         made.fields.append({
             "Id": str(item["Id"]), "Type": str(item.get("Type", "string")), "Name": str(item.get("Name", item["Id"])),
             "Description": str(item.get("Description", "")), "Multiple": bool(item.get("Multiple", False)),

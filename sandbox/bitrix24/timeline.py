@@ -10,7 +10,7 @@ from sandbox.bitrix24 import documents
 from sandbox.bitrix24.crm.activities import Activities
 from sandbox.bitrix24.crm.comments import Comments
 from sandbox.bitrix24.crm.history import Moves
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.state import Portal
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def timeline(sandbox: Sandbox, asked: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         document = documents.asked(asked)
         if document is None or documents.fields_of(portal, document) is None:
-            raise Wrong("say whose timeline: lead, deal, contact, company or dynamic_N, and a number that exists")
+            raise BadRequest("say whose timeline: lead, deal, contact, company or dynamic_N, and a number that exists")
         rows = _rows(portal, documents.type_id(portal, document), int(document.number))
     # Of one second the later entry is the newer one: sorting keeps their order, reading backwards turns it.
     rows.sort(key=lambda row: row[0])

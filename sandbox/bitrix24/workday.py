@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bitrix24 import people
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.formats import parse_time
 from sandbox.bitrix24.people_model import User
 from sandbox.bitrix24.registry import Call, RestError, method
@@ -229,7 +229,7 @@ def set_workday(sandbox: Sandbox, wanted: Mapping[str, Any]) -> dict[str, Any]:
     with portal.lock:
         user = portal.people.get(str(wanted.get("user")))
         if user is None:
-            raise Wrong(f"no such user {wanted.get('user')!r}")
+            raise BadRequest(f"no such user {wanted.get('user')!r}")
         user.timeman = bool(wanted.get("tracked", user.timeman))
         _set(portal, user, str(wanted.get("status") or ""))
         day = portal.area(WorkDays).by_user.get(user.id)
@@ -244,7 +244,7 @@ def _set(portal: Portal, user: User, status: str) -> None:
         days[user.id] = Day(now - timedelta(days=1))
         return
     if status not in (OPENED, PAUSED, CLOSED, ""):
-        raise Wrong("status is OPENED, PAUSED, CLOSED or EXPIRED")
+        raise BadRequest("status is OPENED, PAUSED, CLOSED or EXPIRED")
     day = days.get(user.id)
     if status and (day is None or day.start.date() != now.date()):
         if status == CLOSED:

@@ -25,7 +25,7 @@ class Switches:
     def __init__(self, known: Mapping[str, Switch], seed: int = 0) -> None:
         self._known = known
         self._values: dict[str, Any] = {name: switch.default for name, switch in known.items()}
-        self._dice = random.Random(seed)  # noqa: S311 - not for secrets: the same seed must give the same story
+        self._rng = random.Random(seed)  # noqa: S311 - not for secrets: the same seed must give the same story
 
     def set(self, name: str, value: Any) -> None:
         """Set a switch from a word; an unknown name or value is a ValueError that says what is possible."""
@@ -80,7 +80,7 @@ class Switches:
     def chance(self, name: str) -> bool:
         """Throw the dice for a `…_rate`; no throw at zero, so that a switch that is off does not shift the story."""
         rate = float(self._values[name])
-        return rate > 0 and self._dice.random() < rate
+        return rate > 0 and self._rng.random() < rate
 
     def table(self) -> dict[str, dict[str, Any]]:
         """All switches with value, default, choices and help, for GET /sandbox/faults."""

@@ -82,7 +82,7 @@ def _add_rows(portal: Portal, task: int, step: dict[str, Any], scope: Scope, han
     for at in range(max([len(value) for value in lists.values()], default=1)):
         texts = dict(step["fields"])
         for label, values in lists.items():
-            texts[label] = templates.shown(values[at]) if at < len(values) else ""
+            texts[label] = templates.format_value(values[at]) if at < len(values) else ""
         items.append({"customFieldData": _values(portal, "datatag", tag, texts, scope)})
     if not tag or not items:
         return []

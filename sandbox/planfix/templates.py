@@ -39,20 +39,20 @@ def render(text: str, scope: Scope, url: bool = False) -> str:
     """Fill in a text. In a URL variables are encoded, unless they stand inside `%%%…%%%` (contract 5)."""
 
     def variable(found: re.Match[str]) -> str:
-        value = shown(lookup(found.group(1), scope))
+        value = format_value(lookup(found.group(1), scope))
         return quote(value, safe="") if url else value
 
     parts = []
     position = 0
     for found in FORMULA.finditer(text):
         parts.append(VARIABLE.sub(variable, text[position : found.start()]))
-        parts.append(shown(Formula(found.group(1), scope).value()))
+        parts.append(format_value(Formula(found.group(1), scope).value()))
         position = found.end()
     parts.append(VARIABLE.sub(variable, text[position:]))
     return "".join(parts)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as text; a list becomes `["A", "B"]` with nothing escaped around it (checklist 25)."""
     if value is None:
         return ""
@@ -194,7 +194,7 @@ class Formula:
         value = self._term()
         while self._peek() == "+":
             self._at += 1
-            value = shown(value) + shown(self._term())
+            value = format_value(value) + format_value(self._term())
         return value
 
     def _term(self) -> Any:
@@ -224,5 +224,5 @@ class Formula:
         self._at += 1
         if name == "JSONARRAY":
             value = arguments[0]
-            return json.dumps(value if isinstance(value, list) else [shown(value)], ensure_ascii=False)
-        return FUNCTIONS[name](*(shown(argument) for argument in arguments))
+            return json.dumps(value if isinstance(value, list) else [format_value(value)], ensure_ascii=False)
+        return FUNCTIONS[name](*(format_value(argument) for argument in arguments))

@@ -25,7 +25,7 @@ import requests
 import trustme
 
 from kernel.clock import SystemClock
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from tests.bench.bitrix24_clients import CLIENTS, DEAL, KEY, parts
 from tests.bench.common import Bench, Table
 
@@ -135,7 +135,7 @@ def orders(task: Task, client: str, made: Portal, folder: Path) -> list[dict[str
     """One for each process."""
     url = f"sqlite:///{folder / f'{client}-{task.name}.db'}"
     database = Database(url)
-    migrate(database, [Room("kernel.http", ROOT / "kernel" / "http" / "migrations")], SystemClock())
+    migrate(database, [MigrationSet("kernel.http", ROOT / "kernel" / "http" / "migrations")], SystemClock())
     database.close()
     common = {
         "client": client, "task": task.name, "address": made.about["address"], "speedup": SPEEDUP, "began": time.time(),
@@ -165,24 +165,24 @@ def worked(given: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
         )  # fmt: skip
     for process in running:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    told = []
+    messages = []
     for process in running:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in running:
         out, _ = process.communicate(timeout=170)
-        told.append(json.loads(out))
-    return told
+        messages.append(json.loads(out))
+    return messages
 
 
-def judged(task: Task, made: Portal, told: list[dict[str, Any]]) -> tuple[int, int]:
+def judged(task: Task, made: Portal, messages: list[dict[str, Any]]) -> tuple[int, int]:
     """What is there twice, and what is missing, as the portal itself shows it."""
     if task.name == "read":
-        got = told[0].get("ids", [])
+        got = messages[0].get("ids", [])
         return len(got) - len(set(got)), len(set(made.ids) - set(got))
     if task.name == "contacts":
-        found = {int(number): sorted(map(int, ids)) for number, ids in told[0].get("contacts", {}).items()}
+        found = {int(number): sorted(map(int, ids)) for number, ids in messages[0].get("contacts", {}).items()}
         return 0, sum(found.get(number) != sorted(made.people) for number in made.ids[:WITH_CONTACTS])
     if task.name == "create":
         keys = made.keys()
@@ -197,12 +197,12 @@ def measured_one(task: Task, client: str, made: Portal, folder: Path) -> Row:
     made.act("advance", seconds=3600)  # the bucket runs empty
     made.act("faults", cut_every=5 if task.name == "create" else 0)
     before = made.counters()
-    told = worked(orders(task, client, made, folder), folder)
+    messages = worked(orders(task, client, made, folder), folder)
     after = made.counters()
     made.act("faults", cut_every=0)
-    seconds = (max(one["ended"] for one in told) - min(one["began"] for one in told)) * SPEEDUP
-    twice, missing = judged(task, made, told)
-    doubt = sum(one.get("unknown", 0) for one in told)
+    seconds = (max(one["ended"] for one in messages) - min(one["began"] for one in messages)) * SPEEDUP
+    twice, missing = judged(task, made, messages)
+    doubt = sum(one.get("unknown", 0) for one in messages)
     theory = f"{task.theory:.0f}" + (f" (×{seconds / task.theory:.2f})" if task.theory else "")
     counts = (after["requests"] - before["requests"], task.least)
     ends = (after["refused"] - before["refused"], twice, missing, doubt)

@@ -57,7 +57,7 @@ def annex(order: Order) -> Callable[[], Result]:
     from connectors.bitrix24 import settings
     from connectors.bitrix24.client import connect
     from connectors.bitrix24.settings import SETTINGS
-    from kernel.extension import Connecting
+    from kernel.extension import Connection
     from kernel.http import HttpClient, SharedGate, Vault
     from kernel.mapping import MappingSet, PortalMap
     from kernel.storage import Database
@@ -66,15 +66,15 @@ def annex(order: Order) -> Callable[[], Result]:
     clock = PortalClock(order["speedup"], order["began"])
     database = Database(order["database"])
 
-    def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
-        gate = SharedGate("bitrix24/main", pace, database, clock) if pace else None
+    def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
+        gate = SharedGate("bitrix24/main", rate_limit, database, clock) if rate_limit else None
         return HttpClient("bitrix24", base_url, clock=clock, gate=gate, headers=headers)
 
     given = {line.name: line.default for line in SETTINGS}
     given |= {"BITRIX24_URL": order["address"], "BITRIX24_WEBHOOK": order["webhook"]}
     mapping = MappingSet("bench", PortalMap(connector="bitrix24"), {})
     vault = Vault("bitrix24/main", database, clock, b"bench")
-    client = connect(Connecting(given, mapping, http, clock, vault), settings.read(given))
+    client = connect(Connection(given, mapping, http, clock, vault), settings.read(given))
 
     def work() -> Result:
         match order["task"]:
@@ -84,10 +84,10 @@ def annex(order: Order) -> Callable[[], Result]:
             case "contacts":
                 return {"contacts": client.contacts_of(DEAL, order["ids"])}
             case "create":
-                told = client.create_many(DEAL, fields_of(order), KEY)
+                received = client.create_many(DEAL, fields_of(order), KEY)
             case _:
-                told = client.update_many(DEAL, [(number, {"title": order["title"]}) for number in order["ids"]])
-        return {"unknown": sum(one.fault is not None for one in told)}
+                received = client.update_many(DEAL, [(number, {"title": order["title"]}) for number in order["ids"]])
+        return {"unknown": sum(one.fault is not None for one in received)}
 
     return work
 

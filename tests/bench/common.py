@@ -19,11 +19,11 @@ from typing import Any
 import requests
 import sqlalchemy as sa
 
-from app.bootstrap import KERNEL, KERNEL_ROOMS
+from app.bootstrap import KERNEL, KERNEL_MODULES
 from app.discovery import find_plugins
 from kernel.clock import SystemClock
 from kernel.jobs.engine import prepare_tables
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60
@@ -69,7 +69,7 @@ class Bench:
 
     def database(self, kind: str, name: str, *, jobs: bool = False) -> Database:
         database = Database(self.url(kind, name))
-        migrate(database, rooms(), SystemClock())
+        migrate(database, migration_sets(), SystemClock())
         if jobs:
             prepare_tables(database)
         return database
@@ -89,9 +89,9 @@ def server(folder: Path) -> Iterator[str]:
         started.cleanup()
 
 
-def rooms() -> list[Room]:
-    found = [Room(f"kernel.{one}", KERNEL / one / "migrations") for one in KERNEL_ROOMS]
-    return found + [Room(one, plugin.migrations) for one, plugin in find_plugins().items() if plugin.migrations]
+def migration_sets() -> list[MigrationSet]:
+    found = [MigrationSet(f"kernel.{one}", KERNEL / one / "migrations") for one in KERNEL_MODULES]
+    return found + [MigrationSet(one, plugin.migrations) for one, plugin in find_plugins().items() if plugin.migrations]
 
 
 def seconds(action: Callable[[], object]) -> float:

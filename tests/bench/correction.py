@@ -36,13 +36,13 @@ def corrected(database: Database) -> list[float]:
     """Seconds for each correction. The deals were entered before all others."""
     opened = TroubledDatabase(database.url)
     desk = Desk(opened)
-    dice, took = random.Random(1), list[float]()
+    rng, took = random.Random(1), list[float]()
     olds = [desk.run_through(sell("500", "USD/UAH", "41.2", "41.1", partner=desk.partner)) for _ in range(LIVE)]
     for n in range(CORRECTIONS):
         deal = olds[n % LIVE]
         before = desk.journal()
         [row] = desk.row_keys(deal)
-        desk.staff.edit_row("deal", deal, "operation", row, client_rate=str(Decimal(dice.randrange(40_000, 42_000)) / 1000))
+        desk.staff.edit_row("deal", deal, "operation", row, client_rate=str(Decimal(rng.randrange(40_000, 42_000)) / 1000))
         desk.deliver(deal)
         took.append(seconds(lambda: desk.queue.run_one(desk.handlers)))
         if desk.journal() <= before + 1:

@@ -42,19 +42,19 @@ def a_portal(database: Database) -> Portal:
     made = make_portal(
         database, MemoryCRM(the_set(), clock), MemoryQueue(clock), clock, places=["Каса"], default_place="Каса"
     )
-    return made.running.portal
+    return made.runtime.portal
 
 
 def deals(count: int) -> Iterator[Deal]:
     """Closed deals, evenly over three years up to now, as a desk would have them."""
-    dice, pair = random.Random(1), parse_pair("USD/UAH", Currencies())
+    rng, pair = random.Random(1), parse_pair("USD/UAH", Currencies())
     start, span = NOW - timedelta(days=30 * MONTHS), timedelta(days=30 * MONTHS) / count
     for n in range(count):
         at = to_micros(start + span * n)
-        client = dice.randrange(CLIENTS)
+        client = rng.randrange(CLIENTS)
         operation = Operation(
-            key="1", number="1", kind="buy", amount=dice.randrange(100_00, 9_000_00), amount_in=pair.base, pair=pair,
-            client_rate=Decimal(dice.randrange(4100, 4200)) / 100, partner_rate=Decimal(dice.randrange(4200, 4250)) / 100,
+            key="1", number="1", kind="buy", amount=rng.randrange(100_00, 9_000_00), amount_in=pair.base, pair=pair,
+            client_rate=Decimal(rng.randrange(4100, 4200)) / 100, partner_rate=Decimal(rng.randrange(4200, 4250)) / 100,
             partner=Party(f"p{n % 20}", f"Партнер {n % 20}"), place="Каса",
         )  # fmt: skip
         entered = {stage: at + 60_000_000 * k for k, stage in enumerate(STAGES, 1)}
@@ -147,11 +147,11 @@ def measured(bench: Bench) -> Table:
 
 
 def _now(database: Database) -> float:
-    def look() -> None:
+    def reading() -> None:
         with database.read() as tx:
             tx.all("SELECT account, party, currency, place, amount FROM ledger_balance")
 
-    return statistics.median(seconds(look) for _ in range(15))
+    return statistics.median(seconds(reading) for _ in range(15))
 
 
 def _past(table: Table, database: Database) -> None:
@@ -191,7 +191,7 @@ def _as_set(rows: list[Row]) -> set[tuple[object, ...]]:
 def _reports(table: Table, database: Database, count: int) -> None:
     """The month before the last, each report by itself."""
     portal = a_portal(database)
-    with portal.look() as unit:
+    with portal.read() as unit:
         rows = len(reports.operation_rows(unit.tx, MONTH, portal.zone))
     for name, make in _makers(portal, MONTH).items():
         took = statistics.median(seconds(make) for _ in range(5))
@@ -208,7 +208,7 @@ def _control(table: Table, database: Database, count: int) -> None:
 def _makers(portal: Portal, month: reports.Filter) -> dict[str, Callable[[], object]]:
     def within(make: Callable[..., object]) -> Callable[[], object]:
         def run() -> object:
-            with portal.look() as unit:
+            with portal.read() as unit:
                 return make(unit)
 
         return run

@@ -53,5 +53,11 @@ def _one(bench: Bench, table: Table, kind: str, name: str, file: Path, flags: tu
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise AssertionError(f"the import ended with {process.returncode}")
-    told: tuple[Any, ...] = (rows, f"{seconds:.0f}", f"{rows / seconds:.0f}", "5000", f"{used.ru_utime + used.ru_stime:.0f}")
-    table.add(kind, name, "dry run" if flags else "import", *told, f"{used.ru_maxrss / 1024:.0f} MB", "200 MB")
+    received: tuple[Any, ...] = (
+        rows,
+        f"{seconds:.0f}",
+        f"{rows / seconds:.0f}",
+        "5000",
+        f"{used.ru_utime + used.ru_stime:.0f}",
+    )
+    table.add(kind, name, "dry run" if flags else "import", *received, f"{used.ru_maxrss / 1024:.0f} MB", "200 MB")

@@ -28,11 +28,11 @@ class Line:
 
 def request(order: dict[str, Any], n: int) -> bytes:
     """A delivery as a Planfix script posts it: unique, about one of some hundred deals."""
-    told = {
+    received = {
         "event": "deal.changed", "task": str(order.get("first", 1) + n % order["records"]),
         "delivery": f"{order['mark']}-{n}", "author": "Ігор Менеджер", "note": "x" * BODY_CHARACTERS,
     }  # fmt: skip
-    body = json.dumps(told, ensure_ascii=False).encode()
+    body = json.dumps(received, ensure_ascii=False).encode()
     head = f"POST {order['path']} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return (head + f"X-Annex-Key: {order['key']}\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
 

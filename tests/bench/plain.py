@@ -57,8 +57,8 @@ def application(url: str) -> Flask:
     @app.post("/hook")
     def hook() -> Response:
         body = request.get_data()
-        told = json.loads(body)
-        store((threading.get_ident(), told["event"], told["task"], told["delivery"], body.decode()))
+        received = json.loads(body)
+        store((threading.get_ident(), received["event"], received["task"], received["delivery"], body.decode()))
         return Response('{"ok": true}', mimetype="application/json")
 
     return app

@@ -92,8 +92,8 @@ def box(folder: Path, *updates: dict[str, Any], user: int = 8, event: str = "crm
     return json.loads(done.stdout)
 
 
-def saved(told: Any) -> list[bool]:
-    return [one["saved"] for one in told["updates"]]
+def saved(received: Any) -> list[bool]:
+    return [one["saved"] for one in received["updates"]]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "deploy/box").rglob("*.php")), ids=lambda path: path.name)
@@ -104,15 +104,15 @@ def test_it_parses(path: Path) -> None:
 
 
 def test_what_the_pool_allows_is_saved_and_what_it_does_not_is_refused_with_its_reason(tmp_path: Path) -> None:
-    told = box(
+    received = box(
         tmp_path,
         {"ID": 1, "STAGE_ID": "UC_1"}, {"ID": 1, "STAGE_ID": "WON"}, {"ID": 2, "STAGE_ID": "NEW"},
         {"ID": 1, "STAGE_ID": "NEW"}, {"ID": 1, "TITLE": "x"}, {"ID": "1", "STAGE_ID": "C3:NEW"},
         {"ID": 1, "STAGE_ID": "UC_9"},
     )  # fmt: skip
-    assert saved(told) == [True, False, False, True, True, False, False]
-    assert told["updates"][1]["why"] == "Со стадии «Новая» нельзя перейти на «Успех». Открыты: «Переговоры»."
-    assert told["updates"][0]["why"] == "" and told["loaded"] == ["annex.lock"]
+    assert saved(received) == [True, False, False, True, True, False, False]
+    assert received["updates"][1]["why"] == "Со стадии «Новая» нельзя перейти на «Успех». Открыты: «Переговоры»."
+    assert received["updates"][0]["why"] == "" and received["loaded"] == ["annex.lock"]
 
 
 def test_heads_annex_itself_robots_and_permissions_pass(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_heads_annex_itself_robots_and_permissions_pass(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_judged_is_left_to_annex(tmp_path: Path) -> None:
-    told = box(tmp_path, {"ID": 5, "STAGE_ID": "WON"}, {"ID": 99, "STAGE_ID": "WON"}, {"ID": 1, "STAGE_ID": "GONE"})
-    assert saved(told) == [True, True, True]
+    received = box(tmp_path, {"ID": 5, "STAGE_ID": "WON"}, {"ID": 99, "STAGE_ID": "WON"}, {"ID": 1, "STAGE_ID": "GONE"})
+    assert saved(received) == [True, True, True]
     assert saved(box(tmp_path, {"ID": 1, "STAGE_ID": "WON"}, broken=True)) == [True]
     for text in ("", "{", '{"format": 2}'):
         (tmp_path / "annex/rules.json").write_text(text, encoding="utf-8")
@@ -133,5 +133,5 @@ def test_what_cannot_be_judged_is_left_to_annex(tmp_path: Path) -> None:
 
 
 def test_leads(tmp_path: Path) -> None:
-    told = box(tmp_path, {"ID": 1, "STATUS_ID": "NEW"}, {"ID": 1, "STATUS_ID": "IN"}, event="crm:OnBeforeCrmLeadUpdate")
-    assert saved(told) == [False, True] and "Открыты: ничего" in told["updates"][0]["why"]
+    received = box(tmp_path, {"ID": 1, "STATUS_ID": "NEW"}, {"ID": 1, "STATUS_ID": "IN"}, event="crm:OnBeforeCrmLeadUpdate")
+    assert saved(received) == [False, True] and "Открыты: ничего" in received["updates"][0]["why"]

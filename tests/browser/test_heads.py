@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from kernel.errors import Rejected
 from kernel.testing import session
-from plugins.heads.tests.web import Room, make_room
+from plugins.heads.tests.web import HeadsOffice, make_office
 from tests.browser.test_board import CONTRAST, Quiet, browser, shot
 
 __all__ = ["browser"]  # a fixture of its neighbour
@@ -21,20 +21,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
 
 
 class World:
-    def __init__(self, room: Room) -> None:
-        self.room = room
+    def __init__(self, office: HeadsOffice) -> None:
+        self.office = office
         self.troubles: list[str] = []
 
     def page(self, browser: Any, to: str = "/heads/", **options: Any) -> Any:
         """The page as the head of sales opens it; what its console complains of is a failure at the end."""
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "ru-RU", **options})
-        cookie = session(self.room.site, "head", self.room.head.name, self.room.head.id)
+        cookie = session(self.office.site, "head", self.office.head.name, self.office.head.id)
         for name, value in (("annex_session", cookie), ("annex_language", "ru")):
-            context.add_cookies([{"name": name, "value": value, "url": self.room.host}])
+            context.add_cookies([{"name": name, "value": value, "url": self.office.host}])
         page = context.new_page()
         page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.goto(self.room.host + to)
+        page.goto(self.office.host + to)
         return page
 
 
@@ -43,41 +43,41 @@ def world(tmp_path: Path) -> Iterator[World]:
     holder: dict[str, Any] = {}
     server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
     server.daemon_threads = True
-    room = make_room(tmp_path, host=f"http://127.0.0.1:{server.server_port}")
-    holder["app"] = room.app
+    office = make_office(tmp_path, host=f"http://127.0.0.1:{server.server_port}")
+    holder["app"] = office.app
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    fill(room)
-    made = World(room)
+    fill(office)
+    made = World(office)
     yield made
-    room.live.close()
+    office.live.close()
     server.shutdown()
     server.server_close()
     thread.join(timeout=5)
-    room.close()
+    office.close()
     assert not made.troubles
 
 
-def fill(room: Room) -> None:
+def fill(office: HeadsOffice) -> None:
     """A morning: two at work, one late, one overloaded, one barred; leads given, taken and waiting; a forbidden move."""
-    late, busy = room.hire("Виктория Долгополова-Константинова", "Глеб Ершов")
-    for person, status in ((room.anna, "open"), (room.boris, "open"), (late, "expired"), (busy, "open")):
-        room.day(person, status)
-    room.crm.late.update({busy.id: 7, room.boris.id: 2})
-    room.clock.advance(seconds=20)
-    leads = [room.lead(name=f"Звонок с сайта {n}: Иван Петров") for n in range(7)]
-    room.staff.set("lead", leads[0], assigned=room.boris, author=room.boris.id)
-    room.look(leads[0], author=room.boris.id)
-    room.bar(busy)
-    for person in (room.anna, room.boris):
-        room.day(person, "paused")
+    late, busy = office.hire("Виктория Долгополова-Константинова", "Глеб Ершов")
+    for person, status in ((office.anna, "open"), (office.boris, "open"), (late, "expired"), (busy, "open")):
+        office.day(person, status)
+    office.crm.late.update({busy.id: 7, office.boris.id: 2})
+    office.clock.advance(seconds=20)
+    leads = [office.lead(name=f"Звонок с сайта {n}: Иван Петров") for n in range(7)]
+    office.staff.set("lead", leads[0], assigned=office.boris, author=office.boris.id)
+    office.sync(leads[0], author=office.boris.id)
+    office.exclude(busy)
+    for person in (office.anna, office.boris):
+        office.day(person, "paused")
     for n in range(3):
-        room.lead(name=f"Письмо {n}: <b>ООО «Ромашка»</b>")
-    room.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
-    room.staff.move(leads[1], "won", entity="lead", author=room.anna.id)
-    room.deliver(leads[1], author=room.anna.id)
-    room.run()
-    room.clock.advance(minutes=42)
+        office.lead(name=f"Письмо {n}: <b>ООО «Ромашка»</b>")
+    office.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
+    office.staff.move(leads[1], "won", entity="lead", author=office.anna.id)
+    office.deliver(leads[1], author=office.anna.id)
+    office.run()
+    office.clock.advance(minutes=42)
 
 
 NONE_WAITS = "() => document.querySelector('[data-figure=hd_waiting]').innerText === '0'"
@@ -93,15 +93,15 @@ def test_a_lead_given_out_shows_without_reload(world: World, browser: Any) -> No
     page.evaluate("window.kept = 'not reloaded'")
     before = page.inner_text(figure("hd_waiting"))
     assert before == "3"
-    world.room.day(world.room.anna, "open")
+    world.office.day(world.office.anna, "open")
     page.wait_for_function(NONE_WAITS, timeout=5000)
     assert page.evaluate("window.kept") == "not reloaded"
 
 
 def test_bar_and_unbar_by_keyboard(world: World, browser: Any) -> None:
-    room = world.room
+    office = world.office
     page = world.page(browser)
-    page.focus(f"#bar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    page.focus(f"#bar-Продажи-{office.anna.id}".replace(":", "\\:"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/heads/people/**")
     page.focus("input[name=reason]")
@@ -111,10 +111,10 @@ def test_bar_and_unbar_by_keyboard(world: World, browser: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/heads/")
     assert "обучение до обеда" in page.inner_text("main")
-    page.focus(f"#unbar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    page.focus(f"#unbar-Продажи-{office.anna.id}".replace(":", "\\:"))
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    page.wait_for_selector(f"#bar-Продажи-{room.anna.id}".replace(":", "\\:"))
+    page.wait_for_selector(f"#bar-Продажи-{office.anna.id}".replace(":", "\\:"))
     assert "обучение до обеда" not in page.inner_text("main")
 
 
@@ -125,24 +125,24 @@ def test_a_decision_opens_in_place_and_stays_open(world: World, browser: Any) ->
     page.wait_for_selector("details[open] table")
     opened = page.inner_text("details[open]")
     assert "Анна Белова" in opened and "Причиталось" in opened and "Глеб Ершов" in opened
-    world.room.day(world.room.anna, "open")
+    world.office.day(world.office.anna, "open")
     page.wait_for_function(NONE_WAITS, timeout=5000)
     assert page.locator("details[open] table").count() == 1
 
 
 def paths(world: World) -> list[str]:
-    room = world.room
-    with room.portal.look() as unit:
+    office = world.office
+    with office.portal.read() as unit:
         given = unit.tx.value("SELECT record_id FROM assignment_decision WHERE outcome = 'given' ORDER BY at LIMIT 1")
-        barred = unit.tx.value("SELECT person FROM assignment_bar")
-    return ["/heads/", f"/heads/people/{barred}", f"/heads/decisions/lead/{given}"]
+        excluded = unit.tx.value("SELECT person FROM assignment_bar")
+    return ["/heads/", f"/heads/people/{excluded}", f"/heads/decisions/lead/{given}"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: str) -> None:
     page = world.page(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, is_mobile=True)
     for number, path in enumerate(paths(world)):
-        page.goto(world.room.host + path)
+        page.goto(world.office.host + path)
         for fold in page.locator("summary").all()[-2:]:
             fold.click()
         page.wait_for_timeout(250)
@@ -164,7 +164,7 @@ def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: st
 def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -> None:
     page = world.page(browser, color_scheme=scheme)
     for number, path in enumerate(paths(world)):
-        page.goto(world.room.host + path)
+        page.goto(world.office.host + path)
         for fold in page.locator("summary").all()[-1:]:
             fold.click()
         page.wait_for_timeout(200)

@@ -49,7 +49,7 @@ def annex(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = No
     return run(sys.executable, "-m", "app", *arguments, cwd=cwd, more=more)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
+def output(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 

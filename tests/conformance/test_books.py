@@ -28,10 +28,10 @@ def test_the_kernel_knows_no_account() -> None:
         account.name for plugin in find_plugins().values() for chart in plugin.books for account in chart.accounts
     } - {"place", "equity"}  # also a column, and a kind of account
     assert len(accounts) > 5
-    told = re.compile(rf"['\"]({'|'.join(sorted(accounts))})['\"]")
+    reported = re.compile(rf"['\"]({'|'.join(sorted(accounts))})['\"]")
     found = [
         f"{path.relative_to(ROOT)}: {mark[0]}"
         for path in sources("kernel/ledger")
-        for mark in told.finditer(path.read_text(encoding="utf-8"))
+        for mark in reported.finditer(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -18,7 +18,7 @@ from app.cli import _parser
 from app.discovery import find_connectors, find_plugins
 from kernel.settings import GENERAL
 from kernel.web import WEB_SETTINGS
-from tests.conformance.checkout import ROOT, run, said, tool
+from tests.conformance.checkout import ROOT, output, run, tool
 
 pytestmark = pytest.mark.row("PL-14")
 
@@ -170,8 +170,8 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
         copies.append(tmp_path / path.name.replace("@.", "@1."))
         copies[-1].write_text(text, encoding="utf-8")
     done = run("systemd-analyze", "verify", "--man=no", *map(str, copies))
-    wrong = [line for line in said(done).splitlines() if str(tmp_path) in line or "annex" in line]
-    assert done.returncode == 0 and wrong == [], said(done)
+    wrong = [line for line in output(done).splitlines() if str(tmp_path) in line or "annex" in line]
+    assert done.returncode == 0 and wrong == [], output(done)
 
 
 def test_kubernetes_runs_nobody_as_root_and_writes_nowhere_else() -> None:

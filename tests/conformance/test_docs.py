@@ -15,7 +15,7 @@ from app.site import make_site
 from kernel.settings import GENERAL
 from kernel.telemetry import metrics
 from kernel.web import WEB_SETTINGS
-from tests.conformance.checkout import ENVIRONMENT, ROOT, clean, said
+from tests.conformance.checkout import ENVIRONMENT, ROOT, clean, output
 from tests.e2e import warm
 
 REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ DOCUMENTS = sorted(
 )
 
 
-def told(folder: str) -> str:
+def documented_in(folder: str) -> str:
     """The reference, and the folder's own README if there is one."""
     readme = ROOT / folder / "README.md"
     return REFERENCE + (readme.read_text(encoding="utf-8") if folder and readme.is_file() else "")
@@ -49,13 +49,13 @@ def told(folder: str) -> str:
 
 def helped(*arguments: str) -> str:
     done = warm.annex(*arguments, "--help", environment=clean())
-    assert done.returncode == 0, said(done)
+    assert done.returncode == 0, output(done)
     return done.stdout
 
 
 @pytest.mark.parametrize(("name", "folder"), SETTINGS, ids=lambda value: value or "kernel")
 def test_every_setting_is_documented(name, folder):
-    assert f"`{name}`" in told(folder)
+    assert f"`{name}`" in documented_in(folder)
 
 
 def test_no_setting_is_documented_that_does_not_exist():
@@ -68,7 +68,7 @@ def test_the_help_and_the_reference_name_the_same_commands():
     assert listed == {built_in.name for built_in in BUILT_IN} | set(BROUGHT) | set(ALONE)
     documented = {name for name, _ in COMMANDS}
     for name in listed - documented:
-        assert f"annex {name}" in told(BROUGHT.get(name, "")), f"`annex {name}` is documented nowhere"
+        assert f"annex {name}" in documented_in(BROUGHT.get(name, "")), f"`annex {name}` is documented nowhere"
     assert documented <= listed, "documented, but not there"
 
 
@@ -93,7 +93,7 @@ def test_every_metric_is_documented(name):
 
 @pytest.mark.parametrize(("name", "folder"), WORKS)
 def test_every_regular_work_is_documented(name, folder):
-    assert f"`{name}`" in told(folder)
+    assert f"`{name}`" in documented_in(folder)
 
 
 @pytest.mark.parametrize("name", EVENTS)

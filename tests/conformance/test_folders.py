@@ -25,7 +25,7 @@ CONNECTOR_HEADINGS = [
 ]
 LANGUAGES = ("en", "uk")
 # Calls whose first plain text is a code of the catalogs.
-SAYING = {"say", "t", "of", "_word"}
+TRANSLATING = {"translate", "t", "of", "_word"}
 LOCALES = sorted(
     {path for room in ("kernel", "plugins", "connectors", "app") for path in (ROOT / room).rglob("locale*") if path.is_dir()}
 )
@@ -167,9 +167,9 @@ def _codes(path: Path) -> list[tuple[int, str]]:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         whole = ast.unparse(node.func)
-        if name not in SAYING or (name == "of" and not whole.endswith(("BadInput.of", "Refused.of"))):
+        if name not in TRANSLATING or (name == "of" and not whole.endswith(("BadInput.of", "Refused.of"))):
             continue
-        first = node.args[1:2] if name in ("say", "_word") else node.args[:1]
+        first = node.args[1:2] if name in ("translate", "_word") else node.args[:1]
         found += [(node.lineno, arg.value) for arg in first if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
     return found
 
@@ -192,12 +192,12 @@ def test_every_text_of_a_page_exists(room):
 @pytest.mark.parametrize("folder", LOCALES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_text_is_left_over(folder):
     """A text that nobody says is a text that nobody keeps true. Codes put together at run time count by their beginning."""
-    words, beginnings = _said_anywhere()
+    words, beginnings = _used_anywhere()
     assert [code for code in sorted(catalog(folder, "en")) if code not in words and not code.startswith(beginnings)] == []
 
 
 @cache
-def _said_anywhere() -> tuple[frozenset[str], tuple[str, ...]]:
+def _used_anywhere() -> tuple[frozenset[str], tuple[str, ...]]:
     """Every word of our sources, and the beginnings of those that are put together at run time."""
     parts = [path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py") if "templates" not in path.parts]
     for room in ("kernel", "plugins", "connectors", "webhooks"):

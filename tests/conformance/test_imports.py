@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.checkout import run, said, tool
+from tests.conformance.checkout import output, run, tool
 
 LINT = (tool("lint-imports"), "--no-logo")
 PLUGIN_WALL = "A plugin knows another only by its api.py"
@@ -22,8 +22,8 @@ BREAKS = [
 
 def test_all_walls_stand():
     done = run(*LINT)
-    assert done.returncode == 0, said(done)
-    assert " 0 broken" in said(done)
+    assert done.returncode == 0, output(done)
+    assert " 0 broken" in output(done)
 
 
 def test_each_broken_wall_is_reported(checkout):
@@ -33,8 +33,8 @@ def test_each_broken_wall_is_reported(checkout):
         path.write_text(f"{kept}\n{line}\n", encoding="utf-8")
         done = run(*LINT, cwd=checkout)
         path.write_text(kept, encoding="utf-8")
-        assert done.returncode == 1, f"{line} in {file} went unnoticed\n{said(done)}"
-        assert f"{contract} BROKEN" in " ".join(said(done).split()), said(done)
+        assert done.returncode == 1, f"{line} in {file} went unnoticed\n{output(done)}"
+        assert f"{contract} BROKEN" in " ".join(output(done).split()), output(done)
 
 
 def test_connectors_are_kept_apart_too(checkout):
@@ -43,14 +43,14 @@ def test_connectors_are_kept_apart_too(checkout):
     (other / "__init__.py").write_text("import connectors.planfix.client\n", encoding="utf-8")
     done = run(*LINT, cwd=checkout)
     assert done.returncode == 1
-    assert "Connectors do not know each other BROKEN" in " ".join(said(done).split()), said(done)
+    assert "Connectors do not know each other BROKEN" in " ".join(output(done).split()), output(done)
 
 
 def test_a_plugins_api_may_be_used(checkout):
     path = checkout / "plugins/reception/rules.py"
     path.write_text(path.read_text(encoding="utf-8") + "\nimport plugins.exchange.api\n", encoding="utf-8")
     done = run(*LINT, cwd=checkout)
-    assert done.returncode == 0, said(done)
+    assert done.returncode == 0, output(done)
 
 
 pytestmark = pytest.mark.row("PL-06")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.checkout import annex, run, said, tool
+from tests.conformance.checkout import annex, output, run, tool
 
 # The longest and the shortest name: lines must keep their shape with both.
 NAMES = ("a_name_of_thirty_characters_xx", "zz")
@@ -32,7 +32,7 @@ def test_a_new_plugin_and_a_new_connector_pass_all_checks(checkout):
     for name in NAMES:
         for kind in ("plugin", "connector"):
             done = annex("new", kind, name, cwd=checkout)
-            assert done.returncode == 0, said(done)
+            assert done.returncode == 0, output(done)
             made.append(f"{kind}s/{name}")
             if kind == "plugin":
                 assert f"[plugin.{name}]" in done.stdout  # how to switch it on
@@ -49,8 +49,8 @@ def test_a_new_plugin_and_a_new_connector_pass_all_checks(checkout):
         (sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *made),
     ):
         done = run(*command, cwd=checkout)
-        assert done.returncode == 0, f"{' '.join(command)}\n{said(done)}"
-    assert " passed" in said(done)
+        assert done.returncode == 0, f"{' '.join(command)}\n{output(done)}"
+    assert " passed" in output(done)
 
 
 @pytest.mark.row("PL-06")
@@ -59,8 +59,8 @@ def test_the_new_folders_read_like_the_others(checkout):
         assert annex("new", kind, "zz", cwd=checkout).returncode == 0
     tests = ["tests/conformance/test_folders.py", "tests/conformance/test_docs.py", "tests/conformance/test_code.py"]
     done = run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "zz", *tests, cwd=checkout)
-    assert done.returncode == 0, said(done)
-    assert " passed" in said(done)
+    assert done.returncode == 0, output(done)
+    assert " passed" in output(done)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.checkout import ENVIRONMENT, ROOT, annex, run, said
+from tests.conformance.checkout import ENVIRONMENT, ROOT, annex, output, run
 
 pytestmark = pytest.mark.row("PL-06")
 
@@ -25,14 +25,14 @@ def seen(unit, seen):
     unit.tx.run("INSERT INTO guest_book VALUES (:d) ON CONFLICT (deal) DO NOTHING", d=seen.record.id)
     unit.comment("deal", seen.record.id, "a guest was here", key=f"guest:{seen.record.id}")
 
-def say(portal, args):
-    with portal.look() as unit:
+def translate(portal, args):
+    with portal.read() as unit:
         print(args.word, unit.tx.value("SELECT COUNT(*) FROM guest_book"))
     return 0
 
 plugin = Plugin(
     name="guest", title="Guest", fields={"deal": ("name",)}, watches=(Watch("deal", seen),),
-    commands=(Command("guest-book", "how many deals the guest has seen", lambda p: p.add_argument("word"), say),),
+    commands=(Command("guest-book", "how many deals the guest has seen", lambda p: p.add_argument("word"), translate),),
     migrations=Path(__file__).parent / "migrations",
 )
 """
@@ -43,8 +43,8 @@ from kernel.extension import Connector, SettingLine
 
 class Crm(CRM):
     name = "guest_crm"
-    def __init__(self, connecting):
-        self.book = Path(connecting.settings["GUEST_BOOK"])
+    def __init__(self, connection):
+        self.book = Path(connection.settings["GUEST_BOOK"])
         self.values = {}
     def get(self, entity, record_id, *, tables=()):
         return Record(entity, record_id, name="Deal " + record_id, stage="new", values=dict(self.values))
@@ -55,14 +55,14 @@ class Crm(CRM):
         return "1"
     def update(self, entity, record_id, values, *, stage=None):
         self.values.update(values)
-    def lacks(self):
+    def missing(self):
         return []
     def changed(self, since):
         return []
     def link(self, entity, record_id):
         return ""
 
-def intake(delivery, connecting):
+def intake(delivery, connection):
     return [Event(delivery.event, "deal", delivery.body.decode(), delivery="d1")]
 
 connector = Connector(
@@ -126,7 +126,7 @@ class Guest:
 
     def deliver(self, address: str, body: str) -> dict[str, object]:
         done = run(sys.executable, "-c", DELIVER, address, body, more=self.environment())
-        assert done.returncode == 0, said(done)
+        assert done.returncode == 0, output(done)
         return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -145,7 +145,7 @@ def test_its_command_stands_in_the_help_while_it_is_installed(guest):
 def test_its_command_works_on_its_own_table(guest):
     guest.switch_on("[plugin.guest]")
     done = annex("guest-book", "seen:", more=guest.environment())
-    assert (done.returncode, done.stdout) == (0, "seen: 0\n"), said(done)
+    assert (done.returncode, done.stdout) == (0, "seen: 0\n"), output(done)
 
 
 def test_its_plugin_and_its_connector_carry_a_deal_from_webhook_to_comment(guest):
@@ -171,7 +171,7 @@ def test_taken_away_it_leaves_everything_else_working(guest):
     guest.switch_on("")
     for command in (("board", "--json"), ("verify",), ("jobs",), ("report", "operations", "--json")):
         done = annex(*command, more=gone)
-        assert done.returncode == 0, said(done)
+        assert done.returncode == 0, output(done)
 
 
 def test_a_name_that_is_taken_is_refused(guest):

@@ -28,13 +28,13 @@ def main() -> int:
         print(f"{kind}: {args.runs} runs from seed {args.seed}; {home}", flush=True)
         dies = args.database_dies and kind == "postgresql"
         found.append(campaign(kind, args.runs, args.seed, home, database_dies=dies))
-        print(told(found[-1]), flush=True)
+        print(summary(found[-1]), flush=True)
     if args.json:
         print(json.dumps([vars(one) for one in found], ensure_ascii=False))
     return 1 if any(one.failed or one.lost for one in found) else 0
 
 
-def told(one: Figures) -> str:
+def summary(one: Figures) -> str:
     kills = ", ".join(f"{name} {times}" for name, times in sorted(one.kills.items()))
     ended = ", ".join(f"{name} {times}" for name, times in sorted(one.ended_by_themselves.items())) or "none"
     return (

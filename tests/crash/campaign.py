@@ -24,7 +24,7 @@ BURST_SECONDS = 3.0  #: about so long staff are at work; kills fall into it
 
 AIMED_SHARE = 0.5  #: of the kills fall upon a moment when something is being made in the portal
 AIM_SECONDS_MAX, AIM_SPREAD_SECONDS = 1.5, 0.05
-CREATIONS_ON_THEIR_WAY = "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row')"
+CREATIONS_IN_FLIGHT = "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row')"
 
 
 @dataclass
@@ -68,18 +68,18 @@ def campaign(
             started = time.monotonic()
             faults = _guarded(world, figures, seed + number, must="database" if database_dies and not number else "")
             figures.runs += 1
-            _say(
+            _print(
                 f"  seed {seed + number}: {time.monotonic() - started:.1f} s, {', '.join(figures.last) or 'nothing'} killed"
             )
             if faults:
                 kept = home / f"failed-{kind}-{seed + number}"
                 world.keep(kept)
                 figures.failed[seed + number] = faults
-                _say(f"{kind} seed {seed + number} FAILED, logs in {kept}:\n  " + "\n  ".join(faults))
+                _print(f"{kind} seed {seed + number} FAILED, logs in {kept}:\n  " + "\n  ".join(faults))
                 _end(world, figures)
                 world = None
     except KeyboardInterrupt:
-        _say(f"stopped after {figures.runs} runs")
+        _print(f"stopped after {figures.runs} runs")
     finally:
         if world is not None:
             _end(world, figures)
@@ -87,7 +87,7 @@ def campaign(
     return figures
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 
@@ -126,7 +126,7 @@ def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     world.ready()
     world.quiet()
     world.office.control("faults", {"cut_after_commit_next": 0})
-    webhooks = checks.Webhooks.of(world.told())
+    webhooks = checks.Webhooks.of(world.messages())
     given_up = world.office.control("state")["counters"]["given_up"]
     if given_up > figures.given_up:
         figures.given_up = given_up
@@ -178,7 +178,7 @@ class Killer(threading.Thread):
         until = time.monotonic() + AIM_SECONDS_MAX
         while time.monotonic() < until:
             try:
-                if self._world.count(CREATIONS_ON_THEIR_WAY):
+                if self._world.count(CREATIONS_IN_FLIGHT):
                     break
             except sa.exc.DBAPIError:  # the database is being killed just now
                 pass

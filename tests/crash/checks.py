@@ -26,8 +26,8 @@ class Webhooks:
         for entry in entries:
             if entry["status"] == 200:
                 body = entry["body"]
-                told = {name: values[0] for name, values in parse_qs(body).items()} if isinstance(body, str) else body
-                found.answered[told["delivery"]] += 1
+                reported = {name: values[0] for name, values in parse_qs(body).items()} if isinstance(body, str) else body
+                found.answered[reported["delivery"]] += 1
             else:
                 found.not_answered += 1
         return found

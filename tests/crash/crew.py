@@ -18,7 +18,7 @@ import psutil
 
 from tests.crash.hosts import LOCAL, Host
 
-LOOKS_EVERY_SECONDS = 0.1
+CHECK_EVERY_SECONDS = 0.1
 
 
 @dataclass
@@ -136,15 +136,15 @@ class Crew:
 
     def _begin(self, part: Part) -> None:
         log, out = self.home / f"{part.name}.log", self.home / f"{part.name}.out"
-        with log.open("a", encoding="utf-8") as errors, out.open("a", encoding="utf-8") as said:
+        with log.open("a", encoding="utf-8") as errors, out.open("a", encoding="utf-8") as output:
             part.process = subprocess.Popen(
                 [*part.host.prefix, sys.executable, *part.arguments], env={**os.environ, **part.environment}, text=True,
-                stdout=said, stderr=errors, start_new_session=True,
+                stdout=output, stderr=errors, start_new_session=True,
             )  # fmt: skip
 
     def _watch(self) -> None:
         """What a supervisor does: who ended unasked is started again."""
-        while not self._stop.wait(LOOKS_EVERY_SECONDS):
+        while not self._stop.wait(CHECK_EVERY_SECONDS):
             with self._lock:
                 for part in self.parts.values():
                     if part.wanted and part.process is not None and part.process.poll() is not None:

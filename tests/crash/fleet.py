@@ -58,7 +58,7 @@ class Fleet:
         """Staff at work, something happening meanwhile, quiet, and every check."""
         self.world.plan(self.chance, mark, DEALS)
         self.world.office.control("faults", {"duplicate_rate": 0.2, "reorder_rate": 0.2})
-        other = threading.Thread(target=self._told(meanwhile), name="fate", daemon=True)
+        other = threading.Thread(target=self._recorded(meanwhile), name="fate", daemon=True)
         other.start()
         self.world.play(self.chance, lambda: self.chance.random() * 0.2)
         other.join()
@@ -68,11 +68,11 @@ class Fleet:
     def check(self, *, of_all: bool = False) -> None:
         self.world.ready()
         self.world.quiet()
-        webhooks = checks.Webhooks.of(self.world.told())
+        webhooks = checks.Webhooks.of(self.world.messages())
         self.faults += checks.everything(self.world, webhooks) + self.world.faults(of_all=of_all)
         self.seen["webhooks"] = self.seen.get("webhooks", 0) + len(webhooks.answered)
 
-    def _told(self, action: Callable[[], None]) -> Callable[[], None]:
+    def _recorded(self, action: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
             try:
                 action()
@@ -122,7 +122,7 @@ class Fleet:
         self.world.crew.wake(self.asleep)
         time.sleep(AWAKE_SECONDS)
         self.world.quiet()
-        self.seen["overtaken"] = self._said("overtaken")
+        self.seen["overtaken"] = self._logged("overtaken")
         self.world.crew.end(self.asleep)
         if more := self.world.count("SELECT COUNT(*) FROM outgoing") - before:
             self.faults.append(f"one who woke up late made {more} new calls")
@@ -133,7 +133,7 @@ class Fleet:
             "AND workflow_uuid LIKE 'call:%'", w=worker,
         )  # fmt: skip
 
-    def _said(self, word: str) -> int:
+    def _logged(self, word: str) -> int:
         text = "".join(file.read_text(encoding="utf-8") for file in self.world.home.glob("worker-*.log"))
         return sum(word in line for line in text.splitlines())
 

@@ -45,7 +45,7 @@ class World:
     webs: list[str]
     speed: int
     bursts: list[Burst] = field(default_factory=list)  #: what the staff of the set's plugins do
-    told_until: int = 0  #: the number of the portal's last message that was looked at
+    read_until: int = 0  #: the number of the portal's last message that was looked at
 
     def open(self, seed: int) -> None:
         """What must be there before the first burst."""
@@ -75,9 +75,9 @@ class World:
     def waiting(self) -> str:
         """What is not done yet, in words; empty if nothing waits."""
         with self.database.read() as tx:
-            looks = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
+            deliveries = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
             calls = tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
-        return f"{looks} deliveries, {calls} calls" if looks or calls else ""
+        return f"{deliveries} deliveries, {calls} calls" if deliveries or calls else ""
 
     def quiet(self, within: float = QUIET_SECONDS) -> None:
         """Until no delivery, look or call waits anywhere. What stays waiting has lost its job."""
@@ -112,10 +112,10 @@ class World:
     def _turn(self) -> int:
         return self.count("SELECT COALESCE(MAX(turn), 0) FROM crm_swept WHERE ok = 1")
 
-    def told(self) -> list[Mapping[str, Any]]:
+    def messages(self) -> list[Mapping[str, Any]]:
         """Each message that the portal sent since this was asked last, with the answer it got."""
-        found = self.office.control(f"log?since={self.told_until}&direction=out")
-        self.told_until = int(found["last"])
+        found = self.office.control(f"log?since={self.read_until}&direction=out")
+        self.read_until = int(found["last"])
         return list(found["entries"])
 
     def late_requests(self) -> int:
@@ -123,13 +123,13 @@ class World:
         found = 0
         for name in (*self.webs, *self.workers):
             for line in (self.home / f"{name}.log").read_text(encoding="utf-8").splitlines():
-                told = json.loads(line) if line.startswith("{") and '"call' in line else {}
-                found += told.get("event") == "call.failed" or told.get("ms", 0) > 1000 * ARRIVAL_SECONDS_MAX
+                messages = json.loads(line) if line.startswith("{") and '"call' in line else {}
+                found += messages.get("event") == "call.failed" or messages.get("ms", 0) > 1000 * ARRIVAL_SECONDS_MAX
         return found
 
     def faults_of_the_books(self) -> list[str]:
         """What `annex verify` says."""
-        with self.annex.running.portal.look() as unit:
+        with self.annex.runtime.portal.read() as unit:
             return list(islice(faults(self.annex, unit), 5))
 
     def keep(self, folder: Path) -> None:
@@ -226,7 +226,7 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
     for name, host in zip(workers, layout.workers, strict=True):
         crew.start(name, "-m", "app", "worker", "--id", name, host=host, environment=environment)
     office = Office(first["address"], first["accounts"], TOKEN)
-    bursts = bursts_of([plugin.name for plugin in annex.running.plugins], office, annex.database)
+    bursts = bursts_of([plugin.name for plugin in annex.runtime.plugins], office, annex.database)
     world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed, bursts)
     world.ready()
     return world

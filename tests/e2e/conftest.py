@@ -53,7 +53,7 @@ class Desk:
             time.sleep(0.1)
         raise AssertionError(f"still {self.waiting()} waiting; logs in {self.home}")
 
-    def healed(self, within: float = 90) -> None:
+    def reconciled(self, within: float = 90) -> None:
         """Until two sweeps have come through, and all is quiet: what no delivery told of is found by then."""
         turn, until = self._sweeps(), time.monotonic() + within
         while self._sweeps() < turn + 2:

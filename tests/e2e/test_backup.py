@@ -40,10 +40,10 @@ def test_a_copy_restored_elsewhere_is_the_same(tmp_path: Path, fresh_postgres: C
     (tmp_path / "history.csv").write_text(ROWS, encoding="utf-8")
     run(here, "import", "operations", str(tmp_path / "history.csv"))
     copy = tmp_path / "copy.gz"
-    told = run(here, "backup", str(copy))
+    output = run(here, "backup", str(copy))
     assert copy.stat().st_mode & 0o077 == 0, "nobody else may read it"
     run(here, "backup", str(copy), code=2)
-    assert told.split("books")[1].strip() in run(there, "restore", str(copy))
+    assert output.split("books")[1].strip() in run(there, "restore", str(copy))
     run(there, "restore", str(copy), code=2)  # not empty any more
     for report in (("report", "operations", "--json"), ("report", "contacts", "--json"), ("report", "control", "--json")):
         assert run(here, *report) == run(there, *report)

@@ -65,16 +65,16 @@ def test_a_forbidden_move_is_put_back_within_seconds_and_told(broker: Desk) -> N
     who = office.managers[0]
     deals = [office.new_deal(who, f"Прыжок {n}") for n in range(20)]
     broker.quiet()
-    before = len(office.told(who))
+    before = len(office.notices(who))
     for deal in deals:
         office.move(who, deal, OFFER)
         took.append(until(lambda deal=deal: office.stage_of(deal) == NEW, every=0.02))  # type: ignore[misc]
     broker.quiet()
     assert p95(took) < 5, took
     assert all(cases(broker, deal) == ["put_back"] for deal in deals)
-    told = office.told(who)
-    assert len(told) - before == len(deals), "one message for each, to the one who moved it"
-    assert CONTACT in str(told[0]), "which stages are open"
+    reported = office.notices(who)
+    assert len(reported) - before == len(deals), "one message for each, to the one who moved it"
+    assert CONTACT in str(reported[0]), "which stages are open"
 
 
 @pytest.mark.row("BR-03")
@@ -95,7 +95,7 @@ def test_moves_in_a_hurry_bulk_and_our_own_writes_make_no_case(broker: Desk) -> 
     assert {office.stage_of(deal) for deal in deals} == {NEED}
     assert all(cases(broker, deal) == ["put_back"] for deal in deals)
     calls = broker.count("SELECT COUNT(*) FROM outgoing")
-    broker.healed()
+    broker.reconciled()
     assert broker.count("SELECT COUNT(*) FROM outgoing") == calls, "no loop"
 
 
@@ -138,7 +138,7 @@ def test_who_has_not_begun_the_day_moves_nothing_and_gets_nothing(broker: Desk) 
         office.move(who, deal, CONTACT)
     broker.quiet()
     assert {office.stage_of(deal) for deal in deals.values()} == {NEW}
-    assert "день" in str(office.told(late)).lower(), office.told(late)
+    assert "день" in str(office.notices(late)).lower(), office.notices(late)
     leads = [office.new_lead(100 + n) for n in range(12)]
     until(lambda: all(_given(broker, lead) for lead in leads))
     broker.quiet()
@@ -182,15 +182,15 @@ def _given(broker: Desk, lead: int) -> bool:
 @pytest.mark.row("PL-15", "PL-02", "BR-03", "BR-04")
 def test_lost_doubled_and_late_events_and_a_silent_portal_heal(broker: Desk) -> None:
     """Every change takes effect once, within a minute (at the 95th percentile) of the portal being back."""
-    office, dice = broker.office, random.Random(5)
+    office, rng = broker.office, random.Random(5)
     who = office.managers[0]
     deals = [office.new_deal(who, f"Лечение {n}") for n in range(24)]
-    broker.healed()
+    broker.reconciled()
     office.doors("faults", CHAOS)
     office.doors("faults", {"down": "closed"})
     meant: dict[int, tuple[str, int]] = {}
     for deal in deals:
-        way = dice.choice(((OFFER,), (CONTACT,), (CONTACT, NEED), (CONTACT, OFFER)))
+        way = rng.choice(((OFFER,), (CONTACT,), (CONTACT, NEED), (CONTACT, OFFER)))
         for stage in way:
             office.move(who, deal, stage)
         refused = OFFER in way
@@ -212,7 +212,7 @@ def test_lost_doubled_and_late_events_and_a_silent_portal_heal(broker: Desk) -> 
                 settled[-lead] = time.monotonic() - back
         time.sleep(0.1)
     office.doors("faults", CALM)
-    broker.healed()
+    broker.reconciled()
     for deal in deals:
         assert (office.stage_of(deal), len(cases(broker, deal))) == meant[deal], (deal, cases(broker, deal))
     assert len(settled) == len(deals) + len(leads)
@@ -237,7 +237,7 @@ def test_an_event_with_a_foreign_application_token_leaves_no_trace(broker: Desk,
     assert session.post(url, data={k: v for k, v in form.items() if "token" not in k}).status_code in (401, 403)
     broker.office.doors("faults", {"foreign_token_next": 1})
     deal = broker.office.new_deal(broker.office.managers[0], "Чужой токен")
-    broker.healed()  # that event was refused: the sweep found the deal all the same
+    broker.reconciled()  # that event was refused: the sweep found the deal all the same
     assert broker.count("SELECT COUNT(*) FROM crm_seen WHERE entity = 'deal' AND id = :i", i=str(deal)) == 1
     assert "not_proven" in session.get(f"{broker.address}/metrics").text
     assert broker.count("SELECT COUNT(*) FROM inbox") > rows

@@ -118,7 +118,7 @@ def test_a_jump_is_put_back_within_five_seconds_and_the_mover_is_told(broker: Br
     assert took < PUT_BACK_SECONDS_MAX
     broker.quiet()
     assert broker.cases(deal) == [("new", "offer", "put_back")]
-    assert any(f"«{OFFER}»" in str(note) and f"«{CONTACT}»" in str(note) for note in office.told(who))
+    assert any(f"«{OFFER}»" in str(note) and f"«{CONTACT}»" in str(note) for note in office.notices(who))
 
 
 @pytest.mark.row("BR-03")
@@ -187,7 +187,7 @@ def test_another_pipeline_is_no_way_round(broker: Broker, hiring: dict[str, Any]
         assert {outcome for _start, _to, outcome in broker.cases(deal)} <= {"put_back", "undone", "left"}
         assert "put_back" in {outcome for _start, _to, outcome in broker.cases(deal)}
     for person in (who, office.head):
-        assert any("в этой воронке такие записи не ведут" in str(note) for note in office.told(person)), person
+        assert any("в этой воронке такие записи не ведут" in str(note) for note in office.notices(person)), person
 
 
 @pytest.mark.row("BR-03")
@@ -211,7 +211,7 @@ def test_who_has_not_started_his_day_moves_nothing_until_he_starts_it_on_our_pag
     took = broker.until(lambda: office.stage_of(deal) == NEW)
     assert took < PUT_BACK_SECONDS_MAX
     broker.quiet()
-    assert any("рабочий день не начат" in str(note) for note in office.told(late))
+    assert any("рабочий день не начат" in str(note) for note in office.notices(late))
     session, page = broker.browser(late, "/workday/")
     token = re.search(r'name="csrf" value="(\w+)"', page.text)
     assert token and "data-start" in page.text

@@ -18,10 +18,10 @@ from connectors.bitrix24.settings import read
 from connectors.planfix import connector as planfix
 from kernel.clock import SystemClock
 from kernel.crm import CRM
-from kernel.extension import Connecting, Connector
+from kernel.extension import Connection, Connector
 from kernel.http import HttpClient, Vault
 from kernel.mapping import MappingSet, PortalMap
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock, MemoryCRM
 from kernel.testing.contracts import crm as contract
 from kernel.testing.contracts.crm import BEHAVIOURS, World, entities
@@ -69,7 +69,7 @@ def in_planfix(folder: Path) -> Iterator[World]:
     with PlanfixSandbox(PlanfixOptions(speedup=100, faults=(("rate_per_second", 0),))) as sandbox:
         about = sandbox.about()
         settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-        connecting = _connecting(folder, "planfix", settings, planfix_set())
+        connection = _connection(folder, "planfix", settings, planfix_set())
 
         def dismiss(person: str) -> None:
             sandbox.portal.users[person].active = False
@@ -78,9 +78,9 @@ def in_planfix(folder: Path) -> Iterator[World]:
             held = sandbox.portal.tasks if entity == "deal" else sandbox.portal.contacts
             held[int(record_id.rpartition(":")[2])].deleted = True
 
-        typist = _typist(planfix, connecting, planfix_set("text"))
+        typist = _typist(planfix, connection, planfix_set("text"))
         parts = ("people", "history", "bin")
-        yield World(_crm(planfix, connecting), typist, "user:3", dismiss, delete, parts)
+        yield World(_crm(planfix, connection), typist, "user:3", dismiss, delete, parts)
 
 
 @contextmanager
@@ -89,38 +89,38 @@ def in_bitrix(folder: Path) -> Iterator[World]:
         settings = {
             "BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box",
         }  # fmt: skip
-        connecting = _connecting(folder, "bitrix24", settings, bitrix_set())
-        _apply(connecting)
+        connection = _connection(folder, "bitrix24", settings, bitrix_set())
+        _apply(connection)
 
         def dismiss(person: str) -> None:
             sandbox.portal.people[person].active = False
 
-        typist = _typist(bitrix24, connecting, bitrix_set("text"))
-        client = connect(connecting, read(connecting.settings, connecting.mapping.portal.time_zone))
+        typist = _typist(bitrix24, connection, bitrix_set("text"))
+        client = connect(connection, read(connection.settings, connection.mapping.portal.time_zone))
 
         def delete(entity: str, record_id: str) -> None:
             client.call(f"crm.{entity}.delete", {"id": int(record_id)}, writes=True)
 
         parts = ("people", "workdays", "history")
-        yield World(_crm(bitrix24, connecting), typist, "11", dismiss, delete, parts)
+        yield World(_crm(bitrix24, connection), typist, "11", dismiss, delete, parts)
 
 
-def _connecting(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connecting:
+def _connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
     clock = QuickClock()
     database = Database(f"sqlite:///{folder / 'vault.db'}")
-    migrate(database, [Room("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)
+    migrate(database, [MigrationSet("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)
 
-    def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+    def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
         return HttpClient(name, base_url, clock=clock, headers=headers)
 
-    return Connecting(settings, mapping, http, clock, Vault(f"{name}/main", database, clock, b"secret"))
+    return Connection(settings, mapping, http, clock, Vault(f"{name}/main", database, clock, b"secret"))
 
 
-def _apply(connecting: Connecting) -> None:
+def _apply(connection: Connection) -> None:
     """What `annex apply` does, without a person to ask."""
     assert bitrix24.setup
     for _round in range(6):
-        makes = [change.make for change in bitrix24.setup(connecting).plan() if change.make and change.kind != "drop"]
+        makes = [change.make for change in bitrix24.setup(connection).plan() if change.make and change.kind != "drop"]
         for make in makes:
             make()
         if not makes:
@@ -128,14 +128,14 @@ def _apply(connecting: Connecting) -> None:
     raise AssertionError("the portal does not come to rest")
 
 
-def _crm(connector: Connector, connecting: Connecting) -> CRM:
+def _crm(connector: Connector, connection: Connection) -> CRM:
     assert connector.crm
-    return connector.crm(connecting)
+    return connector.crm(connection)
 
 
-def _typist(connector: Connector, connecting: Connecting, words: MappingSet) -> Callable[[str, str], None]:
+def _typist(connector: Connector, connection: Connection, words: MappingSet) -> Callable[[str, str], None]:
     """To somebody who takes the number's field for a text, anything can be typed there."""
-    other = _crm(connector, replace(connecting, mapping=words))
+    other = _crm(connector, replace(connection, mapping=words))
     return lambda deal, text: other.update("deal", deal, {"rate": text})
 
 

@@ -126,9 +126,9 @@ def test_nonsense_leaves_the_books_alone_is_told_once_and_heals(desk: Desk) -> N
     desk.office.press("user:3", task, "Перерахувати")
     desk.quiet()
     assert desk.count("SELECT seq FROM ledger_head") == seq
-    told = str(desk.office.read_field(task, "Перевірка"))
-    assert "Курс клієнта" in told
-    assert "41,2o" in told
+    message = str(desk.office.read_field(task, "Перевірка"))
+    assert "Курс клієнта" in message
+    assert "41,2o" in message
     comments = desk.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{task}")
     assert comments == 1
     desk.office.edit_row("user:3", row, {"Курс клієнта": "41,20"})
@@ -211,7 +211,7 @@ def test_a_burst_with_faults_and_a_killed_worker_loses_and_doubles_nothing(desk:
         time.sleep(0.5)
         desk.processes.start(desk.workers[0], "app", "worker", "--id", desk.workers[0])
     desk.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "cut_after_commit_next": 4})
-    desk.healed()
+    desk.reconciled()
     desk.office.control("faults", {"cut_after_commit_next": 0})
     assert held(desk, "UAH") == before + 6 * 1500
     assert fee_rows < desk.count("SELECT COUNT(*) FROM ledger_journal")

@@ -54,9 +54,9 @@ def test_one_id_leads_from_the_webhook_to_the_last_effect_and_no_secret_is_in_a_
     events = {line["event"] for line in lines if line.get("trace") == trace}
     assert {"delivery"} <= events
     done = {line["trace"] for line in lines if line["event"] == "call.done"}
-    looked = {line["trace"] for line in lines if line["event"] == "look.done"}
+    synced = {line["trace"] for line in lines if line["event"] == "sync.done"}
     came = {line["trace"] for line in lines if line["event"] == "delivery"}
-    assert done & looked & came, "a call at the end carries the id of the delivery that caused it"
+    assert done & synced & came, "a call at the end carries the id of the delivery that caused it"
     text = "".join(file.read_text(encoding="utf-8") for file in planfix_desk.home.glob("*.log"))
     assert SECRET not in text
     assert TOKEN not in text

@@ -65,7 +65,7 @@ def test_a_jump_is_put_back_two_steps_in_a_hurry_are_not(office: Desk) -> None:
     office.office.move("user:3", hurry, PAID)
     office.office.move("user:3", hurry, PARTNER)
     office.office.move("user:1", boss, PARTNER)
-    office.healed()
+    office.reconciled()
     stages = {int(one["id"]): one["status"]["name"] for one in office.office.deals()}
     assert (stages[jump], stages[hurry], stages[boss]) == (NEW, PARTNER, PARTNER)
     assert (cases(office, jump), cases(office, hurry), cases(office, boss)) == (["put_back"], [], ["override"])
@@ -89,7 +89,7 @@ def test_requests_go_round(office: Desk) -> None:
 @pytest.mark.row("PL-15")
 def test_what_planfix_did_not_tell_is_found(office: Desk) -> None:
     deal = office.office.new_deal("user:3", "Загублене", {})
-    office.healed()
+    office.reconciled()
     office.office.control("faults", {"drop_rate": 1.0})
     office.office.move("user:3", deal, PARTNER)
     began = time.monotonic()

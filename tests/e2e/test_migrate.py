@@ -32,7 +32,7 @@ from tests.e2e.conftest import SECRET, SPEEDUP, TOKEN
 from tests.e2e.test_backup import ROWS, machine, run
 from tests.e2e.test_desk import PAID, example_one
 from tests.e2e.warm import WarmProcesses
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 LOCKS = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'ledger_journal'::regclass AND mode = 'RowExclusiveLock'"
 WAYS = ["sqlite to postgresql", "postgresql to sqlite"]
@@ -160,14 +160,14 @@ def test_a_desk_moves_while_it_is_told_of_deals(live: tuple[Live, Any], urls: di
     talking = threading.Thread(target=poster.run)
     talking.start()
     try:
-        told = run(desk.processes, "migrate", "--to", new)
+        output = run(desk.processes, "migrate", "--to", new)
         talking.join(timeout=20)
     finally:
         poster.stop.set()
         talking.join(timeout=60)
     assert poster.refused == [503], "from the move on the old door says no"
     assert poster.answered and stored(new) == set(poster.answered), "whatever was answered is there, and nothing else"
-    assert told.count(head(told)) == 2 and "ANNEX_DATABASE_URL" in told and TOKEN not in told
+    assert output.count(head(output)) == 2 and "ANNEX_DATABASE_URL" in output and TOKEN not in output
 
     ready = requests.get(f"{desk.address}/readyz", timeout=10)
     assert ready.status_code == 503 and "moved" in str(ready.json()["wrong"])
@@ -190,8 +190,8 @@ def test_a_desk_moves_while_it_is_told_of_deals(live: tuple[Live, Any], urls: di
     run(desk.processes, "verify")
 
 
-def head(told: str) -> str:
-    return next(line for line in told.splitlines() if line.startswith("here:")).split("head ")[1]
+def head(output: str) -> str:
+    return next(line for line in output.splitlines() if line.startswith("here:")).split("head ")[1]
 
 
 @pytest.mark.row("PL-07", "PL-13")
@@ -202,8 +202,8 @@ def test_all_reports_are_the_same_on_the_other_side(tmp_path: Path, urls: dict[s
     (tmp_path / "history.csv").write_text(ROWS, encoding="utf-8")
     run(here, "import", "operations", str(tmp_path / "history.csv"))
     before = [run(here, "report", kind, "--json") for kind in ("operations", "contacts", "control")]
-    told = run(here, "migrate", "--to", new)
-    assert head(told) in run(there, "verify")
+    output = run(here, "migrate", "--to", new)
+    assert head(output) in run(there, "verify")
     assert before == [run(there, "report", kind, "--json") for kind in ("operations", "contacts", "control")]
     assert "moved" in run(here, "board", code=3), "an old board is not shown as if it were today's"
     run(there, "migrate", "--to", new, code=2)  # onto itself
@@ -312,10 +312,10 @@ def test_a_target_that_cannot_be_used_is_named_before_anything_happens(tmp_path:
 
 
 def test_a_closed_database_refuses_every_change_and_opens_again(database: Database) -> None:
-    names = every_table(rooms())
+    names = every_table(migration_sets())
     with database.write() as tx:
         close(tx, names, "it's 100% gone to c%20d")
-    for name in tables(rooms()):
+    for name in tables(migration_sets()):
         with database.read() as tx:
             columns = list(tx.connection.exec_driver_sql(f"SELECT * FROM {name}").keys())
         values = ", ".join("1" for _ in columns)

@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from app.cli.demo.processes import Processes, free_port
-from connectors.bitrix24.tests.straight import told_of
+from connectors.bitrix24.tests.straight import snapshot_of
 from sandbox.bitrix24.server import Options, Sandbox
 from tests.e2e.warm import WarmProcesses
 
@@ -72,8 +72,8 @@ class Office:
         assert answer.status_code == 200, answer.text
         return answer.json()["result"]
 
-    def told(self) -> dict[str, Any]:
-        return told_of(self.ask)
+    def snapshot(self) -> dict[str, Any]:
+        return snapshot_of(self.ask)
 
     def writes(self) -> int:
         calls = self.sandbox.portal.counters.calls
@@ -151,10 +151,10 @@ def replace(file: str, *pairs: tuple[str, str]) -> Callable[[Path], None]:
 @pytest.mark.parametrize("name", SETS)
 def test_an_empty_portal_is_planned_applied_and_then_as_the_set_says(name: str, tmp_path: Path) -> None:
     with opened(tmp_path, name) as office:
-        untouched = office.told()
+        untouched = office.snapshot()
         code, changes = office.plan()
         assert code == 2 and len([one for one in changes if one["kind"] == "create"]) > 40
-        assert office.told() == untouched, "a plan changes nothing"
+        assert office.snapshot() == untouched, "a plan changes nothing"
         done = office.annex("apply")
         assert done.returncode == 2, "without the application a part is left to a person"
         assert "приложение не установлено" in done.stdout and "✓ + воронка" in done.stdout
@@ -172,26 +172,26 @@ def test_an_empty_portal_is_planned_applied_and_then_as_the_set_says(name: str, 
 
 @pytest.mark.row("BR-01")
 def test_the_portal_is_the_customers(office: Office) -> None:
-    told = office.told()
+    snapshot = office.snapshot()
     hooks, frame = f"{office.address}/hooks/bitrix24/main", f"{office.address}/frame/bitrix24/main"
-    assert ("ONCRMDEALUPDATE", hooks) in told["events"]
+    assert ("ONCRMDEALUPDATE", hooks) in snapshot["events"]
     if office.sandbox.portal.name == "empty":
-        assert {"Продажи", "Сопровождение"} <= set(told["pipelines"])
-        names = [name for name, _ends, _color in told["stages"]["Продажи"]]
+        assert {"Продажи", "Сопровождение"} <= set(snapshot["pipelines"])
+        names = [name for name, _ends, _color in snapshot["stages"]["Продажи"]]
         assert names[0] == "Новое обращение" and names[-3:] == ["Счёт открыт", "Отказ клиента", "Нецелевое обращение"]
-        assert len(told["lists"]) == 11 and "Журнал запросов" in told["lists"]
-        assert any(field[:2] == ("Клиент", "S:ECrm") for field in told["lists"]["Позиция: деньги"])
-        assert ("LEFT_MENU", f"{frame}/heads/", "Руководителю") in told["placed"]
-        assert told["robots"] == ["annex_check", "annex_give_out"]
-        assert ("ONCRMLEADADD", hooks) in told["events"]
+        assert len(snapshot["lists"]) == 11 and "Журнал запросов" in snapshot["lists"]
+        assert any(field[:2] == ("Клиент", "S:ECrm") for field in snapshot["lists"]["Позиция: деньги"])
+        assert ("LEFT_MENU", f"{frame}/heads/", "Руководителю") in snapshot["placed"]
+        assert snapshot["robots"] == ["annex_check", "annex_give_out"]
+        assert ("ONCRMLEADADD", hooks) in snapshot["events"]
     else:
-        names = [name for name, _ends, _color in told["stages"]["Обмін валют"]]
+        names = [name for name, _ends, _color in snapshot["stages"]["Обмін валют"]]
         assert names == ["Нове звернення", "Підтвердження оплати клієнта", "Підтвердження оплати партнера",
                          "Закриття угоди", "Скасовано"]  # fmt: skip
-        assert told["types"] == sorted(["Журнал Annex", "Зберігання", "Операція"])
-        assert ("Курс клієнта", "string", "N", "N", ()) in told["fields"]["Операція"]
-        assert ("LEFT_MENU", f"{frame}/exchange/board", "Табло") in told["placed"]
-        assert sum(event.startswith("ONCRMDYNAMICITEM") for event, _handler in told["events"]) == 3
+        assert snapshot["types"] == sorted(["Журнал Annex", "Зберігання", "Операція"])
+        assert ("Курс клієнта", "string", "N", "N", ()) in snapshot["fields"]["Операція"]
+        assert ("LEFT_MENU", f"{frame}/exchange/board", "Табло") in snapshot["placed"]
+        assert sum(event.startswith("ONCRMDYNAMICITEM") for event, _handler in snapshot["events"]) == 3
 
 
 # --- afterwards --------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_the_portal_is_the_customers(office: Office) -> None:
 
 @pytest.mark.row("BR-01")
 def test_drift_by_hand_is_named_and_mended(office: Office) -> None:
-    before = office.told()
+    before = office.snapshot()
     stages = office.ask("crm.status.list", {})
     stage = next(one for one in stages if one["ENTITY_ID"].startswith("DEAL_STAGE_") and one["SEMANTICS"] == "S")
     office.ask("crm.status.update", {"id": stage["ID"], "fields": {"NAME": "Ура"}})
@@ -212,7 +212,7 @@ def test_drift_by_hand_is_named_and_mended(office: Office) -> None:
     assert [one["detail"] for one in changes if one["kind"] == "rename"] == [f"сейчас «Ура», должно быть «{stage['NAME']}»"]
     assert {"create"} == {one["kind"] for one in changes if one["kind"] != "rename"} and len(changes) > 2
     assert office.annex("apply").returncode == 0
-    assert office.plan() == (0, []) and office.told() == before
+    assert office.plan() == (0, []) and office.snapshot() == before
 
 
 @pytest.mark.row("BR-01")
@@ -224,19 +224,19 @@ def test_a_new_label_renames_and_what_the_set_no_longer_names_is_asked_about(tmp
         own_set(office, replace("deal.toml", ("Отказ клиента", "Клиент отказался"), ('label = "Продажи"', 'label = "Сбыт"')))
         code, changes = office.plan()
         assert code == 2 and sorted(one["kind"] for one in changes) == ["manual", "rename", "rename"]
-        assert office.annex("apply").returncode == 2 and "Сбыт" in office.told()["pipelines"]
+        assert office.annex("apply").returncode == 2 and "Сбыт" in office.snapshot()["pipelines"]
         own_set(office, replace("contact.toml", ('[field.client_id]\nlabel    = "ClientID"\nrequired = false\n', "")))
         [drop] = [one for one in office.plan()[1] if one["kind"] == "drop"]
         assert drop["records"] == 3 and "ClientID" in drop["what"]
         alone = office.annex("apply")
         assert alone.returncode == 2 and "records that hold data: 3" in alone.stdout, "nobody there to ask means no"
-        assert any(label == "ClientID" for label, *_rest in office.told()["fields"]["contact"])
-        code, said = at_a_terminal(office, "n\n")
-        assert code == 2 and "drop it?" in said
-        assert any(label == "ClientID" for label, *_rest in office.told()["fields"]["contact"])
-        code, said = at_a_terminal(office, "y\n")
-        assert "✓ -" in said
-        assert not any(label == "ClientID" for label, *_rest in office.told()["fields"]["contact"])
+        assert any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
+        code, output = at_a_terminal(office, "n\n")
+        assert code == 2 and "drop it?" in output
+        assert any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
+        code, output = at_a_terminal(office, "y\n")
+        assert "✓ -" in output
+        assert not any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
         assert [one["kind"] for one in office.plan()[1]] == ["manual"]
 
 
@@ -249,11 +249,11 @@ def at_a_terminal(office: Office, typed: str) -> tuple[int, str]:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         os.write(ours, typed.encode())
-        said, _none = process.communicate(timeout=60)
+        output, _none = process.communicate(timeout=60)
     finally:
         os.close(ours)
         os.close(theirs)
-    return process.returncode, said
+    return process.returncode, output
 
 
 # --- killed and cut ----------------------------------------------------------------------------------------------------
@@ -264,12 +264,12 @@ def at_a_terminal(office: Office, typed: str) -> tuple[int, str]:
 def test_killed_again_and_again_it_ends_in_the_same_state(name: str, tmp_path: Path) -> None:
     with opened(tmp_path / "whole", name) as office:
         office.annex("apply")
-        wanted, needed = office.told(), office.writes()
+        wanted, needed = office.snapshot(), office.writes()
     with opened(tmp_path / "killed", name) as office:
         for calls in (1, 4, 9, 17, 26):
             kill_after(office, calls)
         assert office.annex("apply").returncode == 2
-        assert office.told() == wanted
+        assert office.snapshot() == wanted
         assert office.writes() <= needed + 12, "little was done twice, and nothing made twice"
 
 
@@ -291,7 +291,7 @@ def kill_after(office: Office, calls: int) -> None:
 def test_answers_that_get_lost_stop_it_with_words_and_the_next_one_goes_on(tmp_path: Path) -> None:
     with opened(tmp_path / "whole", "exchange-desk-bitrix24") as office:
         office.annex("apply")
-        wanted = office.told()
+        wanted = office.snapshot()
     with opened(tmp_path / "cut", "exchange-desk-bitrix24") as office:
         stopped = 0
         office.sandbox.portal.faults.set("cut_every", 15)
@@ -300,4 +300,4 @@ def test_answers_that_get_lost_stop_it_with_words_and_the_next_one_goes_on(tmp_p
             assert "✗" in done.stderr and "goes on from here" in done.stderr
             assert stopped < 12, done.stderr
         assert done.returncode == 2 and stopped >= 3
-        assert office.told() == wanted and [one["kind"] for one in office.plan()[1]] == ["manual"]
+        assert office.snapshot() == wanted and [one["kind"] for one in office.plan()[1]] == ["manual"]

@@ -46,10 +46,10 @@ class _Loaded:
 
     def run(self, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         with self._turn, tempfile.TemporaryDirectory(prefix="annex-command-") as folder:
-            said = {name: Path(folder) / name for name in ("out", "err")}
+            output = {name: Path(folder) / name for name in ("out", "err")}
             asked = {"arguments": arguments, "environment": environment, "cwd": os.getcwd()}
-            code = self._ask({**asked, **{name: str(path) for name, path in said.items()}})
-            out, err = (path.read_text(encoding="utf-8") for path in said.values())
+            code = self._ask({**asked, **{name: str(path) for name, path in output.items()}})
+            out, err = (path.read_text(encoding="utf-8") for path in output.values())
         return subprocess.CompletedProcess(arguments, code, out, err)
 
     def _ask(self, what: dict[str, Any]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from kernel.clock import SystemClock
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from tests.harness.places import quick_folder
 from tests.harness.postgres import Server
 
@@ -21,20 +21,20 @@ TEMPLATE = "annex_template"
 _number = itertools.count()
 
 
-def rooms() -> list[Room]:
+def migration_sets() -> list[MigrationSet]:
     """All migrations there are, as app puts them together."""
-    from app.bootstrap import KERNEL, KERNEL_ROOMS
+    from app.bootstrap import KERNEL, KERNEL_MODULES
     from app.discovery import find_plugins
 
     return [
-        *(Room(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_ROOMS),
-        *(Room(name, plugin.migrations) for name, plugin in find_plugins().items() if plugin.migrations),
+        *(MigrationSet(f"kernel.{name}", KERNEL / name / "migrations") for name in KERNEL_MODULES),
+        *(MigrationSet(name, plugin.migrations) for name, plugin in find_plugins().items() if plugin.migrations),
     ]
 
 
 def _migrated(url: str) -> None:
     database = Database(url)
-    migrate(database, rooms(), SystemClock())
+    migrate(database, migration_sets(), SystemClock())
     database.close()  # on SQLite the last to close brings the write-ahead log into the file
 
 

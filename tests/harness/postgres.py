@@ -41,14 +41,14 @@ class Server:
 
     def _run(self, program: str, *arguments: str) -> None:
         """Its output goes to a file: a server that lives on would hold a pipe open."""
-        said = self._data.with_suffix(".log")
-        with said.open("wb") as log:
+        output = self._data.with_suffix(".log")
+        with output.open("wb") as log:
             done = subprocess.run(
                 [*as_owner(self._owner), str(self._bin / program), *arguments], check=False, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, cwd=self._data,
             )  # fmt: skip
-        words = said.read_text(encoding="utf-8", errors="replace")
-        said.unlink()
+        words = output.read_text(encoding="utf-8", errors="replace")
+        output.unlink()
         if done.returncode:
             raise RuntimeError(f"{program} ended with {done.returncode}: {words[-2000:]}")
 

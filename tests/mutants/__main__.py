@@ -19,7 +19,7 @@ from tests.mutants.planting import Ground, Result, copy
 DEMANDED_PERCENT = 95
 PAGE = ROOT / "docs" / "mutants.md"
 UNSPOILED_SECONDS = 1800.0
-SAID_CHARACTERS = 4000
+OUTPUT_CHARACTERS = 4000
 
 
 def main() -> int:
@@ -74,9 +74,9 @@ def _run(faults: Sequence[Fault], jobs: int, seconds: float, verbose: bool) -> l
         first = Ground(copy(folder / "1"), folder / "t1")
         first.demand_own_packages()
         print(f"{len(faults)} faults; first their tests without any", flush=True)
-        passed, said = first.unspoiled(faults, jobs, UNSPOILED_SECONDS)
+        passed, output = first.unspoiled(faults, jobs, UNSPOILED_SECONDS)
         if not passed:
-            print(f"{said[-SAID_CHARACTERS:]}\nthe tests fail without a fault: mend that first")
+            print(f"{output[-OUTPUT_CHARACTERS:]}\nthe tests fail without a fault: mend that first")
             return None
         grounds = [first]
         for number in range(2, jobs + 1):
@@ -90,7 +90,7 @@ def _judge_all(faults: Sequence[Fault], grounds: Sequence[Ground], seconds: floa
     for fault in faults:
         waiting.put(fault)
     found: dict[str, Result] = {}
-    saying = threading.Lock()
+    printing = threading.Lock()
 
     def work(ground: Ground) -> None:
         while True:
@@ -99,11 +99,11 @@ def _judge_all(faults: Sequence[Fault], grounds: Sequence[Ground], seconds: floa
             except queue.Empty:
                 return
             result = ground.judge(fault, seconds)
-            with saying:
+            with printing:
                 found[fault.id] = result
                 print(f"{result.outcome:9}{result.seconds:6.1f} s  {fault.id}", flush=True)
                 if verbose or result.outcome == "invalid":
-                    print(result.said[-SAID_CHARACTERS:], flush=True)
+                    print(result.output[-OUTPUT_CHARACTERS:], flush=True)
 
     threads = [threading.Thread(target=work, args=(ground,)) for ground in grounds]
     for thread in threads:

@@ -31,7 +31,7 @@ class Result:
     fault: Fault
     outcome: Outcome
     seconds: float
-    said: str = ""
+    output: str = ""
 
     @property
     def caught(self) -> bool:
@@ -62,9 +62,9 @@ class Ground:
     def demand_own_packages(self) -> None:
         """Raises RuntimeError unless Python takes our packages from here, whatever is installed beside."""
         words = f"import {', '.join(ROOMS)}; print('\\n'.join(m.__path__[0] for m in ({', '.join(ROOMS)})))"
-        told = self._run([sys.executable, "-c", words], 60)[1].split()
-        if [Path(one).parent for one in told] != [self.folder] * len(ROOMS):
-            raise RuntimeError(f"another checkout's packages are taken instead of the copy's: {told}")
+        environment = self._run([sys.executable, "-c", words], 60)[1].split()
+        if [Path(one).parent for one in environment] != [self.folder] * len(ROOMS):
+            raise RuntimeError(f"another checkout's packages are taken instead of the copy's: {environment}")
 
     def unspoiled(self, faults: Sequence[Fault], jobs: int, seconds: float) -> tuple[bool, str]:
         """Whether the tests pass without a fault; leaves compiled files behind, so that each later run is quicker."""
@@ -72,31 +72,31 @@ class Ground:
             tests = {test for fault in faults if half == SQLITE or fault.postgresql for test in fault.tests}
             if tests:
                 command = self._pytest([*sorted(tests), "-k", half, "-n", str(jobs), "--dist", "loadfile"])
-                code, said = self._run(command, seconds, compiled=True)
+                code, output = self._run(command, seconds, compiled=True)
                 if code not in (PASSED, NONE_CHOSEN):
-                    return False, said
+                    return False, output
         return True, ""
 
     def judge(self, fault: Fault, seconds: float) -> Result:
         """Plant it, run its tests, take it out."""
         began = time.monotonic()
         with self._planted(fault):
-            outcome, said = self._judged(fault, seconds)
-        return Result(fault, outcome, time.monotonic() - began, said)
+            outcome, output = self._judged(fault, seconds)
+        return Result(fault, outcome, time.monotonic() - began, output)
 
     def _judged(self, fault: Fault, seconds: float) -> tuple[Outcome, str]:
         if fault.module:
-            code, said = self._run([sys.executable, "-c", f"import {fault.module}"], seconds)
+            code, output = self._run([sys.executable, "-c", f"import {fault.module}"], seconds)
             if code != PASSED:
-                return "invalid", said
+                return "invalid", output
         for half in (SQLITE, POSTGRESQL) if fault.postgresql else (SQLITE,):
-            code, said = self._run(self._pytest([*fault.tests, "-x", "-k", half]), seconds)
+            code, output = self._run(self._pytest([*fault.tests, "-x", "-k", half]), seconds)
             if code is None:
                 return "hangs", ""
             if code == FAILED:
-                return "caught", said
+                return "caught", output
             if code not in (PASSED, NONE_CHOSEN):
-                return "invalid", said
+                return "invalid", output
         return "survived", ""
 
     @contextmanager
@@ -121,15 +121,15 @@ class Ground:
     def _run(self, command: Sequence[str], seconds: float, *, compiled: bool = False) -> tuple[int | None, str]:
         """Exit code (None if it did not end in time) and what was said; nothing of it is left running."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANNEX_", "PYTEST_", "PYTHON"))}
-        told = {
+        environment = {
             "PYTHONPATH": str(self.folder), "TMPDIR": str(self._temporary), "PYTHONUTF8": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self._temporary / "examples"),
         }  # fmt: skip
         if not compiled:
-            told["PYTHONDONTWRITEBYTECODE"] = "1"
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         with (self._temporary.parent / f"{self._temporary.name}.said").open("w+b") as output:
             process = subprocess.Popen(
-                command, cwd=self.folder, env={**kept, **told}, stdout=output, stderr=output, start_new_session=True
+                command, cwd=self.folder, env={**kept, **environment}, stdout=output, stderr=output, start_new_session=True
             )
             code: int | None = None
             try:

@@ -35,41 +35,41 @@ def test_a_redirect_leads_to_nobody_else(broker: Whole, location: str) -> None:
     broker.outside.before = lambda method, params: Answer(302, {"Location": location}, b"")
     broker.outside.urls.clear()
     with pytest.raises(AnnexError):
-        broker.annex.running.portal.crm.people.all()
+        broker.annex.runtime.portal.crm.people.all()
     assert broker.outside.urls and all(url.startswith(OURS) for url in broker.outside.urls)
-    assert broker.annex.running.connecting.vault.get("domain") is None
+    assert broker.annex.runtime.connection.vault.get("domain") is None
 
 
 def test_a_renamed_portal_of_the_same_vendor_is_followed(broker: Whole) -> None:
     """Which shows that the test above would see a request to another host."""
     moved = Answer(302, {"Location": "https://new.bitrix24.ru/"}, b"")
     broker.outside.before = lambda method, params: moved if broker.outside.urls[-1].startswith(OURS) else None
-    assert broker.annex.running.portal.crm.people.all()
+    assert broker.annex.runtime.portal.crm.people.all()
     assert broker.outside.urls[-1].startswith("https://new.bitrix24.ru/rest/")
 
 
 @pytest.mark.parametrize("address", [*INNER, *LIKE_OURS])
 def test_no_address_in_a_delivery_or_a_page_is_called(broker: Whole, address: str) -> None:
     broker.outside.urls.clear()
-    told = {
+    received = {
         "domain": urlsplit(address).netloc or address, "client_endpoint": address, "server_endpoint": address,
         "access_token": SECRETS["access"], "refresh_token": SECRETS["refresh"],
     }  # fmt: skip
-    broker.event("ONAPPINSTALL", {**PROOF, **told})
-    broker.event("ONCRMDEALUPDATE", {**PROOF, **told}, ID="5", URL=address)
+    broker.event("ONAPPINSTALL", {**PROOF, **received})
+    broker.event("ONCRMDEALUPDATE", {**PROOF, **received}, ID="5", URL=address)
     broker.frame(DOMAIN=address, SERVER_ENDPOINT=address, PLACEMENT_OPTIONS='{"page": "' + address + '"}')
     assert broker.outside.urls and all(url.startswith(OURS) for url in broker.outside.urls)
 
 
 @pytest.mark.parametrize("address", [*INNER, "https://evil.example/rest/", "https://oauth.bitrix24.tech.evil.example/"])
 def test_the_applications_secret_goes_to_the_vendors_servers_only(broker: Whole, address: str) -> None:
-    vault = broker.annex.running.connecting.vault
+    vault = broker.annex.runtime.connection.vault
     vault.put("app", {**(vault.get("app") or {}), "server_endpoint": address})
-    broker.annex.running.connecting.settings["BITRIX24_WEBHOOK"] = ""  # type: ignore[index]
+    broker.annex.runtime.connection.settings["BITRIX24_WEBHOOK"] = ""  # type: ignore[index]
     broker.outside.before = lambda method, params: Answer(401, {}, b'{"error": "expired_token"}')
     broker.outside.urls.clear()
     with pytest.raises(AnnexError):
-        broker.annex.running.connector.crm(broker.annex.running.connecting).people.all()  # type: ignore[misc]
+        broker.annex.runtime.connector.crm(broker.annex.runtime.connection).people.all()  # type: ignore[misc]
     with_secret = [url for url in broker.outside.urls if SECRETS["client"] in url]
     assert with_secret and all(urlsplit(url).hostname == "oauth.bitrix24.tech" for url in with_secret)
     assert {urlsplit(url).hostname for url in broker.outside.urls} <= {"broker.bitrix24.ru", "oauth.bitrix24.tech"}
@@ -78,10 +78,16 @@ def test_the_applications_secret_goes_to_the_vendors_servers_only(broker: Whole,
 @pytest.mark.parametrize(
     "address",
     [
-        "http://portal.example/", "ftp://portal.example/", "file:///etc/passwd", "https://", "https://user:pw@portal.example/",
-        "https://portal.example/?x=1", "https://portal.example/#x", "https://[broken/",
+        "http://portal.example/",
+        "ftp://portal.example/",
+        "file:///etc/passwd",
+        "https://",
+        "https://user:pw@portal.example/",
+        "https://portal.example/?x=1",
+        "https://portal.example/#x",
+        "https://[broken/",
     ],
-)  # fmt: skip
+)
 def test_a_crooked_address_in_the_settings_is_refused(address: str) -> None:
     with pytest.raises(Misconfigured):
         bitrix.read({**BROKER, "BITRIX24_URL": address})

@@ -78,8 +78,8 @@ def test_a_proven_body_of_many_words_costs_little(desk: Whole, broker: Whole) ->
     """What is kept of it is searched for secrets: that search must not be quadratic either."""
     filler = "".join('"key":"' for _ in range(ALL // 8))
     began = time.process_time()
-    told = {"task": "5", "event": "deal.row", "sig": signature("5", "deal.row", ""), "text": filler[: ALL // 4]}
-    assert desk.anybody().post("/hooks/planfix/main", data=told).status_code == 200
+    received = {"task": "5", "event": "deal.row", "sig": signature("5", "deal.row", ""), "text": filler[: ALL // 4]}
+    assert desk.anybody().post("/hooks/planfix/main", data=received).status_code == 200
     assert broker.event("ONCRMDEALUPDATE", {**PROOF, "x": "sig=[key" * 20_000}, ID="5").status_code == 200
     assert time.process_time() - began < SECONDS_MAX
 
@@ -108,5 +108,5 @@ def test_an_answer_of_the_crm_that_hurts_is_an_outage_and_no_crash(broker: Whole
         Answer(200, {}, body).json()
     broker.outside.before = lambda method, params: Answer(200, {}, body)
     with pytest.raises(Unreachable):
-        broker.annex.running.portal.crm.people.all()
+        broker.annex.runtime.portal.crm.people.all()
     assert broker.frame(AUTH_ID=SECRETS["visitor"]).status_code in (403, 503)

@@ -11,7 +11,7 @@ import flask
 import pytest
 
 from kernel.web.identity import SAFE_METHODS
-from plugins.heads.tests.web import Room, make_room
+from plugins.heads.tests.web import HeadsOffice, make_office
 from tests.security.whole import HOST, SECRETS, Whole
 
 # These bring a proof of their own: a signature, the CRM's token, a one-time link.
@@ -58,14 +58,14 @@ def test_nothing_changes_by_a_safe_method(either: Whole) -> None:
     """Reading every page as the owner leaves the tables as they were."""
     owner = either.signed_in()
 
-    def told() -> list[int]:
+    def notified() -> list[int]:
         return [either.count(table) for table in ("inbox", "outgoing", "ledger_journal", "web_link", "web_session")]
 
-    before = told()
+    before = notified()
     for method, path in addresses(either.app):
         if method == "GET" and path not in ("/live",):
             assert owner.get(path).status_code < 500 or path.startswith("/workday"), path
-    assert told() == before
+    assert notified() == before
 
 
 def test_a_foreign_page_cannot_leave_anybody_signed_in_as_somebody_else(broker: Whole) -> None:
@@ -131,19 +131,19 @@ def test_roles_keep_staff_out_of_what_is_the_owners(either: Whole) -> None:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = make_room(tmp_path)
+def room(tmp_path: Path) -> Iterator[HeadsOffice]:
+    made = make_office(tmp_path)
     yield made
     made.close()
 
 
-def press(room: Room, client: Any, path: str, **form: str) -> int:
+def press(room: HeadsOffice, client: Any, path: str, **form: str) -> int:
     token = room.links.csrf(client.get_cookie("annex_session").value)
     return int(client.post(path, data={"csrf": token, **form}).status_code)
 
 
 @pytest.mark.row("PL-09")
-def test_a_head_reaches_nobody_of_another_department_by_id(room: Room) -> None:
+def test_a_head_reaches_nobody_of_another_department_by_id(room: HeadsOffice) -> None:
     for person in (room.anna, room.kira):
         room.day(person, "open")
     lead = room.lead(name="Чужой")
@@ -162,14 +162,14 @@ def test_a_head_reaches_nobody_of_another_department_by_id(room: Room) -> None:
     assert room.head_client().get(f"/heads/people/{room.anna.id}").status_code == 200
 
 
-def test_a_day_is_started_for_oneself_only(room: Room) -> None:
+def test_a_day_is_started_for_oneself_only(room: HeadsOffice) -> None:
     room.crm.days[room.anna.id] = room.crm.days[room.boris.id] = "closed"
     anna = room.client("Анна Белова", "staff", room.anna.id)
     press(room, anna, "/workday/start", person=room.boris.id, person_id=room.boris.id, USER_ID=room.boris.id)
     assert (room.crm.days[room.anna.id], room.crm.days[room.boris.id]) == ("open", "closed")
 
 
-def test_crooked_ids_are_not_found_and_break_nothing(room: Room, desk: Whole) -> None:
+def test_crooked_ids_are_not_found_and_break_nothing(room: HeadsOffice, desk: Whole) -> None:
     crooked = ["..%2F..%2Fetc", "1'--", "%00", "9" * 400, "-1", "٥", "{deal}", "%F0%9F%92%A9", "1;DROP TABLE inbox"]
     owner, desk_owner = room.client(), desk.signed_in()
     for one in crooked:

@@ -39,8 +39,8 @@ def test_a_second_signature_in_the_same_body_does_not_help(desk: Whole) -> None:
     right = SIGNATURE
     body = f"task=666&task=15021&event=deal.changed&delivery=6f1c&sig={right}"
     assert desk.anybody().post("/hooks/planfix/main", data=body).status_code == 403
-    told = desk.anybody().post("/hooks/planfix/main?task=666", data={**SIGNED, "sig": right})
-    assert told.status_code == 200
+    received = desk.anybody().post("/hooks/planfix/main?task=666", data={**SIGNED, "sig": right})
+    assert received.status_code == 200
     with desk.annex.database.read() as tx:
         assert tx.value("SELECT record_id FROM inbox") == "15021"
 
@@ -57,7 +57,7 @@ def test_an_event_of_another_portal_or_with_another_token_is_nothing(broker: Who
 
 
 def test_a_forged_removal_or_installation_changes_nothing(broker: Whole) -> None:
-    held = broker.annex.running.connecting.vault.get("app")
+    held = broker.annex.runtime.connection.vault.get("app")
     assert broker.event("ONAPPUNINSTALL", {**PROOF, "application_token": "forged"}).status_code == 403
     forged = {
         "access_token": "stolen-from-elsewhere",
@@ -67,7 +67,7 @@ def test_a_forged_removal_or_installation_changes_nothing(broker: Whole) -> None
     }
     assert broker.event("ONAPPINSTALL", forged).status_code == 403
     assert broker.event("ONAPPUPDATE", {**forged, "access_token": SECRETS["visitor"]}).status_code == 403, "no administrator"
-    assert broker.annex.running.connecting.vault.get("app") == held
+    assert broker.annex.runtime.connection.vault.get("app") == held
 
 
 def test_one_step_of_a_process_counts_once(broker: Whole) -> None:

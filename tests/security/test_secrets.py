@@ -24,7 +24,7 @@ from kernel.settings import Settings
 from kernel.storage.dump import dump
 from kernel.telemetry import mask, set_up_logs
 from kernel.web import secret_of
-from tests.conformance.checkout import ROOT, annex, said, sources
+from tests.conformance.checkout import ROOT, annex, output, sources
 from tests.security.test_forms import addresses
 from tests.security.whole import BROKER, PROOF, SECRETS, Whole
 
@@ -51,14 +51,14 @@ def a_day(broker: Whole) -> None:
     assert broker.frame(AUTH_ID="nobodys").status_code == 403
     assert broker.event("ONCRMDEALUPDATE", {**auth, "application_token": "forged"}, ID="5").status_code == 403
     assert broker.event("ONCRMDEALUPDATE", auth, ID=SECRETS["access"]).status_code == 400
-    told = f"the token {SECRETS['access']} of /rest/1/{SECRETS['webhook']}/ may not"
-    broker.outside.before = lambda method, params: refused(400, "ERROR", told)
+    message = f"the token {SECRETS['access']} of /rest/1/{SECRETS['webhook']}/ may not"
+    broker.outside.before = lambda method, params: refused(400, "ERROR", message)
     with pytest.raises(AnnexError):
-        broker.annex.running.portal.crm.people.all()
+        broker.annex.runtime.portal.crm.people.all()
     broker.annex.sweep()
     with broker.annex.database.write() as tx:
         ids = [row["id"] for row in tx.all("SELECT id FROM inbox")]
-        inbox.settle(tx, ids, "failed", told, broker.annex.clock)
+        inbox.settle(tx, ids, "failed", message, broker.annex.clock)
 
 
 @pytest.mark.row("PL-10")
@@ -82,11 +82,11 @@ def test_no_page_holds_a_secret(broker: Whole) -> None:
 
 
 def test_an_error_page_masks_what_the_crm_quoted(broker: Whole) -> None:
-    told = f"invalid: {SECRETS['access']}"
-    assert told not in mask(told)
+    message = f"invalid: {SECRETS['access']}"
+    assert message not in mask(message)
 
     def quoted() -> Any:
-        raise Rejected(told)
+        raise Rejected(message)
 
     broker.app.view_functions["health.healthz"] = quoted
     for accept in ("text/html", "application/json"):
@@ -98,7 +98,7 @@ def test_an_error_page_masks_what_the_crm_quoted(broker: Whole) -> None:
 def test_no_table_no_copy_and_no_file_holds_a_secret(broker: Whole, tmp_path: Path) -> None:
     a_day(broker)
     copy = tmp_path / "copy.gz"
-    dump(broker.annex.database, broker.annex.rooms, copy)
+    dump(broker.annex.database, broker.annex.migration_sets, copy)
     with gzip.open(copy, "rt", encoding="utf-8") as file:
         assert found_in(file.read()) == set()
     assert copy.stat().st_mode & 0o077 == 0, "a copy holds what the books hold: its owner alone reads it"
@@ -107,21 +107,21 @@ def test_no_table_no_copy_and_no_file_holds_a_secret(broker: Whole, tmp_path: Pa
     for path in files:
         raw = path.read_bytes()
         assert {name for name, secret in SECRETS.items() if secret.encode() in raw} == set(), path.name
-    assert (broker.annex.running.connecting.vault.get("app") or {})["refresh_token"] == SECRETS["refresh"], "it is there"
+    assert (broker.annex.runtime.connection.vault.get("app") or {})["refresh_token"] == SECRETS["refresh"], "it is there"
 
 
 def test_settings_show_no_secret_and_the_databases_password_is_one(tmp_path: Path) -> None:
     url = "postgresql+psycopg://annex:p%40ss-77aa10@db.example/annex"
     settings = Settings({**BROKER, "ANNEX_DATABASE_URL": url, "ANNEX_SECRET": SECRETS["annex"]})
-    shown = " ".join(value.shown() for value in settings.values_with_source())
+    shown = " ".join(value.display() for value in settings.values_with_source())
     assert "77aa10" not in shown and SECRETS["annex"] not in shown
-    for told in (f"cannot connect to {url}", "password authentication failed for p@ss-77aa10"):
-        assert "77aa10" not in mask(told)
+    for message in (f"cannot connect to {url}", "password authentication failed for p@ss-77aa10"):
+        assert "77aa10" not in mask(message)
 
 
 def test_what_holds_secrets_does_not_show_them(broker: Whole) -> None:
-    connecting = broker.annex.running.connecting
-    assert found_in(repr(bitrix.read(connecting.settings)) + repr(connecting.vault)) == set()
+    connection = broker.annex.runtime.connection
+    assert found_in(repr(bitrix.read(connection.settings)) + repr(connection.vault)) == set()
 
 
 # --- the machine -----------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_what_holds_secrets_does_not_show_them(broker: Whole) -> None:
 
 def test_no_command_takes_a_secret_as_an_argument() -> None:
     """Whoever is on the machine reads the list of processes."""
-    usage = said(annex("--help"))
+    usage = output(annex("--help"))
     names = re.findall(r"^    ([a-z-]+)\s{2,}", usage, re.MULTILINE)
     assert "serve" in names
     for path in sorted((ROOT / "app/cli").rglob("*.py")) + sorted(ROOT.glob("plugins/*/commands*.py")):

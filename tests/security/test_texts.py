@@ -19,7 +19,7 @@ from connectors.planfix.texts import clean, comment_html
 from kernel.telemetry import log, set_up_logs
 from plugins.exchange.model import Party
 from plugins.exchange.tests.web_fixture import Desk, deal, make_desk, operation
-from plugins.heads.tests.web import Room, make_room
+from plugins.heads.tests.web import HeadsOffice, make_office
 from tests.conformance.checkout import ROOT
 from tests.security.whole import Page, Whole, signature
 
@@ -76,7 +76,7 @@ def test_names_typed_in_the_crm_on_the_desks_pages(desk_pages: Desk) -> None:
 
 
 def test_names_typed_in_the_crm_on_the_heads_pages(tmp_path: Path) -> None:
-    made: Room = make_room(tmp_path)
+    made: HeadsOffice = make_office(tmp_path)
     try:
         [person] = made.hire(NAME)
         made.day(person, "open")
@@ -126,15 +126,15 @@ def test_an_author_in_a_delivery(desk: Whole) -> None:
 
 @pytest.mark.parametrize("text", [*HOSTILE, NAME])
 def test_messages_to_planfix_are_text(text: str) -> None:
-    told = comment_html(text, "key")
-    assert Page(told).wrong == [] and set(re.findall(r"</?(\w+)", told)) <= {"p", "i", "br"}
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", told) and Page(told).text.startswith(clean(text).strip()[:20])
+    message = comment_html(text, "key")
+    assert Page(message).wrong == [] and set(re.findall(r"</?(\w+)", message)) <= {"p", "i", "br"}
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", message) and Page(message).text.startswith(clean(text).strip()[:20])
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, NAME, "[b]x[/b]", "[USER=1]x[/USER]", "[*]", "[/url]", "[img]http://x/y[/img]"])
 def test_messages_to_bitrix24_are_text(text: str) -> None:
-    for told in (bb_plain(text), marked(text, "key")):
-        assert not re.search(r"\[/?[A-Za-z*]", told) and not re.search("[\x00-\x08\x0b-\x1f\x7f]", told)
+    for message in (bb_plain(text), marked(text, "key")):
+        assert not re.search(r"\[/?[A-Za-z*]", message) and not re.search("[\x00-\x08\x0b-\x1f\x7f]", message)
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from kernel.extension import calls, sweep
 from kernel.http.gate import SharedGate
 from kernel.jobs import inbox
 from kernel.ledger import store as books
-from plugins.assignment import fitness, giving
+from plugins.assignment import assigning, eligibility
 from plugins.exchange import handlers
 from plugins.stage_lock.rules import Pool
 from plugins.workday import days
@@ -65,7 +65,7 @@ def test_a_sweep_that_finds_nothing(monkeypatch, tmp_path):
 
 
 def test_a_delivery_answered_and_not_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(inbox, "look", lambda *args, **more: None)
+    monkeypatch.setattr(inbox, "sync", lambda *args, **more: None)
     assert first_failure("planfix", tmp_path)
 
 
@@ -75,12 +75,12 @@ def test_a_lead_for_somebody_who_is_not_at_work(monkeypatch, tmp_path):
 
 
 def test_a_bar_that_nobody_asks_about(monkeypatch, tmp_path):
-    monkeypatch.setattr(fitness, "with_bars", lambda tx, portal, found: list(found))
+    monkeypatch.setattr(eligibility, "with_exclusions", lambda tx, portal, found: list(found))
     assert "who was barred at" in first_failure("bitrix24", tmp_path, 300, desk="broker")
 
 
 def test_a_lead_that_is_left_waiting(monkeypatch, tmp_path):
-    monkeypatch.setattr(giving, "give", lambda unit, name, **_more: 0)
+    monkeypatch.setattr(assigning, "give", lambda unit, name, **_more: 0)
     assert "may have them" in first_failure("bitrix24", tmp_path, desk="broker")
 
 

@@ -28,7 +28,7 @@ from plugins.exchange.board import board
 from plugins.exchange.control import control
 from plugins.exchange.tests import desk as desks
 from plugins.exchange.tests.desk import PORTAL, Desk, buy, own
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 from tests.toy_cash import CASH, count, plugin
 
 Make = Callable[..., Desk]
@@ -86,7 +86,7 @@ def counting(desk: Desk) -> Callable[[str, int], None]:
 
 def shown(desk: Desk) -> str:
     """Whatever the desk shows of its books, now and of a past moment."""
-    with desk.portal.look() as unit:
+    with desk.portal.read() as unit:
         past = desk.clock.now().replace(hour=0)
         asked = [explain.Question(figure, "UAH") for figure in explain.FIGURES]
         found: dict[str, Any] = {
@@ -101,13 +101,13 @@ def shown(desk: Desk) -> str:
     return json.dumps(found, ensure_ascii=False, default=str, indent=1)
 
 
-def told(desk: Desk) -> list[str]:
-    with desk.portal.look() as unit:
+def reported(desk: Desk) -> list[str]:
+    with desk.portal.read() as unit:
         return list(faults(desk.annex, unit))
 
 
 def cash(desk: Desk) -> dict[str, int]:
-    with desk.portal.look() as unit:
+    with desk.portal.read() as unit:
         return {
             f"{row['account']} {row['place']}": int(row["amount"])
             for row in desk.portal.books.book("cash").balances(unit.tx, ["UAH"])
@@ -122,8 +122,8 @@ def test_the_desk_shows_to_the_byte_what_it_shows_without_the_other(make: Make, 
     story(beside, counting(beside))
     assert shown(beside) == shown(alone)
     assert cash(beside) == {"place Каса": 1000 + 3000 + 5000, "difference Каса": -9000}, "each subject's newest count"
-    assert told(beside) == told(alone) == []
-    with beside.portal.look() as unit:
+    assert reported(beside) == reported(alone) == []
+    with beside.portal.read() as unit:
         [entry] = beside.portal.books.book("cash").standing(unit.tx, f"{PORTAL}/503").values()
         assert entry.book == "cash" and entry.legs()[0].amount == 1000
 
@@ -148,7 +148,7 @@ def test_a_fault_planted_in_either_book_is_found(make: Make, fresh_sqlite: Calla
             with _undone(desk) as tx:
                 assert tx.run(sql, book=book) > 0
                 assert list(check.faults(tx)), f"{sql} in {book}"
-    assert told(desk) == []
+    assert reported(desk) == []
 
 
 class _Undone(Exception):
@@ -176,21 +176,21 @@ def test_both_books_are_copied_and_moved_together(
     before, counted = shown(here), cash(here)
     there = Database(fresh_postgres())
     with here.database.read() as one, there.write() as other:
-        copy(one, other, rooms(), lambda name, number: None)
+        copy(one, other, migration_sets(), lambda name, number: None)
     with here.database.read() as one, there.read() as other:
-        assert differences(one, other, rooms()) == [] and list(check.faults(other)) == []
-    dump(there, rooms(), tmp_path / "copy.gz")
+        assert differences(one, other, migration_sets()) == [] and list(check.faults(other)) == []
+    dump(there, migration_sets(), tmp_path / "copy.gz")
     there.close()
     back = f"sqlite:///{tmp_path / 'back.db'}"
     database = Database(back)
-    load(database, rooms(), tmp_path / "copy.gz", SystemClock())
+    load(database, migration_sets(), tmp_path / "copy.gz", SystemClock())
     database.close()
     desk = make(back, cash=True)
     desk.clock = desk.portal.clock = here.clock
     after, before = json.loads(shown(desk)), json.loads(before)
     for side in (after, before):
         del side["control"], side["told"]  # what the portal says: this desk's portal has no deals
-    assert after == before and cash(desk) == counted and told(desk) == []
+    assert after == before and cash(desk) == counted and reported(desk) == []
 
 
 @pytest.mark.row("PL-04")
@@ -212,7 +212,7 @@ def test_what_is_not_declared_is_not_posted(make: Make, fresh_sqlite: Callable[[
     ):
         with pytest.raises(BooksBroken, match=why):
             posted(book, account)
-    assert told(desk) == [] and desk.journal() == 1
+    assert reported(desk) == [] and desk.journal() == 1
 
 
 @pytest.mark.row("PL-04")
@@ -221,7 +221,7 @@ def test_a_book_stays_verified_when_its_plugin_is_switched_off(make: Make, fresh
     on = make(url, cash=True)
     story(on, counting(on))
     off = make(url, cash=False)
-    assert told(off) == []
+    assert reported(off) == []
     with pytest.raises(BooksBroken, match="not declared"):
         off.portal.books.book("cash")
 

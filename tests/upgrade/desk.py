@@ -42,14 +42,14 @@ class Stored:
         return gzip.decompress(self.file(what).read_bytes()).decode()
 
     @cached_property
-    def told(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, Any]:
         """What that release itself said of the desk just before."""
         data: dict[str, Any] = json.loads(self.text("told"))
         return data
 
     @property
     def stored_at(self) -> datetime:
-        return datetime.fromisoformat(self.told["stored_at"])
+        return datetime.fromisoformat(self.recorded["stored_at"])
 
     def restore(self, url: str) -> None:
         """Put the database as it lay there, the queue's own tables with it, into an empty one."""
@@ -82,7 +82,7 @@ class Desk:
 
     def figures(self) -> dict[str, Any]:
         """What was asked of the release that stored it, asked again."""
-        at = self.stored.told["stored_at"]
+        at = self.stored.recorded["stored_at"]
         found = {name: self.ask(*(part.format(at=at) for part in command)) for name, command in REPORTS.items()}
         return {"verify": self.ask("verify"), **found}
 
@@ -123,7 +123,15 @@ def at_work(stored: Stored, home: Path, url: str) -> Iterator[tuple[Desk, Sandbo
 def same(then: Any, now: Any, where: str = "") -> list[str]:
     """Where today's document says something else than the one of then; it may say more."""
     if isinstance(then, dict) and isinstance(now, dict):
-        return [told for key, value in then.items() for told in same(value, now.get(key, "nothing"), f"{where}/{key}")]
+        return [
+            difference
+            for key, value in then.items()
+            for difference in same(value, now.get(key, "nothing"), f"{where}/{key}")
+        ]
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        return [told for n, (one, two) in enumerate(zip(then, now, strict=True)) for told in same(one, two, f"{where}/{n}")]
+        return [
+            difference
+            for n, (one, two) in enumerate(zip(then, now, strict=True))
+            for difference in same(one, two, f"{where}/{n}")
+        ]
     return [] if then == now else [f"{where}: {then!r}, now {now!r}"]

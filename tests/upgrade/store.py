@@ -128,23 +128,23 @@ class Desk:
 
 def history() -> str:
     """Three months that were before Annex: for its import."""
-    dice = random.Random(410)
+    rng = random.Random(410)
     rates = {"USD/UAH": "41.20", "EUR/USD": "1.1600", "EUR/PLN": "4.2500", "USD/PLN": "3.6500"}
     lines = ["deal,op,at,client,partner,kind,pair,amount,amount_in,client_rate,partner_rate,stage"]
     for code in ("UAH", "USD", "EUR", "PLN"):
         lines.append(f"внесок-{code},1,2026-08-03T09:00,,,deposit,{code},9000000.00,{code},,,")
     for number in range(1, 121):
-        at = datetime(2026, 8, 4, 10, tzinfo=UTC) + timedelta(hours=17 * number, minutes=dice.randrange(60))
-        pair, rate = dice.choice(list(rates.items()))
+        at = datetime(2026, 8, 4, 10, tzinfo=UTC) + timedelta(hours=17 * number, minutes=rng.randrange(60))
+        pair, rate = rng.choice(list(rates.items()))
         kind, client, partner = (
-            dice.choice(("buy", "sell")),
-            f"Клієнт {dice.randrange(1, 15)}",
-            f"Контора {dice.randrange(3)}",
+            rng.choice(("buy", "sell")),
+            f"Клієнт {rng.randrange(1, 15)}",
+            f"Контора {rng.randrange(3)}",
         )
         theirs = Decimal(rate) * (Decimal("1.004") if kind == "buy" else Decimal("0.996"))
-        stage = "closed" if number < 115 else dice.choice(("client_paid", "partner_paid"))
+        stage = "closed" if number < 115 else rng.choice(("client_paid", "partner_paid"))
         lines.append(
-            f"історія-{number},1,{at:%Y-%m-%dT%H:%M},{client},{partner},{kind},{pair},{dice.randrange(10, 900) * 10}.00,"
+            f"історія-{number},1,{at:%Y-%m-%dT%H:%M},{client},{partner},{kind},{pair},{rng.randrange(10, 900) * 10}.00,"
             f"{pair[:3]},{rate},{theirs:.4f},{stage}"
         )
     return "\n".join(lines) + "\n"
@@ -275,7 +275,7 @@ def leave_work_waiting(desk: Desk, deals: dict[str, int]) -> None:
 # --- what is kept ------------------------------------------------------------------------------------------------------
 
 
-def told(desk: Desk, cookie: str) -> dict[str, Any]:
+def recorded(desk: Desk, cookie: str) -> dict[str, Any]:
     at = desk.now().isoformat(timespec="seconds")
     with desk.database.read() as tx:
         inbox = tx.all("SELECT id, state FROM inbox WHERE state IN ('new', 'failed') ORDER BY id")
@@ -327,7 +327,7 @@ def store(kind: str, url: str, folder: Path, code: Path) -> None:
         cookie = sign_in(desk, deals)
         go_wrong(desk, deals)
         leave_work_waiting(desk, deals)
-        data = told(desk, cookie)
+        data = recorded(desk, cookie)
         backup = home / "backup.gz"
         desk.processes.annex("backup", str(backup))
         folder.mkdir(parents=True, exist_ok=True)

@@ -40,15 +40,15 @@ def test_an_older_copy_is_restored_and_upgraded(stored: Stored, tmp_path: Path, 
     with closing(Desk(stored, tmp_path / "home", empty(OTHER[stored.kind], tmp_path, fresh_postgres))) as desk:
         broken = changed(stored.file("backup"), tmp_path / "short.gz", lambda lines: lines.pop(-2))
         assert "cut short" in restored(desk, broken, code=2)
-        said = restored(desk, stored.file("backup"))
-        assert stored.told["verify"]["head"] in said
+        output = restored(desk, stored.file("backup"))
+        assert stored.recorded["verify"]["head"] in output
         now = desk.figures()
-        assert same({name: stored.told[name] for name in now}, now) == []
+        assert same({name: stored.recorded[name] for name in now}, now) == []
         waiting = {
             row["id"]: row["state"] for table in ("inbox", "outgoing") for row in desk.rows(f"SELECT id, state FROM {table}")
         }
-        assert {waiting[one[0]] for one in stored.told["inbox"]} == {"new", "failed"}
-        assert all(waiting[one[0]] == one[1] for one in [*stored.told["inbox"], *stored.told["calls"]])
+        assert {waiting[one[0]] for one in stored.recorded["inbox"]} == {"new", "failed"}
+        assert all(waiting[one[0]] == one[1] for one in [*stored.recorded["inbox"], *stored.recorded["calls"]])
         assert "not empty" in restored(desk, stored.file("backup"), code=2)
 
 

@@ -20,7 +20,7 @@ from conftest import ROOT
 from kernel.clock import SystemClock
 from kernel.storage import Database, migrate
 from sandbox.planfix.server import Sandbox
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 from tests.upgrade.desk import VERSIONS, Desk, Stored, at_work, same
 
 OPEN = "SELECT id FROM inbox WHERE state = 'new' UNION SELECT id FROM outgoing WHERE state IN ('waiting', 'sending')"
@@ -30,7 +30,7 @@ DIES = """
 import os, signal, sys
 from kernel.clock import SystemClock
 from kernel.storage import Database, migrate
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 class Dies(SystemClock):
     left = int(sys.argv[2])
@@ -40,7 +40,7 @@ class Dies(SystemClock):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().now()
 
-migrate(Database(sys.argv[1]), rooms(), Dies())
+migrate(Database(sys.argv[1]), migration_sets(), Dies())
 """
 
 
@@ -54,15 +54,15 @@ def test_books_and_reports_are_what_they_were(stored: Stored, url: str, tmp_path
     with closing(Desk(stored, tmp_path / "home", url)) as desk:
         now = desk.figures()
         assert desk.steps() == newest()
-    assert same({name: stored.told[name] for name in now}, now) == []
-    assert stored.told["verify"]["rows"] > 500 and now["verify"]["ok"]
+    assert same({name: stored.recorded[name] for name in now}, now) == []
+    assert stored.recorded["verify"]["rows"] > 500 and now["verify"]["ok"]
 
 
 @pytest.mark.row("PL-12", "PL-01", "PL-03", "PL-09")
 def test_what_waited_is_done_and_nothing_is_done_twice(stored: Stored, url: str, tmp_path: Path) -> None:
     with closing(Desk(stored, tmp_path / "before", url)) as desk:
         waited = waiting(desk)
-    assert len(waited) > 10 and len({verb for _, _, verb in stored.told["calls"]}) >= 3
+    assert len(waited) > 10 and len({verb for _, _, verb in stored.recorded["calls"]}) >= 3
     with at_work(stored, tmp_path / "home", url) as (desk, sandbox, office):
         assert signed_in(desk) == 200, "who was signed in still is"
         until_quiet(desk)
@@ -71,7 +71,7 @@ def test_what_waited_is_done_and_nothing_is_done_twice(stored: Stored, url: str,
         agreed(desk, sandbox, office)
         assert not waited & waiting(desk)
         # What waited for a person still does; a second try is carried out, too.
-        failed = [one[0] for what in ("inbox", "calls") for one in stored.told[what] if one[1] == "failed"]
+        failed = [one[0] for what in ("inbox", "calls") for one in stored.recorded[what] if one[1] == "failed"]
         assert len(failed) >= 2 and sorted(one["id"] for one in desk.ask("jobs")["failed"]) == sorted(failed)
         for one in failed:
             desk.processes.annex("jobs", "retry", one)
@@ -104,7 +104,7 @@ def until_quiet(desk: Desk) -> None:
 
 
 def signed_in(desk: Desk) -> int:
-    page, cookies = f"{desk.address}/exchange/board", {"annex_session": desk.stored.told["session"]}
+    page, cookies = f"{desk.address}/exchange/board", {"annex_session": desk.stored.recorded["session"]}
     assert requests.get(page, timeout=10).status_code in (401, 403)
     return requests.get(page, cookies=cookies, timeout=10).status_code
 
@@ -113,7 +113,7 @@ def agreed(desk: Desk, sandbox: Sandbox, office: Office) -> None:
     """Books whole, nothing of the CRM's inputs unbooked, and no effect of ours in the CRM twice."""
     verify = desk.ask("verify")
     assert verify["ok"], verify
-    kept = desk.stored.told["verify"]
+    kept = desk.stored.recorded["verify"]
     [row] = desk.rows(f"SELECT hash FROM ledger_journal WHERE seq = {kept['rows']}")
     assert row["hash"] == kept["head"] and verify["rows"] > kept["rows"], "the chain goes on from where it stood"
     control = desk.ask("report", "control")
@@ -131,13 +131,13 @@ def twice(sandbox: Sandbox) -> list[Any]:
     records = [*portal.tasks.values(), *portal.contacts.values(), *portal.rows.values()]
     ours = Counter(str(one.values[key]) for one in records for key in keys if one.values.get(key))
     robot = portal.robot().id
-    said = Counter(
+    output = Counter(
         (one.task, one.contact, one.description)
         for one in portal.comments.values()
         if one.owner == robot and one.description
     )
-    assert ours and said
-    return [what for what, number in [*ours.items(), *said.items()] if number > 1]
+    assert ours and output
+    return [what for what, number in [*ours.items(), *output.items()] if number > 1]
 
 
 @pytest.mark.row("PL-12")
@@ -153,13 +153,13 @@ def test_killed_between_two_migrations_it_is_as_before_and_the_next_start_upgrad
         assert done.returncode == -signal.SIGKILL
         assert desk.steps() == before and columns(desk) == tables, "nothing half-way"
         with closing(Database(url)) as database:
-            assert len(migrate(database, rooms(), SystemClock())) == lacking
-            assert migrate(database, rooms(), SystemClock()) == []
-        assert same(stored.told["verify"], desk.ask("verify")) == []
+            assert len(migrate(database, migration_sets(), SystemClock())) == lacking
+            assert migrate(database, migration_sets(), SystemClock()) == []
+        assert same(stored.recorded["verify"], desk.ask("verify")) == []
 
 
 def newest() -> set[tuple[str, int]]:
-    return {(room.name, number) for room in rooms() for number in room.files()}
+    return {(room.name, number) for room in migration_sets() for number in room.files()}
 
 
 def columns(desk: Desk) -> set[tuple[str, str]]:

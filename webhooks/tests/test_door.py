@@ -10,22 +10,22 @@ import pytest
 
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connecting, Connector, Delivery, NotProven, Plugin
+from kernel.extension import Connection, Connector, Delivery, NotProven, Plugin
 from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
 from kernel.storage.closed import close
 from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
-from tests.harness.databases import rooms
-from webhooks.door import BODY_BYTES_MAX, Door, Doorway, _without_proof
+from tests.harness.databases import migration_sets
+from webhooks.door import BODY_BYTES_MAX, Door, HookRoute, _without_proof
 
 KEY = "the-key-of-the-door"
 
 
-def intake(delivery: Delivery, connecting: Connecting) -> list[Event]:
+def intake(delivery: Delivery, connection: Connection) -> list[Event]:
     """A toy connector: the key in a header, `record delivery author` in the body."""
     key = delivery.headers.get("x-key", "")
-    if key != connecting.settings["KEY"]:
+    if key != connection.settings["KEY"]:
         raise NotProven("crooked key" if key else "no key", status=403 if key else 401)
     words = delivery.body.decode("utf-8", "replace").split()
     if len(words) < 2:
@@ -57,8 +57,8 @@ def client(small: Small) -> Any:
 def door_of(small: Small) -> Any:
     tell_secret(KEY)
     plugin = Plugin("board", "Board", answers={"board.link": lambda portal, event: {"board_url": f"x/{event.author}"}})
-    connecting = Connecting({"KEY": KEY}, small.portal.mapping, HttpClient, small.clock, cast("Vault", None))
-    door = Doorway(small.portal, Connector("toy", "Toy", intake=intake), connecting, [*small.plugins, plugin])
+    connection = Connection({"KEY": KEY}, small.portal.mapping, HttpClient, small.clock, cast("Vault", None))
+    door = HookRoute(small.portal, Connector("toy", "Toy", intake=intake), connection, [*small.plugins, plugin])
     app = flask.Flask(__name__)
     app.wsgi_app = Door({("toy", "main"): door}, app.wsgi_app)  # type: ignore[method-assign]
     return app.test_client()
@@ -194,5 +194,5 @@ def test_a_delivery_about_several_records_is_kept_for_each_of_them(small: Small,
 def test_a_database_that_has_moved_is_no_place_for_a_delivery(small: Small, client: Any) -> None:
     """Whoever sends has to try again: what is answered 200 is stored."""
     with small.database.write() as tx:
-        close(tx, every_table(rooms()), "moved")
+        close(tx, every_table(migration_sets()), "moved")
     assert post(client).status_code == 503 and small.states("inbox") == []

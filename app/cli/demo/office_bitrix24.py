@@ -111,19 +111,19 @@ class Office:
 
     def read_field(self, deal: int, label: str) -> Any:
         item = self._ask("1", "crm.item.get", {"entityTypeId": DEAL, "id": deal, "useOriginalUfNames": "Y"})["item"]
-        return self._shown(DEAL, label, item.get(self._fields[DEAL][label]["code"]))
+        return self._displayed(DEAL, label, item.get(self._fields[DEAL][label]["code"]))
 
     def contact_field(self, contact: str, label: str) -> Any:
         body = {"entityTypeId": CONTACT, "id": self._card(contact), "useOriginalUfNames": "Y"}
         item = self._ask("1", "crm.item.get", body)["item"]
-        return self._shown(CONTACT, label, item.get(self._fields[CONTACT][label]["code"]))
+        return self._displayed(CONTACT, label, item.get(self._fields[CONTACT][label]["code"]))
 
     def rows_of(self, table: str, contact: str) -> list[dict[str, Any]]:
         number = self._table[table]
         filters = {"parentId3": self._card(contact)}
         fields = self._fields[number]
         return [
-            {label: self._shown(number, label, item.get(field["code"])) for label, field in fields.items()}
+            {label: self._displayed(number, label, item.get(field["code"])) for label, field in fields.items()}
             for item in self._items(number, filters)
         ]
 
@@ -132,7 +132,9 @@ class Office:
         names = {str(one["id"]): str(one.get("name") or "") for one in self._items(CONTACT, {})}
         found = []
         for item in self._items(DEAL, {"categoryId": self._pipeline}):
-            fields = {label: self._shown(DEAL, label, item.get(one["code"])) for label, one in self._fields[DEAL].items()}
+            fields = {
+                label: self._displayed(DEAL, label, item.get(one["code"])) for label, one in self._fields[DEAL].items()
+            }
             card = str(item.get("contactId") or "")
             client = {"id": card, "name": names.get(card, "")} if card not in ("", "0") else None
             status = {"name": self._label.get(item["stageId"], item["stageId"])}
@@ -188,7 +190,7 @@ class Office:
                 return f"{day[6:10]}-{day[3:5]}-{day[0:2]}"
         return value
 
-    def _shown(self, number: int, label: str, value: Any) -> Any:
+    def _displayed(self, number: int, label: str, value: Any) -> Any:
         field = self._fields[number][label]
         if value in (None, "", [], False):
             return None

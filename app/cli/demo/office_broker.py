@@ -56,6 +56,6 @@ class BrokerOffice:
     def owner(self, lead: int) -> str:
         return str(self.ask("1", "crm.item.get", {"entityTypeId": 1, "id": lead})["item"]["assignedById"])
 
-    def told(self, who: str) -> list[dict[str, Any]]:
+    def notices(self, who: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.doors(f"notifications?user={who}")["notifications"]
         return found

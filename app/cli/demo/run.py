@@ -59,7 +59,7 @@ class Demo:
         self.office: Any = None
         self._stories = [story(self) for story in stories]
 
-    def say(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.1f} s  {text}", flush=True)
 
     def run(self) -> int:
@@ -72,7 +72,7 @@ class Demo:
             if days:
                 self._set_clock(day)
             self._play(day, number)
-        self.say("waiting until every delivery, job and call is done")
+        self.announce("waiting until every delivery, job and call is done")
         self.quiet()
         self._print_tables()
         for story in self._stories:
@@ -88,15 +88,15 @@ class Demo:
     # --- beginning and end ----------------------------------------------------------------------------------------------
 
     def _open(self) -> list[Result]:
-        self.say(f"starting the emulated {self._stage.title}, the service and a worker")
+        self.announce(f"starting the emulated {self._stage.title}, the service and a worker")
         sells = "lead" in self._mapping.entities
         self._stage.start(self.processes, self.address, self.seed, "broker" if sells else "exchange")
         host, _, port = self.address.removeprefix("http://").partition(":")
         self.processes.start("service", "app", "serve", "--host", host, "--port", port)
         self.processes.wait_ready(self.address)
         results: list[Result] = []
-        if told := self._stage.set_up(self.processes, self.address):
-            self.say(told)
+        if announcement := self._stage.set_up(self.processes, self.address):
+            self.announce(announcement)
             code, said = self.annex("plan")
             results.append(("a second plan finds nothing to do", said[-400:] if code else ""))
         self._start_worker()
@@ -123,8 +123,8 @@ class Demo:
                 print(f"\n── {title} " + "─" * 60 + f"\n{self.annex(*arguments)[1].rstrip()}", flush=True)
 
     def _end(self, agreed: bool) -> int:
-        self.say(f"portal: {_counters(self.office.control('state'))}")
-        self.say(f"our answers to its posts: {_intake(self.address, self._stage.connector)}")
+        self.announce(f"portal: {_counters(self.office.control('state'))}")
+        self.announce(f"our answers to its posts: {_intake(self.address, self._stage.connector)}")
         what = "; ".join(story.agreement for story in self._stories if story.agreement)
         print(f"\nAll agree: {what}." if agreed else "\nTHEY DO NOT AGREE.")
         if not self._once:
@@ -139,8 +139,8 @@ class Demo:
         with self.database.read() as tx:
             deliveries = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'failed'")
             calls = tx.all("SELECT verb, lane, reason FROM outgoing WHERE state = 'failed'")
-        told = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
-        wrong = f"{deliveries} deliveries, {len(calls)} calls: {told}" if deliveries or calls else ""
+        announcement = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
+        wrong = f"{deliveries} deliveries, {len(calls)} calls: {announcement}" if deliveries or calls else ""
         return "no delivery and no call failed for good", wrong
 
     # --- what stories ask for -------------------------------------------------------------------------------------------
@@ -163,18 +163,18 @@ class Demo:
     def lose_something(self) -> None:
         self.faults(self._stage.lost)
         self._sweeps_wanted = self._sweeps() + 3
-        self.say(f"  ! {self._stage.lost_in_words}")
+        self.announce(f"  ! {self._stage.lost_in_words}")
 
     def kill_worker(self) -> None:
         self.processes.kill("worker")
-        self.say("  ! the worker is killed with -9 …")
+        self.announce("  ! the worker is killed with -9 …")
         time.sleep(0.5)
         self._start_worker()
-        self.say("    … and started again")
+        self.announce("    … and started again")
 
     def silence(self) -> None:
         self.faults({"down": "on"})
-        self.say(f"  ! the portal does not answer for {SILENCE_SECONDS} seconds")
+        self.announce(f"  ! the portal does not answer for {SILENCE_SECONDS} seconds")
         time.sleep(SILENCE_SECONDS)
         self.faults({"down": "off"})
 

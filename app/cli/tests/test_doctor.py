@@ -58,9 +58,9 @@ def test_only_what_the_set_uses(home: dict[str, str], capsys: Any, name: str, fo
     environment = {**home, "ANNEX_SET": name, "ANNEX_LOG": "error"}
     _code, text = run(environment, "--all", capsys=capsys)
     assert foreign not in text
-    _code, told = run(environment, "--json", capsys=capsys)
-    assert not any(one.startswith(foreign) for one in json.loads(told)["settings"])
-    assert {one.name for one in GENERAL} <= set(json.loads(told)["settings"])
+    _code, output = run(environment, "--json", capsys=capsys)
+    assert not any(one.startswith(foreign) for one in json.loads(output)["settings"])
+    assert {one.name for one in GENERAL} <= set(json.loads(output)["settings"])
 
 
 @pytest.mark.parametrize("name", ["exchange-desk-planfix", "exchange-desk-bitrix24", "broker-bitrix24"])

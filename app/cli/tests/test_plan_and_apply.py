@@ -42,10 +42,10 @@ class Script:
 
 
 def annex(setup: Setup | None, by_hand: tuple[str, ...] = ()) -> Annex:
-    connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda _connecting: setup)
+    connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda _connection: setup)
     mapping = SimpleNamespace(portal=SimpleNamespace(by_hand=list(by_hand)))
-    running = SimpleNamespace(connector=connector, connecting=None)
-    return cast(Annex, SimpleNamespace(running=running, mapping=mapping, migrate=lambda: None))
+    runtime = SimpleNamespace(connector=connector, connection=None)
+    return cast(Annex, SimpleNamespace(runtime=runtime, mapping=mapping, migrate=lambda: None))
 
 
 def plan(made: Annex, *, as_json: bool = False) -> int:
@@ -61,8 +61,8 @@ NOTE, MANUAL = Change("note", "somebody's own"), Change("manual", "robot on a st
 
 def test_a_plan_says_two_if_there_is_something_to_do_and_notes_do_not_count(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan(annex(Script("a", there=("a",), also=(NOTE,)), ("grant rights",))) == 0
-    told = capsys.readouterr().out
-    assert "· somebody's own" in told and "✓" in told and "[ ] grant rights" in told
+    output = capsys.readouterr().out
+    assert "· somebody's own" in output and "✓" in output and "[ ] grant rights" in output
     assert plan(annex(Script("a", "b"))) == 2
     assert plan(annex(Script("a", there=("a",), also=(MANUAL,)))) == 2
 
@@ -109,8 +109,8 @@ def test_an_error_names_the_change_and_says_that_the_next_apply_goes_on(
     script = Script("a", "b", "c")
     script.fails["b"] = fault
     assert apply(annex(script)) == 1
-    told = capsys.readouterr()
-    assert "b: " in told.err and str(fault) in told.err and "goes on from here" in told.err and "✓ + a" in told.out
+    output = capsys.readouterr()
+    assert "b: " in output.err and str(fault) in output.err and "goes on from here" in output.err and "✓ + a" in output.out
     script.fails.clear()
     assert apply(annex(script)) == 0
 

@@ -13,7 +13,7 @@ import requests
 from connectors.bitrix24.crm import crm
 from connectors.bitrix24.tests.pocket import a_vault
 from kernel.clock import SystemClock
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, RequestsTransport
 from kernel.mapping import EntityMap, MappingSet, PortalMap
 from sandbox.bitrix24.server import Options, Sandbox
@@ -147,7 +147,7 @@ class Office:
     sandbox: Sandbox
     crm: Any
     wire: Wire
-    connecting: Connecting
+    connection: Connection
     numbers: dict[str, int] = field(default_factory=dict)
 
     def staff(self, method: str, params: Mapping[str, Any] | None = None, user: str = "") -> Any:
@@ -166,7 +166,7 @@ class Office:
 
     def fresh(self) -> Any:
         """The connector as another process would have it."""
-        return crm(self.connecting)
+        return crm(self.connection)
 
 
 @contextmanager
@@ -175,11 +175,11 @@ def open_office(folder: Path, *, faults: tuple[tuple[str, Any], ...] = (), prepa
         settings = {"BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box"}
         clock, wire = QuickClock(), Wire()
 
-        def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+        def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
             return HttpClient("bitrix24", base_url, clock=clock, transport=wire, headers=headers)
 
-        connecting = Connecting(settings, a_mapping(), http, clock, a_vault(folder, clock), wire)
-        office = Office(sandbox, crm(connecting), wire, connecting)
+        connection = Connection(settings, a_mapping(), http, clock, a_vault(folder, clock), wire)
+        office = Office(sandbox, crm(connection), wire, connection)
         if prepare:
             set_up(office)
         yield office

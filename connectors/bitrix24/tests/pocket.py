@@ -15,14 +15,14 @@ import requests
 from connectors.bitrix24 import settings
 from connectors.bitrix24.client import Client, connect
 from kernel.clock import Clock
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, Transport, Vault
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, RobotMap, TableMap
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock
 
 URL = "https://broker.bitrix24.ru/"
-HTTP_ROOM = Room("kernel.http", Path(__file__).parents[3] / "kernel" / "http" / "migrations")
+HTTP_ROOM = MigrationSet("kernel.http", Path(__file__).parents[3] / "kernel" / "http" / "migrations")
 WEBHOOK = {"BITRIX24_URL": URL, "BITRIX24_WEBHOOK": "1/webhook-code"}
 APP = {"BITRIX24_URL": URL, "BITRIX24_CLIENT_ID": "local.1", "BITRIX24_CLIENT_SECRET": "client-secret-word"}
 MEMBER = "0123456789abcdef0123456789abcdef"
@@ -167,18 +167,18 @@ def a_vault(folder: Path, clock: Clock | None = None) -> Vault:
     return Vault("bitrix24/main", database, clock or FakeClock(), b"secret")
 
 
-def a_connecting(
+def a_connection(
     transport: Transport | None, vault: Vault, given: Mapping[str, str], clock: Clock | None = None, gate: Any = None
-) -> Connecting:
+) -> Connection:
     clock = clock or FakeClock()
 
-    def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+    def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
         return HttpClient(
-            "bitrix24", base_url, clock=clock, gate=gate if pace else None, transport=transport, headers=headers
+            "bitrix24", base_url, clock=clock, gate=gate if rate_limit else None, transport=transport, headers=headers
         )  # fmt: skip
 
-    return Connecting(given, a_set(), http, clock, vault, transport, "https://annex.example.com")
+    return Connection(given, a_set(), http, clock, vault, transport, "https://annex.example.com")
 
 
-def a_client(connecting: Connecting) -> Client:
-    return connect(connecting, settings.read(connecting.settings))
+def a_client(connection: Connection) -> Client:
+    return connect(connection, settings.read(connection.settings))

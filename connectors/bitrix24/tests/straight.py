@@ -10,7 +10,7 @@ from connectors.bitrix24.commands import Outcome
 from connectors.bitrix24.errors import fault_of
 from connectors.bitrix24.setup import BitrixSetup
 from connectors.bitrix24.setup_app import Addresses
-from kernel.extension import Connecting, Plugin
+from kernel.extension import Connection, Plugin
 from kernel.mapping import Change, EntityMap, ListMap, MappingSet, PortalMap
 from kernel.testing.trouble import Crash
 from sandbox.bitrix24 import seed
@@ -99,8 +99,8 @@ class Place:
         self.public = ADDRESS
 
     def setup(self, mapping: MappingSet, plugins: tuple[Plugin, ...] = ()) -> BitrixSetup:
-        connecting = Connecting({}, mapping, None, None, self.vault, plugins=plugins)  # type: ignore[arg-type]
-        return BitrixSetup(self.client, connecting, Addresses(self.public, "main", False), webhook=True)  # type: ignore[arg-type]
+        connection = Connection({}, mapping, None, None, self.vault, plugins=plugins)  # type: ignore[arg-type]
+        return BitrixSetup(self.client, connection, Addresses(self.public, "main", False), webhook=True)  # type: ignore[arg-type]
 
     def plan(self, mapping: MappingSet, plugins: tuple[Plugin, ...] = ()) -> list[Change]:
         """What is to do; notes apart."""
@@ -119,14 +119,14 @@ class Place:
                 change.make()
         raise AssertionError(f"no end: {todo}")
 
-    def told(self) -> dict[str, Any]:
-        return told_of(lambda method, params, app: self.client.call(method, params, app=app))
+    def snapshot(self) -> dict[str, Any]:
+        return snapshot_of(lambda method, params, app: self.client.call(method, params, app=app))
 
 
 Ask = Callable[[str, Mapping[str, Any], bool], Any]
 
 
-def told_of(ask: Ask) -> dict[str, Any]:
+def snapshot_of(ask: Ask) -> dict[str, Any]:
     """A portal as staff see it: names and order, no numbers. `ask` takes a method, its parameters, and if by the app."""
     pipelines = {one["id"]: one["name"] for one in ask("crm.category.list", {"entityTypeId": 2}, False)["categories"]}
     types = {str(one["id"]): one["title"] for one in _paged(ask, "crm.type.list", {}, "types")}

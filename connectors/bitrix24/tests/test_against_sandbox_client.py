@@ -18,12 +18,12 @@ from connectors.bitrix24.errors import NotConnected, Overrun
 from connectors.bitrix24.identity import identity
 from connectors.bitrix24.intake import intake
 from connectors.bitrix24.reading import Query
-from connectors.bitrix24.tests.pocket import a_client, a_connecting, a_set, a_vault
+from connectors.bitrix24.tests.pocket import a_client, a_connection, a_set, a_vault
 from kernel.clock import SystemClock
 from kernel.crm import Event
 from kernel.errors import NoRight, NotFound, Rejected, Unreachable
-from kernel.extension import Connecting, Delivery, NotProven, Opening
-from kernel.http import HttpClient, Pace, SharedGate
+from kernel.extension import Connection, Delivery, FrameRequest, NotProven
+from kernel.http import HttpClient, RateLimit, SharedGate
 from sandbox.bitrix24.server import Options, Sandbox
 
 DEAL = 2
@@ -55,13 +55,13 @@ class Office:
             "BITRIX24_CLIENT_SECRET": app["client_secret"], "BITRIX24_OAUTH_SERVER": app["oauth"], **more,
         }  # fmt: skip
 
-    def connecting(self, *, webhook=False, **more):
+    def connection(self, *, webhook=False, **more):
         if webhook:
             more["BITRIX24_WEBHOOK"] = self.about["base"]
-        return a_connecting(None, self.vault, self.settings(**more), QuickClock())
+        return a_connection(None, self.vault, self.settings(**more), QuickClock())
 
     def client(self, *, webhook=False, **more):
-        return a_client(self.connecting(webhook=webhook, **more))
+        return a_client(self.connection(webhook=webhook, **more))
 
     def delivered(self, wanted=1):
         """What the portal posted to our door, as deliveries."""
@@ -73,8 +73,8 @@ class Office:
     def install(self):
         self.door.clear_log()
         self.act("app/install", handler=self.door.url_for("/hooks"))
-        [told] = self.delivered()
-        assert intake(told, self.connecting()) == []
+        [caught] = self.delivered()
+        assert intake(caught, self.connection()) == []
         self.door.clear_log()
 
     def count(self):
@@ -122,8 +122,8 @@ def test_lists_and_batches(office):
     assert len(deals) == 320 and contacts == []
     assert [row["id"] for row in client.chosen("crm.item.list", {"entityTypeId": DEAL}, made[::-1])] == made[::-1]
     assert len(client.counted("user.get")) == len(office.sandbox.portal.people)
-    told = client.update_many(DEAL, [(number, {"title": "new"}) for number in made])
-    assert {one.get()["item"]["title"] for one in told} == {"new"}
+    caught = client.update_many(DEAL, [(number, {"title": "new"}) for number in made])
+    assert {one.get()["item"]["title"] for one in caught} == {"new"}
     with pytest.raises(NotFound):
         client.call("crm.item.get", {"entityTypeId": DEAL, "id": 99})
     with pytest.raises(Rejected):
@@ -140,18 +140,18 @@ def test_contacts_of_deals(office):
 def test_each_is_made_once_though_every_fifth_answer_is_cut(office):
     client = office.client(webhook=True)
     with fault(office, cut_every=5):
-        told = client.create_many(DEAL, items(400), KEY)
-    assert len({one.get() for one in told}) == 400
+        caught = client.create_many(DEAL, items(400), KEY)
+    assert len({one.get() for one in caught}) == 400
     rows = list(client.all("crm.item.list", {"entityTypeId": DEAL, "select": ["id", KEY], "useOriginalUfNames": "Y"}))
     assert sorted(row[KEY] for row in rows) == sorted(f"key-{n}" for n in range(400))
 
 
 def test_a_text_that_looks_like_a_reference_stays_what_it_is(office):
     client, text = office.client(webhook=True), "$result[c0][item][id] и $result[c0]"
-    told = client.batch(
+    caught = client.batch(
         [("crm.item.add", {"entityTypeId": DEAL, "fields": {"title": word}}) for word in ("a", text)], writes=True
     )
-    assert told[1].get()["item"]["title"] == text
+    assert caught[1].get()["item"]["title"] == text
 
 
 def test_limits(office):
@@ -162,9 +162,9 @@ def test_limits(office):
     assert client.call("profile")["ID"] == "1"
     office.act("faults", operating_limit=10, operating_seconds=30, operating_method="crm.item.list")
     client.call("crm.item.list", {"entityTypeId": DEAL})
-    with pytest.raises(Overrun) as told:
+    with pytest.raises(Overrun) as caught:
         client.call("crm.item.list", {"entityTypeId": DEAL})
-    assert 0 < told.value.wait_seconds <= 600
+    assert 0 < caught.value.wait_seconds <= 600
     assert client.call("profile")["ID"] == "1"
 
 
@@ -183,14 +183,18 @@ def test_no_refusal_by_the_bucket_from_several_threads(office):
 
     own = PortalClock()
 
-    def http(base_url, *, pace=None, headers=dict):
-        gate = SharedGate("bitrix24/main", Pace(pace.per_second, 0, 0.1, pace.burst), database, own) if pace else None
+    def http(base_url, *, rate_limit=None, headers=dict):
+        gate = (
+            SharedGate("bitrix24/main", RateLimit(rate_limit.per_second, 0, 0.1, rate_limit.burst), database, own)
+            if rate_limit
+            else None
+        )
         return HttpClient("bitrix24", base_url, clock=own, gate=gate, headers=headers)
 
     given = office.settings(BITRIX24_WEBHOOK=office.about["base"])
 
     def one():
-        client = a_client(Connecting(given, a_set(), http, own, office.vault))
+        client = a_client(Connection(given, a_set(), http, own, office.vault))
         for _ in range(40):
             client.call("profile", writes=True)  # as a write, so that nothing is gathered
 
@@ -207,8 +211,8 @@ def test_a_renamed_portal(office):
         office.act("rename-portal", to=new.about()["address"])
         client = office.client(webhook=True)
         client.call("crm.item.add", {"entityTypeId": DEAL, "fields": {"title": "x"}}, writes=True)
-        assert len(list(a_client(office.connecting(webhook=True)).all("crm.item.list", {"entityTypeId": DEAL}))) == 1
-        assert [line for line in doctor(office.connecting(webhook=True)) if "переименован" in line]
+        assert len(list(a_client(office.connection(webhook=True)).all("crm.item.list", {"entityTypeId": DEAL}))) == 1
+        assert [line for line in doctor(office.connection(webhook=True)) if "переименован" in line]
 
 
 # --- the application ----------------------------------------------------------------------------------------------------
@@ -223,13 +227,13 @@ def test_installation_renewal_and_removal(office):
     assert office.client().call("profile")["ID"] == "1"
     assert office.client().call("app.info", app=True)["INSTALLED"] is True
     office.act("advance", seconds=4000)
-    clients, told = [office.client() for _ in range(4)], []
-    threads = [threading.Thread(target=lambda c=c: told.append(c.call("profile")["ID"])) for c in clients]
+    clients, caught = [office.client() for _ in range(4)], []
+    threads = [threading.Thread(target=lambda c=c: caught.append(c.call("profile")["ID"])) for c in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert told == ["1"] * 4
+    assert caught == ["1"] * 4
     log = requests.get(f"{office.about['address']}/sandbox/log", timeout=10).json()["entries"]
     assert [entry.get("method") for entry in log].count("oauth") == 1
     office.act("app/revoke")
@@ -239,16 +243,16 @@ def test_installation_renewal_and_removal(office):
     assert office.client().call("profile")["ID"] == "1"
     office.act("app/uninstall")
     [gone] = office.delivered()
-    assert intake(gone, office.connecting()) == [] and office.vault.get(VAULT_NAME) is None
+    assert intake(gone, office.connection()) == [] and office.vault.get(VAULT_NAME) is None
 
 
 def test_an_oauth_server_in_trouble(office):
     office.install()
     office.act("advance", seconds=4000)
     office.act("faults", refresh_fails_next=1)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         office.client().call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
-    assert not told.value.maybe_done
+    assert not caught.value.maybe_done
     assert office.client().call("profile")["ID"] == "1"
 
 
@@ -259,32 +263,32 @@ def test_events_robots_and_strangers(office):
         client.call("event.bind", {"event": name, "handler": office.door.url_for("/hooks")}, writes=True, app=True)
     made = office.act("as-user", user="11", method="crm.item.add", params={"entityTypeId": DEAL, "fields": {"title": "x"}})
     number = str(made["result"]["item"]["id"])
-    told = office.delivered()
-    assert intake(told[0], office.connecting()) == [Event("deal.added", "deal", number, author="11")]
+    caught = office.delivered()
+    assert intake(caught[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
     office.door.clear_log()
     office.act("faults", foreign_token_next=1)
     office.act(
         "as-user", user="11", method="crm.item.update", params={"entityTypeId": DEAL, "id": number, "fields": {"title": "y"}}
     )
     with pytest.raises(NotProven):
-        intake(office.delivered()[0], office.connecting())
+        intake(office.delivered()[0], office.connection())
     office.door.clear_log()
     robot = {"CODE": "annex_recalculate", "HANDLER": office.door.url_for("/hooks"), "USE_SUBSCRIPTION": "N", "NAME": "Annex"}
     client.call("bizproc.robot.add", robot, writes=True, app=True)
     office.act("robot/run", code="annex_recalculate", deal=number)
     [ran] = office.delivered()
-    [event] = intake(ran, office.connecting())
+    [event] = intake(ran, office.connection())
     assert (event.name, event.record_id) == ("deal.recalculate", number) and event.delivery
 
 
 def test_an_outgoing_webhook(office):
     hook = office.act("outgoing-webhook", handler=office.door.url_for("/hooks"), events=["ONCRMDEALADD"])
-    connecting = office.connecting(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
+    connection = office.connection(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
     made = office.client(webhook=True).call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
-    [told] = office.delivered()
-    assert intake(told, connecting) == [Event("deal.added", "deal", str(made["item"]["id"]))]
+    [caught] = office.delivered()
+    assert intake(caught, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
     with pytest.raises(NotProven):
-        intake(told, office.connecting(webhook=True))
+        intake(caught, office.connection(webhook=True))
 
 
 def test_a_page_inside_the_portal(office):
@@ -294,17 +298,17 @@ def test_a_page_inside_the_portal(office):
     for user, admin in (("11", {}), ("1", {"admin": "yes"})):
         opened = office.act("open", placement="CRM_DEAL_DETAIL_TAB", user=user, options={"ID": "5121"})
         query = dict(parse_qsl(urlsplit(opened["url"]).query))
-        found = identity(Opening(query, opened["fields"]), office.connecting())
+        found = identity(FrameRequest(query, opened["fields"]), office.connection())
         assert found.person_id == user
         assert found.context == {"placement": "CRM_DEAL_DETAIL_TAB", "deal": "5121", **admin}
 
 
 def test_the_doctor(office):
-    assert any("не установлено" in line for line in doctor(office.connecting(webhook=True)))
+    assert any("не установлено" in line for line in doctor(office.connection(webhook=True)))
     office.install()
-    lines = list(doctor(office.connecting(webhook=True)))
+    lines = list(doctor(office.connection(webhook=True)))
     assert len(lines) == 1 and "annex apply" in lines[0], lines
     office.act("faults", scopes="crm,user")
-    assert any("timeman" in line for line in doctor(office.connecting(webhook=True)))
+    assert any("timeman" in line for line in doctor(office.connection(webhook=True)))
     with pytest.raises(NoRight):
         office.client(webhook=True).call("department.get")

@@ -166,7 +166,7 @@ def test_a_field_that_was_removed_meanwhile_is_not_lost_in_silence(office):
         office.crm.update("deal", number, {"note": None})
     with pytest.raises(Misconfigured, match="Заметка"):
         office.crm.update("deal", number, {"note": "два"})
-    assert [lack.name for lack in office.crm.lacks()] == ["Заметка"]
+    assert [item.name for item in office.crm.missing()] == ["Заметка"]
 
 
 def test_a_created_record_is_found_by_its_key(office):
@@ -179,16 +179,16 @@ def test_a_created_record_is_found_by_its_key(office):
 
 
 def test_a_lost_answer_makes_nothing_twice(office):
-    def insist(name, call, *args, **more):
+    def until_done(name, call, *args, **more):
         office.wire.cut[name] = 1
-        with pytest.raises(Unreachable) as told:
+        with pytest.raises(Unreachable) as caught:
             call(*args, **more)
-        assert told.value.maybe_done
+        assert caught.value.maybe_done
         return call(*args, **more, maybe_done=True)
 
-    deal = insist("crm.item.add", office.crm.create, "deal", {"note": "раз"}, key="d-1")
-    row = insist("crm.item.add", office.crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
-    insist("crm.timeline.comment.add", office.crm.comment, "deal", deal, "раз", to=("11",), key="m-1")
+    deal = until_done("crm.item.add", office.crm.create, "deal", {"note": "раз"}, key="d-1")
+    row = until_done("crm.item.add", office.crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
+    until_done("crm.timeline.comment.add", office.crm.comment, "deal", deal, "раз", to=("11",), key="m-1")
     assert [one.id for one in office.crm.find("deal")] == [deal]
     assert [one.key for one in office.crm.get("deal", deal, tables=("operation",)).rows["operation"]] == [row]
     wanted = {"filter": {"ENTITY_ID": deal, "ENTITY_TYPE": "deal"}}

@@ -27,13 +27,13 @@ def ago(**of):
 
 def test_a_comment_is_plain_text_with_our_mark(office):
     deal = office.crm.create("deal", {}, key="d-1")
-    said = office.crm.comment("deal", deal, "Переход [B]запрещён[/B]\n\nПочему: a < b", key="m-1")
+    comment = office.crm.comment("deal", deal, "Переход [B]запрещён[/B]\n\nПочему: a < b", key="m-1")
     [shown] = office.staff("crm.timeline.comment.list", {"filter": {"ENTITY_ID": deal, "ENTITY_TYPE": "deal"}})
     first, *_, last = shown["COMMENT"].split("\n")
-    assert shown["ID"] == said and "[B]" not in first and first.replace("\u200b", "") == "Переход [B]запрещён[/B]"
+    assert shown["ID"] == comment and "[B]" not in first and first.replace("\u200b", "") == "Переход [B]запрещён[/B]"
     assert last.startswith("№ ") and "a < b" in shown["COMMENT"]
-    assert office.crm.comment("deal", deal, "другое", key="m-1", maybe_done=True) == said
-    assert office.crm.comment("deal", deal, "другое", key="m-2", maybe_done=True) != said
+    assert office.crm.comment("deal", deal, "другое", key="m-1", maybe_done=True) == comment
+    assert office.crm.comment("deal", deal, "другое", key="m-2", maybe_done=True) != comment
 
 
 def test_people_are_told_once_however_often_the_comment_is_repeated(office):
@@ -48,8 +48,8 @@ def test_people_are_told_once_however_often_the_comment_is_repeated(office):
 def notices(office):
     with requests.Session() as session:
         session.trust_env = False
-        told = session.get(f"{office.sandbox.address}/sandbox/notifications", timeout=20).json()
-    return [{"to": note["user"], "text": note["text"]} for note in told["notifications"]]
+        caught = session.get(f"{office.sandbox.address}/sandbox/notifications", timeout=20).json()
+    return [{"to": note["user"], "text": note["text"]} for note in caught["notifications"]]
 
 
 def test_somebody_who_cannot_be_told_is_no_reason_to_fail(office):
@@ -179,12 +179,12 @@ def test_people_with_their_departments(office):
 
 
 def test_nothing_is_lacking_in_a_portal_that_was_set_up(office):
-    assert office.crm.lacks() == []
+    assert office.crm.missing() == []
 
 
 def test_what_an_empty_portal_lacks(tmp_path):
     with open_office(tmp_path, prepare=False) as office:
-        lacks = {(lack.kind, lack.name) for lack in office.crm.lacks()}
-        assert {("object", "Журнал"), ("table", "Операция"), ("field", "Ключ Annex"), ("field", "Курс")} <= lacks
-        assert ("pipeline", "Продажи, Сопровождение") in lacks and ("field", "Необязательное") not in lacks
-        assert all("annex apply" in lack.remedy for lack in office.crm.lacks())
+        missing = {(item.kind, item.name) for item in office.crm.missing()}
+        assert {("object", "Журнал"), ("table", "Операция"), ("field", "Ключ Annex"), ("field", "Курс")} <= missing
+        assert ("pipeline", "Продажи, Сопровождение") in missing and ("field", "Необязательное") not in missing
+        assert all("annex apply" in item.remedy for item in office.crm.missing())

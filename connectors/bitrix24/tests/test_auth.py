@@ -16,7 +16,7 @@ from connectors.bitrix24.tests.pocket import (
     WEBHOOK,
     Portal,
     a_client,
-    a_connecting,
+    a_connection,
     a_vault,
     cut,
     refused,
@@ -70,7 +70,7 @@ def vault(tmp_path):
 
 
 def a_caller(portal, vault, clock=None, **more):
-    return a_client(a_connecting(portal, vault, {**APP, **more}, clock))
+    return a_client(a_connection(portal, vault, {**APP, **more}, clock))
 
 
 def test_an_expired_token_is_renewed_and_the_call_repeated(portal, vault):
@@ -84,18 +84,18 @@ def test_an_expired_token_is_renewed_and_the_call_repeated(portal, vault):
 
 
 def test_one_refresh_however_many_find_the_token_expired(portal, vault, tmp_path):
-    clock, told = SystemClock(), []
+    clock, caught = SystemClock(), []
     callers = [a_caller(portal, a_vault(tmp_path, clock), clock) for _ in range(8)]
 
     def one(caller):
-        told.append(caller.call("profile", app=True))
+        caught.append(caller.call("profile", app=True))
 
     threads = [threading.Thread(target=one, args=(caller,)) for caller in callers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert told == [{"ID": "1"}] * 8
+    assert caught == [{"ID": "1"}] * 8
     assert portal.refreshes == 1
 
 
@@ -117,9 +117,9 @@ def test_a_revoked_token_says_what_to_do_and_is_not_asked_for_again_and_again(po
     clock = FakeClock()
     portal.refresh = []
     for _ in range(3):
-        with pytest.raises(NotConnected, match="open the application in Bitrix24 as an administrator") as told:
+        with pytest.raises(NotConnected, match="open the application in Bitrix24 as an administrator") as caught:
             a_caller(portal, vault, clock).call("crm.item.add", writes=True)
-        assert told.value.retry and not told.value.maybe_done and isinstance(told.value, Throttled)
+        assert caught.value.retry and not caught.value.maybe_done and isinstance(caught.value, Throttled)
     assert portal.refreshes == 1 and portal.names() == ["crm.item.add", "oauth/token/"]
     clock.advance(seconds=601)
     portal.refresh = ["refresh-1"]
@@ -158,9 +158,9 @@ def test_a_refusal_does_not_overwrite_what_another_process_was_given_meanwhile(p
 )  # fmt: skip
 def test_a_server_in_trouble_costs_no_write(portal, vault, answer, error):
     portal.token = lambda params: answer or cut()
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         a_caller(portal, vault).call("crm.item.add", writes=True)
-    assert told.value.retry and not told.value.maybe_done
+    assert caught.value.retry and not caught.value.maybe_done
     assert vault.get(VAULT_NAME)["refresh_token"] == "refresh-1"
 
 
@@ -196,4 +196,4 @@ def test_the_webhook_speaks_unless_an_application_must(portal, vault):
     assert portal.urls[0].endswith("/rest/1/webhook-code/profile") and "auth" not in portal.requests[0][1]
     assert portal.urls[1].endswith("/rest/event.get") and portal.requests[1][1]["auth"] == "access-1"
     with pytest.raises(Misconfigured, match="BITRIX24_CLIENT_ID"):
-        a_client(a_connecting(portal, vault, WEBHOOK)).call("event.get", app=True)
+        a_client(a_connection(portal, vault, WEBHOOK)).call("event.get", app=True)

@@ -12,7 +12,7 @@ import pytest
 from connectors.bitrix24 import limits
 from connectors.bitrix24.commands import NotRun, query
 from connectors.bitrix24.errors import NotConnected, Overrun
-from connectors.bitrix24.tests.pocket import URL, WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import URL, WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, refused
 from kernel.errors import NoRight, NotFound, Rejected, Throttled, Unreachable
 from kernel.http import Answer
 from kernel.testing import FakeClock
@@ -30,7 +30,7 @@ def clock():
 
 @pytest.fixture
 def client(portal, clock, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock))
 
 
 def in_turn(*answers):
@@ -62,9 +62,9 @@ def test_reads_are_repeated_and_writes_are_not(portal, client):
     portal.before = in_turn(cut, Answer(502, {}, b"<html>"))
     assert client.call("user.get") == []
     portal.before = in_turn(cut)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         client.call("crm.item.add", {"fields": {}}, writes=True)
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
     assert portal.names() == ["user.get"] * 3 + ["crm.item.add"]
 
 
@@ -76,13 +76,13 @@ def test_a_throttled_write_is_repeated_as_nothing_was_done(portal, client, clock
 
 def test_a_throttle_that_does_not_end_is_told(portal, client):
     portal.before = lambda method, params: refused(503, "QUERY_LIMIT_EXCEEDED")
-    with pytest.raises(Throttled) as told:
+    with pytest.raises(Throttled) as caught:
         client.call("profile")
-    assert told.value.retry and len(portal.requests) == limits.ATTEMPTS_MAX
+    assert caught.value.retry and len(portal.requests) == limits.ATTEMPTS_MAX
     portal.before = lambda method, params: refused(503, "OVERLOAD_LIMIT")
-    with pytest.raises(Throttled) as told:
+    with pytest.raises(Throttled) as caught:
         client.call("profile")
-    assert told.value.wait_seconds == 60 and len(portal.requests) == limits.ATTEMPTS_MAX + 1
+    assert caught.value.wait_seconds == 60 and len(portal.requests) == limits.ATTEMPTS_MAX + 1
 
 
 def test_a_method_out_of_time_is_left_alone_until_its_reset(portal, client, clock):
@@ -90,9 +90,9 @@ def test_a_method_out_of_time_is_left_alone_until_its_reset(portal, client, cloc
     reset = int(clock.now().timestamp()) + 90
     portal.before = in_turn(refused(429, "OPERATION_TIME_LIMIT", "", time={"operating_reset_at": reset}))
     for _ in range(2):
-        with pytest.raises(Overrun) as told:
+        with pytest.raises(Overrun) as caught:
             client.call("crm.item.list", writes=True)
-        assert 80 < told.value.wait_seconds <= 90
+        assert 80 < caught.value.wait_seconds <= 90
     assert len(portal.requests) == 1
     assert client.call("profile", writes=True) == 1  # the others go on
     clock.advance(seconds=91)
@@ -103,13 +103,13 @@ def test_a_method_out_of_time_is_left_alone_until_its_reset(portal, client, cloc
 def test_an_html_answer_and_one_without_a_result(portal, client):
     for answer in (Answer(500, {}, b"<html>"), Answer(200, {}, b"{}"), Answer(200, {}, b"[]")):
         portal.before = lambda method, params, answer=answer: answer
-        with pytest.raises(Unreachable) as told:
+        with pytest.raises(Unreachable) as caught:
             client.call("crm.item.add", writes=True)
-        assert told.value.maybe_done
+        assert caught.value.maybe_done
     portal.before = lambda method, params: Answer(403, {}, b"<html>")
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         client.call("crm.item.add", writes=True)
-    assert not told.value.maybe_done
+    assert not caught.value.maybe_done
 
 
 # --- batches ------------------------------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ def test_an_html_answer_and_one_without_a_result(portal, client):
 
 def test_a_batch_keeps_its_order_and_holds_fifty(portal, client):
     portal.methods["echo"] = lambda params: params["n"]
-    told = client.batch([("echo", {"n": n}) for n in range(101)])
-    assert [one.get() for one in told] == [str(n) for n in range(100)] + [100]  # one alone is no batch
+    caught = client.batch([("echo", {"n": n}) for n in range(101)])
+    assert [one.get() for one in caught] == [str(n) for n in range(100)] + [100]  # one alone is no batch
     assert [len(params["cmd"]) for name, params in portal.requests if name == "batch"] == [50, 50]
 
 
@@ -142,10 +142,10 @@ def test_halt_leaves_the_rest_undone(portal, client):
         return params["n"]
 
     portal.methods["ask"] = ask
-    told = client.batch([("ask", {"n": n}) for n in range(120)], writes=True, halt=True)
-    assert [one.get() for one in told[:60]] == [str(n) for n in range(60)]
-    assert isinstance(told[60].fault, NoRight)
-    assert all(isinstance(one.fault, NotRun) for one in told[61:])
+    caught = client.batch([("ask", {"n": n}) for n in range(120)], writes=True, halt=True)
+    assert [one.get() for one in caught[:60]] == [str(n) for n in range(60)]
+    assert isinstance(caught[60].fault, NoRight)
+    assert all(isinstance(one.fault, NotRun) for one in caught[61:])
     assert len(portal.requests) == 2
 
 
@@ -161,8 +161,8 @@ def test_only_what_was_throttled_inside_is_repeated(portal, client, halt):
         return params["n"]
 
     portal.methods["ask"] = ask
-    told = client.batch([("ask", {"n": str(n)}) for n in range(4)], writes=True, halt=halt)
-    assert [one.get() for one in told] == ["0", "1", "2", "3"]
+    caught = client.batch([("ask", {"n": str(n)}) for n in range(4)], writes=True, halt=halt)
+    assert [one.get() for one in caught] == ["0", "1", "2", "3"]
     assert sorted(done) == ["0", "1", "2", "3"]
     assert done == (["0", "1", "2", "3"] if halt else ["0", "2", "3", "1"])
 
@@ -182,24 +182,24 @@ def test_a_long_operating_limit_inside_a_batch_is_told_and_remembered(portal, cl
 
 def test_a_lost_batch_of_writes_is_in_doubt_and_the_next_ones_go_on(portal, client):
     portal.after = in_turn(None, cut)
-    told = client.batch([("crm.item.add", {"fields": {"title": n}}) for n in range(120)], writes=True)
-    assert [one.fault is None for one in told] == [True] * 50 + [False] * 50 + [True] * 20
-    assert all(one.fault.maybe_done for one in told[50:100])
+    caught = client.batch([("crm.item.add", {"fields": {"title": n}}) for n in range(120)], writes=True)
+    assert [one.fault is None for one in caught] == [True] * 50 + [False] * 50 + [True] * 20
+    assert all(one.fault.maybe_done for one in caught[50:100])
     assert len(portal.rows) == 120
 
 
 def test_a_dead_portal_is_not_asked_a_hundred_times(portal, client):
     portal.before = lambda method, params: cut()
-    told = client.batch([("crm.item.add", {"fields": {}})] * 500, writes=True)
+    caught = client.batch([("crm.item.add", {"fields": {}})] * 500, writes=True)
     assert len(portal.requests) == 3
-    assert [one.fault.maybe_done for one in told] == [True] * 150 + [False] * 350
+    assert [one.fault.maybe_done for one in caught] == [True] * 150 + [False] * 350
 
 
 def test_nobody_pulls_the_answer_to_another_command_in(portal, client):
     """A text that somebody typed may look like a reference: it goes alone, where the portal replaces nothing."""
     texts = ["plain", "see $result[c0][item][id]", "end"]
-    told = client.batch([("crm.item.add", {"fields": {"title": text}}) for text in texts], writes=True)
-    assert all(one.fault is None for one in told)
+    caught = client.batch([("crm.item.add", {"fields": {"title": text}}) for text in texts], writes=True)
+    assert all(one.fault is None for one in caught)
     assert [row["title"] for row in portal.rows.values()] == texts
     assert portal.names() == ["crm.item.add"] * 3
     portal.methods["ask"] = lambda params: params["text"]
@@ -226,20 +226,20 @@ class SlowGate:
     def __init__(self):
         self.waiting, self.open, self.taken = threading.Event(), threading.Event(), 0
 
-    def take(self):
+    def acquire(self):
         self.taken += 1
         self.waiting.set()
         assert self.open.wait(10)
 
-    def done(self): ...
+    def release(self): ...
     def succeeded(self): ...
     def failed(self, reason): ...
-    def quiet(self, seconds): ...
+    def back_off(self, seconds): ...
 
 
 def test_reads_that_wait_at_the_gate_leave_together(portal, clock, tmp_path):
     gate, found = SlowGate(), {}
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
     def ask(params):
         if params["n"] in ("7", 7):
@@ -269,9 +269,9 @@ def test_reads_that_wait_at_the_gate_leave_together(portal, clock, tmp_path):
 
 def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
     gate, faults = SlowGate(), []
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
-    def take():
+    def acquire():
         gate.waiting.set()
         assert gate.open.wait(10)
         raise Throttled("closed", wait_seconds=99)
@@ -282,7 +282,7 @@ def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
         except Throttled as exc:
             faults.append(exc)
 
-    gate.take = take
+    gate.acquire = acquire
     threads = [threading.Thread(target=one) for _ in range(5)]
     threads[0].start()
     assert gate.waiting.wait(10)
@@ -298,7 +298,7 @@ def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
 
 def test_a_method_that_no_batch_may_hold_is_asked_alone(portal, clock, tmp_path):
     gate, found = SlowGate(), []
-    client = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
+    client = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, clock, gate))
 
     def before(method, params):
         if method == "batch":
@@ -337,14 +337,14 @@ def renamed(portal, to):
 def test_a_renamed_portal_is_followed_and_remembered(portal, clock, tmp_path):
     renamed(portal, "https://newname.bitrix24.ru/rest/1/webhook-code/")
     vault = a_vault(tmp_path)
-    client = a_client(a_connecting(portal, vault, WEBHOOK, clock))
+    client = a_client(a_connection(portal, vault, WEBHOOK, clock))
     assert client.call("crm.item.add", {"fields": {"title": "x"}}, writes=True)["item"]["title"] == "x"
     assert len(portal.rows) == 1 and portal.urls[1].startswith("https://newname.bitrix24.ru/rest/1/webhook-code/")
-    again = a_client(a_connecting(portal, vault, WEBHOOK, clock))
+    again = a_client(a_connection(portal, vault, WEBHOOK, clock))
     again.call("crm.item.list", {"order": {"id": "ASC"}})
     assert len(portal.requests) == 3  # another process need not be told again
     settled = {**WEBHOOK, "BITRIX24_URL": "https://third.bitrix24.ru/"}
-    a_client(a_connecting(portal, vault, settled, clock)).call("crm.item.list", {"order": {"id": "ASC"}})
+    a_client(a_connection(portal, vault, settled, clock)).call("crm.item.list", {"order": {"id": "ASC"}})
     assert portal.urls[-1].startswith("https://third.bitrix24.ru/")  # a new setting puts the memory out of force
 
 
@@ -358,16 +358,16 @@ def test_a_renamed_portal_is_followed_and_remembered(portal, clock, tmp_path):
 )  # fmt: skip
 def test_secrets_do_not_follow_a_redirect_elsewhere(portal, client, to):
     portal.before = lambda method, params: moved(to)
-    with pytest.raises(Unreachable, match="BITRIX24_URL") as told:
+    with pytest.raises(Unreachable, match="BITRIX24_URL") as caught:
         client.call("crm.item.add", writes=True)
-    assert told.value.retry and not told.value.maybe_done
+    assert caught.value.retry and not caught.value.maybe_done
     assert all(url.startswith(URL) for url in portal.urls)
 
 
 def test_a_revoked_webhook_says_what_to_do_and_loses_nothing(portal, client):
     portal.before = lambda method, params: refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")
-    with pytest.raises(NotConnected, match="BITRIX24_WEBHOOK") as told:
+    with pytest.raises(NotConnected, match="BITRIX24_WEBHOOK") as caught:
         client.call("crm.item.add", writes=True)
-    assert told.value.retry and not told.value.maybe_done and told.value.wait_seconds == 60
-    told = client.batch([("crm.item.add", {})] * 300, writes=True)
-    assert len(portal.requests) == 2 and all(isinstance(one.fault, NotConnected) for one in told)
+    assert caught.value.retry and not caught.value.maybe_done and caught.value.wait_seconds == 60
+    caught = client.batch([("crm.item.add", {})] * 300, writes=True)
+    assert len(portal.requests) == 2 and all(isinstance(one.fault, NotConnected) for one in caught)

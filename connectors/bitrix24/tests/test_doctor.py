@@ -6,7 +6,7 @@ import pytest
 
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.doctor import APP_SCOPES, SCOPES, doctor
-from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def vault(tmp_path):
     return vault
 
 
-def said(portal, vault, **given):
-    return list(doctor(a_connecting(portal, vault, {**WEBHOOK, **APP, **given})))
+def findings(portal, vault, **given):
+    return list(doctor(a_connection(portal, vault, {**WEBHOOK, **APP, **given})))
 
 
 def test_all_is_well(portal, vault):
-    assert said(portal, vault) == []
-    assert said(portal, vault, BITRIX24_WEBHOOK="") == []
+    assert findings(portal, vault) == []
+    assert findings(portal, vault, BITRIX24_WEBHOOK="") == []
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ def test_all_is_well(portal, vault):
 )  # fmt: skip
 def test_each_trouble_has_its_line(portal, vault, method, answer, word):
     portal.methods[method] = lambda params: answer
-    [line] = said(portal, vault)
+    [line] = findings(portal, vault)
     assert word in line
 
 
 def test_settings_and_installation(portal, vault, tmp_path_factory):
-    assert "BITRIX24_URL" in said(portal, vault, BITRIX24_URL="")[0]
-    [line] = said(portal, vault, BITRIX24_CLIENT_ID="", BITRIX24_CLIENT_SECRET="")
+    assert "BITRIX24_URL" in findings(portal, vault, BITRIX24_URL="")[0]
+    [line] = findings(portal, vault, BITRIX24_CLIENT_ID="", BITRIX24_CLIENT_SECRET="")
     assert "BITRIX24_HOOK_TOKEN" in line
-    [line] = said(portal, a_vault(tmp_path_factory.mktemp("empty")))
+    [line] = findings(portal, a_vault(tmp_path_factory.mktemp("empty")))
     assert "не установлено" in line
     vault.put("domain", {"from": "https://broker.bitrix24.ru/", "url": "https://new.bitrix24.ru/"})
-    assert "https://new.bitrix24.ru/" in said(portal, vault)[0]
+    assert "https://new.bitrix24.ru/" in findings(portal, vault)[0]
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_settings_and_installation(portal, vault, tmp_path_factory):
 )  # fmt: skip
 def test_a_portal_that_does_not_let_us_in(portal, vault, answer, word):
     portal.before = lambda method, params: answer or cut()
-    [line] = said(portal, vault)
+    [line] = findings(portal, vault)
     assert word in line
 
 
 def test_an_old_box_that_tells_no_time(portal, vault):
     del portal.methods["server.time"]
-    assert said(portal, vault) == []
+    assert findings(portal, vault) == []

@@ -27,11 +27,11 @@ MEANT = {
 
 @pytest.mark.parametrize(("status", "code", "text"), json.loads((FIXTURES / "system_errors.json").read_text()))
 def test_every_system_error(status, code, text):
-    with pytest.raises(MEANT[code]) as told:
+    with pytest.raises(MEANT[code]) as caught:
         judge(refused(status, code, text), writes=True)
-    assert type(told.value) is MEANT[code]
-    assert told.value.vendor_code == code
-    assert told.value.maybe_done == (MEANT[code] is Unreachable)
+    assert type(caught.value) is MEANT[code]
+    assert caught.value.vendor_code == code
+    assert caught.value.maybe_done == (MEANT[code] is Unreachable)
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ def test_every_system_error(status, code, text):
     ],
 )  # fmt: skip
 def test_status_code_and_text_together(status, code, text, meant):
-    with pytest.raises(meant) as told:
+    with pytest.raises(meant) as caught:
         judge(refused(status, code, text))
-    assert type(told.value) is meant
+    assert type(caught.value) is meant
 
 
 def test_what_is_no_answer_of_rest():
     for answer in (Answer(200, {}, b"<html>"), Answer(500, {}, b""), Answer(200, {}, b"null"), Answer(200, {}, b'{"a":1}')):
-        with pytest.raises(Unreachable) as told:
+        with pytest.raises(Unreachable) as caught:
             judge(answer, writes=True)
-        assert told.value.maybe_done
-    with pytest.raises(Moved, match=r"https://new\.bitrix24\.ru/") as told:
+        assert caught.value.maybe_done
+    with pytest.raises(Moved, match=r"https://new\.bitrix24\.ru/") as caught:
         judge(Answer(302, {"LOCATION": "https://new.bitrix24.ru/rest/1/secret/x"}, b""), writes=True)
-    assert not told.value.maybe_done and "secret" not in str(told.value)
+    assert not caught.value.maybe_done and "secret" not in str(caught.value)
 
 
 def test_good_answers():
@@ -82,11 +82,11 @@ def test_the_usual_settings():
     read = settings.read({**WEBHOOK, **APP}, "Europe/Moscow")
     assert (read.url, read.webhook, read.zone.key) == ("https://broker.bitrix24.ru/", "1/webhook-code", "Europe/Moscow")
     assert read.oauth_server == "https://oauth.bitrix24.tech/"
-    assert read.pace.per_second == 2.0 and 40 < read.pace.burst < 50
+    assert read.rate_limit.per_second == 2.0 and 40 < read.rate_limit.burst < 50
     assert "webhook-code" not in repr(read) and "client-secret" not in repr(read)
     enterprise = settings.read({**WEBHOOK, "BITRIX24_PLAN": "enterprise", "BITRIX24_BUCKET_SHARE": "0.5"})
-    assert enterprise.pace.per_second == 2.5 and 100 < enterprise.pace.burst < 125
-    assert settings.read({**WEBHOOK, "BITRIX24_PLAN": "box"}).pace is None
+    assert enterprise.rate_limit.per_second == 2.5 and 100 < enterprise.rate_limit.burst < 125
+    assert settings.read({**WEBHOOK, "BITRIX24_PLAN": "box"}).rate_limit is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors.bitrix24.changes import Changes
-from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, refused
 from connectors.bitrix24.values import PortalField, day_of, moment_of, same, stamp, to_wire
 from connectors.bitrix24.work import moves_of
 from kernel.crm import Ref
@@ -30,7 +30,7 @@ def portal():
 
 @pytest.fixture
 def client(portal, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, FakeClock()))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, FakeClock()))
 
 
 # --- values ------------------------------------------------------------------------------------------------------------
@@ -97,9 +97,9 @@ def test_a_batch_with_throttled_commands_is_carried_out_whole_and_once(portal, c
 
     portal.methods["ask"] = ask
     few = halt and len(throttled) > 2  # a chain stops at each of them: more than the tries there are
-    told = client.batch([("ask", {"n": n}) for n in range(120)], writes=True, halt=halt)
+    caught = client.batch([("ask", {"n": n}) for n in range(120)], writes=True, halt=halt)
     if not few:
-        assert [one.get() for one in told] == list(range(120))
+        assert [one.get() for one in caught] == list(range(120))
     assert sorted(done) == sorted(set(done)), "carried out once each"
     if halt:
         assert done == sorted(done), "in their order"
@@ -108,24 +108,24 @@ def test_a_batch_with_throttled_commands_is_carried_out_whole_and_once(portal, c
 @pytest.mark.parametrize("count", [1, 2, 51])
 def test_a_batch_of_writes_is_never_repeated_by_itself(portal, client, count):
     """Alone at the end of a batch a command leaves without one; it stays a write."""
-    told_first = []
+    called_first = []
 
     def lose(method, params):
-        told_first.append(method)
+        called_first.append(method)
         return cut()
 
     portal.before = lose
     outcomes = client.batch([("crm.item.add", {"fields": {"title": n}}) for n in range(count)], writes=True)
     assert all(isinstance(one.fault, Unreachable) and one.fault.maybe_done for one in outcomes)
-    assert len(told_first) == -(-count // 50)
+    assert len(called_first) == -(-count // 50)
 
 
 def test_halt_stops_at_the_first_that_fails_even_if_others_went_well(portal, client):
     portal.methods["ask"] = lambda params: params["n"]
     portal.methods["no"] = lambda params: (_ for _ in ()).throw(Refusal(400, "", "Access denied."))
     calls = [("ask", {"n": n}) for n in range(10)] + [("no", {})] + [("ask", {"n": n}) for n in range(100)]
-    told = client.batch(calls, writes=True, halt=True)
-    assert sum(one.fault is None for one in told) == 10 and len(portal.requests) == 1
+    caught = client.batch(calls, writes=True, halt=True)
+    assert sum(one.fault is None for one in caught) == 10 and len(portal.requests) == 1
 
 
 @pytest.mark.row("PL-03")
@@ -135,10 +135,10 @@ def test_a_wish_for_silence_reaches_all_who_share_the_gate(portal, tmp_path, cod
     asked = []
 
     class Noting(OpenGate):
-        def quiet(self, seconds: float) -> None:
+        def back_off(self, seconds: float) -> None:
             asked.append(seconds)
 
-    caller = a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK, FakeClock(), gate=Noting()))
+    caller = a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK, FakeClock(), gate=Noting()))
     portal.before = lambda method, params: refused(503, code)
     with pytest.raises(Throttled):
         caller.call("crm.item.add", {"fields": {}}, writes=writes)

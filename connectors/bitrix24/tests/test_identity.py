@@ -10,9 +10,9 @@ import pytest
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.identity import identity
 from connectors.bitrix24.intake import IDS
-from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connecting, a_vault, cut, refused
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
 from kernel.errors import Unreachable
-from kernel.extension import NotProven, Opening
+from kernel.extension import FrameRequest, NotProven
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -26,30 +26,30 @@ def portal():
 
 
 @pytest.fixture
-def connecting(portal, tmp_path):
+def connection(portal, tmp_path):
     vault = a_vault(tmp_path)
     vault.put(VAULT_NAME, HELD)
     vault.put(IDS, {"smart": {"deal/operation": ["1040", "7"]}})
-    return a_connecting(portal, vault, APP)
+    return a_connection(portal, vault, APP)
 
 
 def opening(name, **changed):
     case = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
-    return Opening(case["query"], {**case["body"], **changed})
+    return FrameRequest(case["query"], {**case["body"], **changed})
 
 
-def test_a_contacts_tab(portal, connecting):
-    found = identity(opening("page__contact_tab"), connecting)
+def test_a_contacts_tab(portal, connection):
+    found = identity(opening("page__contact_tab"), connection)
     assert (found.person_id, found.context) == ("14", {"placement": "CRM_CONTACT_DETAIL_TAB", "contact": "830"})
     assert portal.urls == ["https://broker.bitrix24.ru/rest/profile"]
     assert portal.requests == [("profile", {"auth": "9d4c...access"})]
 
 
-def test_a_call_card_and_a_menu(connecting):
-    assert identity(opening("page__call_card"), connecting).context["contact"] == "830"
-    assert identity(opening("page__background_worker"), connecting).context == {"placement": "PAGE_BACKGROUND_WORKER"}
+def test_a_call_card_and_a_menu(connection):
+    assert identity(opening("page__call_card"), connection).context["contact"] == "830"
+    assert identity(opening("page__background_worker"), connection).context == {"placement": "PAGE_BACKGROUND_WORKER"}
     menu = opening("page__contact_tab", PLACEMENT="DEFAULT", PLACEMENT_OPTIONS="")
-    assert identity(menu, connecting).context == {"placement": "DEFAULT"}
+    assert identity(menu, connection).context == {"placement": "DEFAULT"}
 
 
 @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ def test_a_call_card_and_a_menu(connecting):
         ("CALL_CARD", {"CRM_ENTITY_TYPE": "SMART", "CRM_ENTITY_ID": "0"}, {}),
     ],
 )  # fmt: skip
-def test_what_it_was_opened_on(connecting, place, options, context):
-    told = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
-    assert identity(told, connecting).context == {"placement": place, **context}
+def test_what_it_was_opened_on(connection, place, options, context):
+    caught = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
+    assert identity(caught, connection).context == {"placement": place, **context}
 
 
-def test_options_that_are_none(connecting):
+def test_options_that_are_none(connection):
     for text in ("{", "[" * 50_000, '{"ID": "5"' + " " * 30_000 + "}"):
-        told = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
-        assert identity(told, connecting).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
+        caught = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
+        assert identity(caught, connection).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
 
 
-def test_an_administrator(portal, connecting):
+def test_an_administrator(portal, connection):
     portal.methods["profile"] = lambda params: {"ID": 1, "ADMIN": True}
-    found = identity(opening("page__contact_tab"), connecting)
+    found = identity(opening("page__contact_tab"), connection)
     assert (found.person_id, found.context["admin"]) == ("1", "yes")
 
 
@@ -84,51 +84,51 @@ def test_an_administrator(portal, connecting):
     "changed",
     [{"AUTH_ID": ""}, {"member_id": "x"}, {"member_id": ""}, {"APPLICATION_TOKEN": "x"}, {"APPLICATION_TOKEN": ""}],
 )
-def test_a_forged_opening_is_not_even_asked_about(portal, connecting, changed):
+def test_a_forged_opening_is_not_even_asked_about(portal, connection, changed):
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab", **changed), connecting)
+        identity(opening("page__contact_tab", **changed), connection)
     assert portal.requests == []
 
 
-def test_a_forged_domain_is_never_called(portal, connecting):
-    told = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
-    identity(Opening({**told.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, told.form), connecting)
+def test_a_forged_domain_is_never_called(portal, connection):
+    caught = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
+    identity(FrameRequest({**caught.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, caught.form), connection)
     assert all(url.startswith("https://broker.bitrix24.ru/") for url in portal.urls)
 
 
 @pytest.mark.parametrize("code", ["expired_token", "invalid_token", "NO_AUTH_FOUND", "user_access_error"])
-def test_a_token_that_the_portal_does_not_take(portal, connecting, code):
+def test_a_token_that_the_portal_does_not_take(portal, connection, code):
     portal.before = lambda method, params: refused(401, code)
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connecting)
-    assert len(portal.requests) == 1 and connecting.vault.get(VAULT_NAME) == HELD
+        identity(opening("page__contact_tab"), connection)
+    assert len(portal.requests) == 1 and connection.vault.get(VAULT_NAME) == HELD
 
 
-def test_a_portal_that_cannot_be_asked_or_says_nothing(portal, connecting):
+def test_a_portal_that_cannot_be_asked_or_says_nothing(portal, connection):
     portal.methods["profile"] = lambda params: {"ID": "null"}
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connecting)
+        identity(opening("page__contact_tab"), connection)
     portal.before = lambda method, params: cut()
     with pytest.raises(Unreachable):
-        identity(opening("page__contact_tab"), connecting)
+        identity(opening("page__contact_tab"), connection)
 
 
 def test_the_first_opening_by_an_administrator_installs(portal, tmp_path):
-    connecting = a_connecting(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
+    connection = a_connection(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connecting)
-    assert connecting.vault.get(VAULT_NAME) is None
+        identity(opening("page__contact_tab"), connection)
+    assert connection.vault.get(VAULT_NAME) is None
     portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
-    assert identity(opening("page__contact_tab"), connecting).person_id == "1"
-    assert connecting.vault.get(VAULT_NAME)["refresh_token"] == "8c3b...refresh"
+    assert identity(opening("page__contact_tab"), connection).person_id == "1"
+    assert connection.vault.get(VAULT_NAME)["refresh_token"] == "8c3b...refresh"
 
 
-def test_an_administrators_opening_heals_a_revoked_token(portal, connecting):
-    connecting.vault.put(VAULT_NAME, {**HELD, "refused_at": 5})
-    identity(opening("page__contact_tab"), connecting)
-    assert connecting.vault.get(VAULT_NAME)["access_token"] == "access-1"  # he is no administrator
+def test_an_administrators_opening_heals_a_revoked_token(portal, connection):
+    connection.vault.put(VAULT_NAME, {**HELD, "refused_at": 5})
+    identity(opening("page__contact_tab"), connection)
+    assert connection.vault.get(VAULT_NAME)["access_token"] == "access-1"  # he is no administrator
     portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
-    identity(opening("page__contact_tab"), connecting)
-    held = connecting.vault.get(VAULT_NAME)
+    identity(opening("page__contact_tab"), connection)
+    held = connection.vault.get(VAULT_NAME)
     assert (held["access_token"], held["refused_at"]) == ("9d4c...access", 0)
     assert held["application_token"] == HELD["application_token"]

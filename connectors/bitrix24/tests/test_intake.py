@@ -19,7 +19,7 @@ from connectors.bitrix24.tests.pocket import (
     MEMBER,
     WEBHOOK,
     Portal,
-    a_connecting,
+    a_connection,
     a_vault,
     cut,
     refused,
@@ -51,8 +51,8 @@ def vault(tmp_path):
 
 
 @pytest.fixture
-def connecting(vault):
-    return a_connecting(Portal(), vault, {**WEBHOOK, **APP})
+def connection(vault):
+    return a_connection(Portal(), vault, {**WEBHOOK, **APP})
 
 
 def fixture(name, **changed):
@@ -84,37 +84,37 @@ def event(name, **fields):
         ("activity__added", []),
     ],
 )
-def test_what_the_portal_tells(connecting, name, expected):
-    assert intake(fixture(name), connecting) == expected
+def test_what_the_portal_tells(connection, name, expected):
+    assert intake(fixture(name), connection) == expected
 
 
-def test_other_words_for_smart_processes(connecting):
-    assert intake(event("ONCRMDYNAMICITEMADD_1044", ID="3"), connecting) == [Event("journal.added", "journal", "3")]
-    [found] = intake(event("onCrmDynamicItemDelete", ID="3", ENTITY_TYPE_ID="1040"), connecting)
+def test_other_words_for_smart_processes(connection):
+    assert intake(event("ONCRMDYNAMICITEMADD_1044", ID="3"), connection) == [Event("journal.added", "journal", "3")]
+    [found] = intake(event("onCrmDynamicItemDelete", ID="3", ENTITY_TYPE_ID="1040"), connection)
     assert (found.name, found.entity) == ("row.deleted", "deal/operation")
-    assert intake(event("ONCRMDYNAMICITEMADD_9999", ID="3"), connecting) == []  # staff's own, not of the set
-    assert intake(event("ONCRMCOMPANYADD", ID="3"), connecting) == []  # no company in this set
-    assert intake(event("ONAPPTEST"), connecting) == []
+    assert intake(event("ONCRMDYNAMICITEMADD_9999", ID="3"), connection) == []  # staff's own, not of the set
+    assert intake(event("ONCRMCOMPANYADD", ID="3"), connection) == []  # no company in this set
+    assert intake(event("ONAPPTEST"), connection) == []
 
 
-def test_a_robot(connecting):
+def test_a_robot(connection):
     found = fixture("robot__run", push_to_broker="annex_recalculate")
-    [one] = intake(found, connecting)
+    [one] = intake(found, connection)
     assert (one.name, one.entity, one.record_id, one.author) == ("deal.recalculate", "deal", "5121", "")
-    assert intake(found, connecting) == [one] and len(one.delivery) == 32
-    [other] = intake(fixture("robot__run", push_to_broker="recalculate", abcDEF="abcDEE"), connecting)
+    assert intake(found, connection) == [one] and len(one.delivery) == 32
+    [other] = intake(fixture("robot__run", push_to_broker="recalculate", abcDEF="abcDEE"), connection)
     assert other.delivery != one.delivery
-    assert intake(fixture("robot__run"), connecting) == []  # a robot of somebody else's
+    assert intake(fixture("robot__run"), connection) == []  # a robot of somebody else's
     with pytest.raises(BadInput, match="document_id"):
-        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="LEAD_5121"), connecting)
+        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="LEAD_5121"), connection)
     with pytest.raises(BadInput, match="document_id"):
-        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="FILE_5"), connecting)
+        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="FILE_5"), connection)
 
 
-def test_json_is_read_too(connecting):
+def test_json_is_read_too(connection):
     auth = {"application_token": APPLICATION_TOKEN, "member_id": MEMBER}
     body = {"event": "ONCRMDEALUPDATE", "data": {"FIELDS": {"ID": 5}}, "auth": auth}
-    assert intake(Delivery({}, json.dumps(body).encode()), connecting) == [Event("deal.changed", "deal", "5")]
+    assert intake(Delivery({}, json.dumps(body).encode()), connection) == [Event("deal.changed", "deal", "5")]
 
 
 @pytest.mark.parametrize(
@@ -125,19 +125,19 @@ def test_json_is_read_too(connecting):
         ({"auth[member_id]": "another"}, 403), ({"auth[member_id]": ""}, 403),
     ],
 )  # fmt: skip
-def test_without_proof_nothing_is_believed(connecting, changed, status):
+def test_without_proof_nothing_is_believed(connection, changed, status):
     for name in ("ONCRMDEALUPDATE", "ONAPPUNINSTALL", "", "ONSOMETHING"):
-        with pytest.raises(NotProven) as told:
-            intake(form(**{"event": name, "data[FIELDS][ID]": "5", **changed}), connecting)
-        assert told.value.status == status
-    assert connecting.vault.get(VAULT_NAME)
+        with pytest.raises(NotProven) as caught:
+            intake(form(**{"event": name, "data[FIELDS][ID]": "5", **changed}), connection)
+        assert caught.value.status == status
+    assert connection.vault.get(VAULT_NAME)
 
 
 def test_nothing_installed_and_no_token_set(tmp_path):
-    connecting = a_connecting(Portal(), a_vault(tmp_path), WEBHOOK)
+    connection = a_connection(Portal(), a_vault(tmp_path), WEBHOOK)
     for token in ("", "None", APPLICATION_TOKEN):
         with pytest.raises(NotProven):
-            intake(form(event="ONCRMDEALUPDATE", **{"data[FIELDS][ID]": "5", "auth[application_token]": token}), connecting)
+            intake(form(event="ONCRMDEALUPDATE", **{"data[FIELDS][ID]": "5", "auth[application_token]": token}), connection)
 
 
 def test_nothing_equals_what_is_not_set():
@@ -145,19 +145,19 @@ def test_nothing_equals_what_is_not_set():
 
 
 def test_an_outgoing_webhook_has_a_token_of_its_own(tmp_path):
-    connecting = a_connecting(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
-    told = event("ONCRMDEALUPDATE", ID="5")
+    connection = a_connection(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
+    caught = event("ONCRMDEALUPDATE", ID="5")
     with pytest.raises(NotProven):
-        intake(told, connecting)
-    body = told.body.replace(APPLICATION_TOKEN.encode(), b"token-of-the-hook")
-    assert intake(Delivery({}, body), connecting) == [Event("deal.changed", "deal", "5")]
+        intake(caught, connection)
+    body = caught.body.replace(APPLICATION_TOKEN.encode(), b"token-of-the-hook")
+    assert intake(Delivery({}, body), connection) == [Event("deal.changed", "deal", "5")]
 
 
 @pytest.mark.parametrize("number", ["", "0", "-5", "5x", "1e3", "5121 ", "²", "9" * 30, "Array"])
-def test_a_number_that_is_none(connecting, number):
-    with pytest.raises(BadInput) as told:
-        intake(event("ONCRMDEALUPDATE", ID=number), connecting)
-    assert told.value.field == "ID"
+def test_a_number_that_is_none(connection, number):
+    with pytest.raises(BadInput) as caught:
+        intake(event("ONCRMDEALUPDATE", ID=number), connection)
+    assert caught.value.field == "ID"
 
 
 @given(st.binary(max_size=300))
@@ -185,12 +185,12 @@ def empty(tmp_path):
 
 
 def installing(vault, **more):
-    return a_connecting(Installing(**more), vault, APP)
+    return a_connection(Installing(**more), vault, APP)
 
 
 def test_an_installation(empty):
-    connecting = installing(empty)
-    assert intake(fixture("app__installed"), connecting) == []
+    connection = installing(empty)
+    assert intake(fixture("app__installed"), connection) == []
     held = empty.get(VAULT_NAME)
     assert (held["member_id"], held["application_token"], held["domain"]) == (
         MEMBER,
@@ -199,16 +199,16 @@ def test_an_installation(empty):
     )
     assert held["access_token"].startswith("e1a0") and held["refresh_token"].startswith("r1b0")
     assert held["expires_at"] == 1793264401
-    assert set(connecting.transport.urls) == {
+    assert set(connection.transport.urls) == {
         "https://broker.bitrix24.ru/rest/profile", "https://broker.bitrix24.ru/rest/app.info",
     }  # fmt: skip
-    assert connecting.transport.requests[0][1]["auth"] == held["access_token"]
+    assert connection.transport.requests[0][1]["auth"] == held["access_token"]
 
 
 def test_the_portal_in_the_body_is_never_asked(empty):
-    connecting = installing(empty)
-    intake(fixture("app__installed", **{"broker.bitrix24.ru": "evil.example.com"}), connecting)
-    assert all(url.startswith("https://broker.bitrix24.ru/") for url in connecting.transport.urls)
+    connection = installing(empty)
+    intake(fixture("app__installed", **{"broker.bitrix24.ru": "evil.example.com"}), connection)
+    assert all(url.startswith("https://broker.bitrix24.ru/") for url in connection.transport.urls)
     assert empty.get(VAULT_NAME)["domain"] == "broker.bitrix24.ru"
 
 
@@ -220,43 +220,43 @@ def test_only_an_administrator_installs_and_only_this_application(vault, more):
 
 
 def test_a_token_that_the_portal_does_not_know(vault):
-    connecting = installing(vault)
-    connecting.transport.before = lambda method, params: refused(401, "expired_token")
-    with pytest.raises(NotProven) as told:
-        intake(fixture("app__installed"), connecting)
-    assert told.value.status == 403 and vault.get(VAULT_NAME) == HELD
-    assert connecting.transport.names() == ["profile"]
+    connection = installing(vault)
+    connection.transport.before = lambda method, params: refused(401, "expired_token")
+    with pytest.raises(NotProven) as caught:
+        intake(fixture("app__installed"), connection)
+    assert caught.value.status == 403 and vault.get(VAULT_NAME) == HELD
+    assert connection.transport.names() == ["profile"]
 
 
 def test_a_portal_that_does_not_answer(vault):
-    connecting = installing(vault)
-    connecting.transport.before = lambda method, params: cut()
-    with pytest.raises(NotProven) as told:
-        intake(fixture("app__installed"), connecting)
-    assert told.value.status == 503 and vault.get(VAULT_NAME) == HELD
+    connection = installing(vault)
+    connection.transport.before = lambda method, params: cut()
+    with pytest.raises(NotProven) as caught:
+        intake(fixture("app__installed"), connection)
+    assert caught.value.status == 503 and vault.get(VAULT_NAME) == HELD
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token", "application_token", "member_id"])
 def test_an_installation_that_lacks_something(empty, missing):
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         intake(fixture("app__installed", **{f"auth%5B{missing}%5D": "auth%5Bother%5D"}), installing(empty))
-    assert told.value.status == 401 and empty.get(VAULT_NAME) is None
+    assert caught.value.status == 401 and empty.get(VAULT_NAME) is None
 
 
 def test_no_application_expected(empty):
     with pytest.raises(NotProven):
-        intake(fixture("app__installed"), a_connecting(Installing(), empty, WEBHOOK))
+        intake(fixture("app__installed"), a_connection(Installing(), empty, WEBHOOK))
 
 
 def test_a_new_version_may_bring_no_refresh_token(vault):
-    told = {"ONAPPINSTALL": "ONAPPUPDATE", "auth%5Brefresh_token%5D": "auth%5Bother%5D", APPLICATION_TOKEN: "a-new-one"}
-    intake(fixture("app__installed", **told), installing(vault))
+    caught = {"ONAPPINSTALL": "ONAPPUPDATE", "auth%5Brefresh_token%5D": "auth%5Bother%5D", APPLICATION_TOKEN: "a-new-one"}
+    intake(fixture("app__installed", **caught), installing(vault))
     held = vault.get(VAULT_NAME)
     assert (held["application_token"], held["access_token"], held["refresh_token"]) == ("a-new-one", "access-1", "refresh-1")
 
 
-def test_the_application_is_removed(connecting):
-    assert intake(fixture("app__removed"), connecting) == []
-    assert connecting.vault.get(VAULT_NAME) is None
+def test_the_application_is_removed(connection):
+    assert intake(fixture("app__removed"), connection) == []
+    assert connection.vault.get(VAULT_NAME) is None
     with pytest.raises(NotProven):
-        intake(fixture("deal__changed"), connecting)
+        intake(fixture("deal__changed"), connection)

@@ -18,7 +18,7 @@ def office(tmp_path):
 def keep(office):
     """What the set-up remembers."""
     types = {raw["title"]: [raw["entityTypeId"], raw["id"]] for raw in office.staff("crm.type.list")["types"]}
-    office.connecting.vault.put("ids", {
+    office.connection.vault.put("ids", {
         "pipeline": {"deal.sales": str(office.numbers["Продажи"]), "deal.support": str(office.numbers["Сопровождение"])},
         "smart": {"journal": types["Журнал"], "deal/operation": types["Операция"], "contact/custody": types["Хранение"]},
     })  # fmt: skip
@@ -58,7 +58,7 @@ def test_staffs_own_things_that_the_set_up_took_over_keep_their_place(office):
     [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_1700000000"}})
     label = {"EDIT_FORM_LABEL": {"ru": "Масса"}}
     office.staff("crm.deal.userfield.update", {"id": field["ID"], "fields": label})
-    office.connecting.vault.put("ids", {
+    office.connection.vault.put("ids", {
         "field": {"deal.weight": "CRM_DEAL:UF_CRM_1700000000"},
         "stage": {"deal.terms": f"DEAL_STAGE_{category}:C{category}:UC_5X"},
         "source": {"site": "WEB", "call": "EMAIL"},
@@ -79,8 +79,8 @@ def test_values_of_lists_are_known_by_our_words_whatever_staff_call_them(office)
     office.staff("crm.deal.userfield.update", {"id": field["ID"], "fields": {"LIST": changed}})
     of_rows = {"moduleId": "crm", "filter": {"userTypeId": "enumeration", "fieldName": "UF_CRM_2_KIND"}}
     [one] = office.staff("userfieldconfig.list", of_rows)["fields"]
-    told = office.staff("userfieldconfig.get", {"moduleId": "crm", "id": one["id"]})["field"]["enum"]
-    values = {"userTypeId": "enumeration", "enum": [{**raw, "value": f"{raw['value']} (новое)"} for raw in told]}
+    caught = office.staff("userfieldconfig.get", {"moduleId": "crm", "id": one["id"]})["field"]["enum"]
+    values = {"userTypeId": "enumeration", "enum": [{**raw, "value": f"{raw['value']} (новое)"} for raw in caught]}
     office.staff("userfieldconfig.update", {"moduleId": "crm", "id": one["id"], "field": values})
     fresh = office.fresh()
     seen = fresh.get("deal", deal, tables=("operation",))
@@ -107,7 +107,7 @@ def test_a_label_on_two_fields_is_no_guess(office):
     office.staff("crm.deal.userfield.add", {"fields": own})
     with pytest.raises(Misconfigured, match="UF_CRM_1700000000, UF_CRM_1700000009"):
         office.crm.find("deal")
-    assert [(lack.kind, lack.name) for lack in office.crm.lacks()] == [("field", "Вес")]
+    assert [(item.kind, item.name) for item in office.crm.missing()] == [("field", "Вес")]
 
 
 def test_two_smart_processes_of_one_title_are_no_guess_unless_the_number_is_kept(office):
@@ -115,7 +115,7 @@ def test_two_smart_processes_of_one_title_are_no_guess_unless_the_number_is_kept
     types = keep(office)
     office.staff("crm.type.add", {"fields": fields})
     assert office.crm.create("journal", {"name": "x"}, key="j-1")
-    office.connecting.vault.drop("ids")
+    office.connection.vault.drop("ids")
     with pytest.raises(Misconfigured, match=f"stands 2 times.*{types['Журнал'][0]}"):
         office.fresh().find("journal")
 
@@ -125,7 +125,7 @@ def test_without_an_administrators_rights_the_kept_numbers_do(office, tmp_path):
     keep(office)
     deal = office.crm.create("deal", {"manager": Ref("11")}, key="d-1")
     office.crm.add_row("deal", deal, "operation", {"gives": "1", "kind": "buy"}, key="r-1")
-    office.connecting.settings["BITRIX24_WEBHOOK"] = "11/staff-11"
+    office.connection.settings["BITRIX24_WEBHOOK"] = "11/staff-11"
     weak = office.fresh()
     seen = weak.get("deal", deal, tables=("operation",))
     assert seen.rows["operation"][0].values["gives"] == "1"
@@ -139,15 +139,15 @@ def test_a_table_without_its_parent_is_told(office):
     deal = office.crm.create("deal", {}, key="d-1")
     with pytest.raises(Misconfigured, match="Операция"):
         office.crm.get("deal", deal, tables=("operation",))
-    assert [(lack.kind, lack.name) for lack in office.crm.lacks()] == [("table", "Операция")]
+    assert [(item.kind, item.name) for item in office.crm.missing()] == [("table", "Операция")]
 
 
 def test_a_type_that_does_not_fit_is_told(office):
     [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_DUE"}})
     office.staff("crm.deal.userfield.delete", {"id": field["ID"]})
     office.staff("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "DUE", "USER_TYPE_ID": "double", "LABEL": "Срок"}})
-    [lack] = office.crm.lacks()
-    assert lack.name == "Срок" and "double" in lack.remedy
+    [item] = office.crm.missing()
+    assert item.name == "Срок" and "double" in item.remedy
 
 
 def test_what_the_portal_lacked_a_moment_ago_is_looked_for_again(office):

@@ -8,7 +8,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from connectors.bitrix24.reading import Query
-from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connecting, a_vault, cut, ok
+from connectors.bitrix24.tests.pocket import WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, ok
 from kernel.errors import Rejected, Throttled, Unreachable
 
 DEALS = ("crm.item.list", {"entityTypeId": 2, "select": ["title"]})
@@ -21,7 +21,7 @@ def portal():
 
 @pytest.fixture
 def client(portal, tmp_path):
-    return a_client(a_connecting(portal, a_vault(tmp_path), WEBHOOK))
+    return a_client(a_connection(portal, a_vault(tmp_path), WEBHOOK))
 
 
 def ids(rows):
@@ -59,7 +59,7 @@ def test_a_short_list_asks_for_no_more_pages_than_it_can_have(portal, client):
 def test_none_is_missed_or_doubled_while_rows_come_and_go(tmp_path_factory, numbers, gone, came, at):
     portal = Portal()
     portal.fill(numbers)
-    client = a_client(a_connecting(portal, a_vault(tmp_path_factory.mktemp("vault")), WEBHOOK))
+    client = a_client(a_connection(portal, a_vault(tmp_path_factory.mktemp("vault")), WEBHOOK))
     plain, count = portal.listed, [0]
 
     def listed(params):
@@ -241,8 +241,8 @@ def every_fifth_cut(portal):
 
 def test_each_is_made_once_though_answers_are_lost(portal, client):
     every_fifth_cut(portal)
-    told = client.create_many(2, items(1000), "UF_CRM_ANNEX_KEY")
-    assert [one.get() for one in told] == list(range(1, 1001))
+    caught = client.create_many(2, items(1000), "UF_CRM_ANNEX_KEY")
+    assert [one.get() for one in caught] == list(range(1, 1001))
     assert [row["UF_CRM_ANNEX_KEY"] for row in portal.rows.values()] == [f"key-{n}" for n in range(1000)]
     assert len(portal.requests) == 20 + 1  # one look for the four lost batches
 
@@ -257,22 +257,22 @@ def test_only_the_missing_ones_are_made_again(portal, client):
         return plain(params)
 
     portal.methods["crm.item.add"] = added
-    told = client.create_many(2, items(50), "UF_CRM_ANNEX_KEY")
-    assert sorted(one.get() for one in told) == list(range(1, 51))
-    assert [portal.rows[one.get()]["UF_CRM_ANNEX_KEY"] for one in told] == [f"key-{n}" for n in range(50)]
+    caught = client.create_many(2, items(50), "UF_CRM_ANNEX_KEY")
+    assert sorted(one.get() for one in caught) == list(range(1, 51))
+    assert [portal.rows[one.get()]["UF_CRM_ANNEX_KEY"] for one in caught] == [f"key-{n}" for n in range(50)]
 
 
 def test_a_repeat_looks_first(portal, client):
     client.create_many(2, items(70), "UF_CRM_ANNEX_KEY")
-    told = client.create_many(2, items(75), "UF_CRM_ANNEX_KEY", maybe_done=True)
-    assert [one.get() for one in told] == list(range(1, 76)) and len(portal.rows) == 75
+    caught = client.create_many(2, items(75), "UF_CRM_ANNEX_KEY", maybe_done=True)
+    assert [one.get() for one in caught] == list(range(1, 76)) and len(portal.rows) == 75
 
 
 def test_what_is_in_doubt_stays_in_doubt_when_nobody_can_look(portal, client):
 
     portal.after = lambda method, params: cut()
-    told = client.create_many(2, items(5), "UF_CRM_ANNEX_KEY")
-    assert all(one.fault.maybe_done for one in told) and len(portal.rows) == 5
+    caught = client.create_many(2, items(5), "UF_CRM_ANNEX_KEY")
+    assert all(one.fault.maybe_done for one in caught) and len(portal.rows) == 5
 
 
 def test_a_refused_one_is_told_and_the_others_are_made(portal, client):
@@ -284,8 +284,8 @@ def test_a_refused_one_is_told_and_the_others_are_made(portal, client):
         return plain(params)
 
     portal.methods["crm.item.add"] = added
-    told = client.create_many(2, items(5), "UF_CRM_ANNEX_KEY")
-    assert [n for n, one in enumerate(told) if one.fault] == [3] and isinstance(told[3].fault, Rejected)
+    caught = client.create_many(2, items(5), "UF_CRM_ANNEX_KEY")
+    assert [n for n, one in enumerate(caught) if one.fault] == [3] and isinstance(caught[3].fault, Rejected)
 
 
 @pytest.mark.parametrize("in_lists", [True, False])
@@ -302,6 +302,6 @@ def test_the_contacts_of_many_deals(portal, client, in_lists):
 
 def test_many_changes(portal, client):
     portal.methods["crm.item.update"] = lambda params: {"item": {"id": int(params["id"]), **params["fields"]}}
-    told = client.update_many(2, [(n, {"title": "new"}) for n in range(1, 151)])
-    assert [one.get()["item"]["id"] for one in told] == list(range(1, 151))
+    caught = client.update_many(2, [(n, {"title": "new"}) for n in range(1, 151)])
+    assert [one.get()["item"]["id"] for one in caught] == list(range(1, 151))
     assert len(portal.requests) == 3

@@ -33,9 +33,9 @@ def test_a_refusal_names_fields_as_staff_see_them(office):
     office.wire.instead["crm.item.update"] = refusal(
         400, "CRM_FIELD_ERROR_REQUIRED", "UF_CRM_NOTE and UF_CRM_DUE: fill them"
     )
-    with pytest.raises(Rejected, match="«Заметка» and «Срок»: fill them") as told:
+    with pytest.raises(Rejected, match="«Заметка» and «Срок»: fill them") as caught:
         office.crm.update("deal", number, {}, stage="terms")
-    assert told.value.vendor_code == "CRM_FIELD_ERROR_REQUIRED" and not told.value.retry
+    assert caught.value.vendor_code == "CRM_FIELD_ERROR_REQUIRED" and not caught.value.retry
 
 
 def test_a_refused_stage_is_no_success(office):
@@ -67,9 +67,9 @@ def test_after_a_refusal_the_portal_is_read_again(office):
 
 def test_an_answer_without_a_number_may_have_made_something(office):
     office.wire.instead["crm.item.add"] = answer({"item": {}})
-    with pytest.raises(Unverified) as told:
+    with pytest.raises(Unverified) as caught:
         office.crm.create("deal", {}, key="d-1")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
 
 
 def test_a_record_that_did_not_keep_our_key_stops_us(office):
@@ -82,9 +82,9 @@ def test_a_record_that_did_not_keep_our_key_stops_us(office):
 def test_what_a_new_record_shows_otherwise_is_looked_for_on_repeat(office):
     item = office.item(2, office.crm.create("deal", {}, key="d-1"))
     office.wire.instead["crm.item.add"] = answer({"item": {**item, "UF_CRM_ANNEX_KEY": "d-2"}})
-    with pytest.raises(Unverified, match="«Заметка»") as told:
+    with pytest.raises(Unverified, match="«Заметка»") as caught:
         office.crm.create("deal", {"note": "раз"}, key="d-2")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
 
 
 def test_a_row_under_another_record_is_not_passed_over(office):
@@ -106,9 +106,9 @@ def test_a_row_under_another_record_is_not_passed_over(office):
 def test_a_notice_that_could_not_be_sent_now_finds_the_comment_next_time(office, refused, fault):
     deal = office.crm.create("deal", {}, key="d-1")
     office.wire.instead["im.notify.system.add"] = refused
-    with pytest.raises(fault) as told:
+    with pytest.raises(fault) as caught:
         office.crm.comment("deal", deal, "Смотри", to=("11",), key="m-1")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
     office.wire.instead.clear()
     office.crm.comment("deal", deal, "Смотри", to=("11",), key="m-1", maybe_done=True)
     wanted = {"filter": {"ENTITY_ID": deal, "ENTITY_TYPE": "deal"}}
@@ -137,8 +137,8 @@ def test_a_throttled_question_is_no_answer(office):
         lambda: office.crm.workdays.statuses(["11"]),
         lambda: office.crm.people.overdue(["11"]),
         lambda: office.crm.people.all(),
-        lambda: office.crm.changed({"deal": office.connecting.clock.now()}),
-        lambda: office.fresh().lacks(),
+        lambda: office.crm.changed({"deal": office.connection.clock.now()}),
+        lambda: office.fresh().missing(),
     ):
         with pytest.raises(Throttled):
             ask()

@@ -54,26 +54,26 @@ def test_an_empty_portal_is_planned_as_a_whole_before_anything_is_made() -> None
 
 
 def test_what_is_made_is_what_the_set_says_and_a_second_plan_is_empty(place: Place) -> None:
-    told = place.told()
-    assert [(name, ends) for name, ends, _color in told["stages"]["Продажи"]] == [
+    snapshot = place.snapshot()
+    assert [(name, ends) for name, ends, _color in snapshot["stages"]["Продажи"]] == [
         ("Новая", None), ("Переговоры", None), ("Условия", None), ("Открыт", "S"), ("Отказ", "F"), ("Спам", "F")
     ]  # fmt: skip
-    assert told["stages"]["Продажи"][0][2] == "#39A8EF"
-    assert [name for name, _ends, _color in told["stages"]["leads"]][:2] == ["Новый", "В работе"]
-    assert ("Госуслуги", None) in [(name, ends) for name, ends, _color in told["stages"]["sources"]]
-    assert ("Курс клиента", "string", "N", "N", ()) in told["fields"]["deal"], "exact digits live in a line of text"
-    assert ("Вид", "enumeration", "N", "N", ("Покупка", "Продажа")) in told["fields"]["deal"]
-    assert ("Команда", "employee", "Y", "N", ()) in told["fields"]["deal"]
-    assert ("Сумма", "string", "N", "N", ()) in told["fields"]["Операция"]
+    assert snapshot["stages"]["Продажи"][0][2] == "#39A8EF"
+    assert [name for name, _ends, _color in snapshot["stages"]["leads"]][:2] == ["Новый", "В работе"]
+    assert ("Госуслуги", None) in [(name, ends) for name, ends, _color in snapshot["stages"]["sources"]]
+    assert ("Курс клиента", "string", "N", "N", ()) in snapshot["fields"]["deal"], "exact digits live in a line of text"
+    assert ("Вид", "enumeration", "N", "N", ("Покупка", "Продажа")) in snapshot["fields"]["deal"]
+    assert ("Команда", "employee", "Y", "N", ()) in snapshot["fields"]["deal"]
+    assert ("Сумма", "string", "N", "N", ()) in snapshot["fields"]["Операция"]
     links = '{"COMPANY": "N", "CONTACT": "Y", "DEAL": "N", "LEAD": "N", "VISIBLE": "Y"}'
-    assert ("Клиент", "S:ECrm", "N", links) in told["lists"]["Деньги"], (
+    assert ("Клиент", "S:ECrm", "N", links) in snapshot["lists"]["Деньги"], (
         "shown in a contact's card, its bare number the value"
     )
     hooks = f"{ADDRESS}/hooks/bitrix24/main"
     number = place.vault.get("ids")["smart"]["deal/operation"][0]
-    assert (f"ONCRMDYNAMICITEMADD_{number}", hooks) in told["events"] and ("ONCRMLEADADD", hooks) in told["events"]
-    assert ("LEFT_MENU", f"{ADDRESS}/frame/bitrix24/main/heads/", "Руководителю") in told["placed"]
-    assert told["robots"] == ["annex_check"]
+    assert (f"ONCRMDYNAMICITEMADD_{number}", hooks) in snapshot["events"] and ("ONCRMLEADADD", hooks) in snapshot["events"]
+    assert ("LEFT_MENU", f"{ADDRESS}/frame/bitrix24/main/heads/", "Руководителю") in snapshot["placed"]
+    assert snapshot["robots"] == ["annex_check"]
     before = len(place.client.writes)
     assert place.plan(full(), PLUGINS) == []
     assert place.apply(full(), PLUGINS) == [] and len(place.client.writes) == before
@@ -81,8 +81,8 @@ def test_what_is_made_is_what_the_set_says_and_a_second_plan_is_empty(place: Pla
 
 def test_a_table_hangs_on_the_card_of_its_record(place: Place) -> None:
     number = int(place.vault.get("ids")["smart"]["deal/operation"][1])
-    told = place.client.call("crm.type.get", {"id": number})["type"]["relations"]["parent"]
-    assert [one["entityTypeId"] for one in told] == [2]
+    snapshot = place.client.call("crm.type.get", {"id": number})["type"]["relations"]["parent"]
+    assert [one["entityTypeId"] for one in snapshot] == [2]
     place.client.call("crm.type.update", {"id": number, "fields": {"relations": {"parent": [], "child": []}}})
     assert only(place.plan(full(), PLUGINS)).kind == "change"
     assert place.apply(full(), PLUGINS) == []
@@ -113,7 +113,7 @@ def test_what_staff_made_stays_and_only_their_stages_are_noted(place: Place) -> 
     assert "стадия «Пауза» воронки «Продажи»" in notes and not any("Своя" in note or "Своё" in note for note in notes)
     status_update(place, "Условия", SORT=12)
     assert place.apply(full(), PLUGINS, drops=True) == []
-    order = [name for name, _ends, _color in place.told()["stages"]["Продажи"]]
+    order = [name for name, _ends, _color in place.snapshot()["stages"]["Продажи"]]
     assert order == ["Новая", "Переговоры", "Условия", "Пауза", "Открыт", "Отказ", "Спам"], (
         "it stands behind what it stood behind"
     )
@@ -123,7 +123,7 @@ def test_default_stages_of_a_new_pipeline_go_but_those_of_an_old_one_stay() -> N
     there = Place()
     there.client.call("crm.category.add", {"entityTypeId": 2, "fields": {"name": "Продажи"}})
     assert there.apply(full(), PLUGINS) == []
-    stages = there.told()["stages"]
+    stages = there.snapshot()["stages"]
     assert "Подготовка документов" in [name for name, *_ in stages["Продажи"]], "this pipeline was there before us"
     assert "Подготовка документов" not in [name for name, *_ in stages["Сопровождение"]]
 
@@ -147,9 +147,9 @@ def test_a_label_changed_in_the_set_renames(place: Place) -> None:
 def test_a_word_changed_in_the_set_finds_the_same_things_by_their_labels(place: Place) -> None:
     text = repr({"deal": DEAL}).replace("'rate'", "'price'").replace("'talk'", "'speak'").replace("'sales'", "'selling'")
     renamed = ast.literal_eval(text)
-    before = place.told()
+    before = place.snapshot()
     assert place.plan(full(entities=renamed), PLUGINS) == [], "nothing to make, nothing to drop"
-    assert place.told() == before
+    assert place.snapshot() == before
     assert place.plan(full(entities=renamed), PLUGINS) == []
     gone = copy.deepcopy(renamed)
     del gone["deal"]["field"]["price"]
@@ -157,12 +157,12 @@ def test_a_word_changed_in_the_set_finds_the_same_things_by_their_labels(place: 
 
 
 def test_without_any_memory_everything_is_found_again(place: Place) -> None:
-    before = place.told()
+    before = place.snapshot()
     del place.vault.held["ids"]
     changes = place.plan(full(), PLUGINS)
     assert {one.what for one in changes} <= {"робот «Проверить»"}, "a robot's description cannot be read back"
     place.apply(full(), PLUGINS)
-    assert place.told() == before
+    assert place.snapshot() == before
 
 
 def test_a_new_first_stage_takes_no_code_from_the_one_before(place: Place) -> None:
@@ -172,7 +172,7 @@ def test_a_new_first_stage_takes_no_code_from_the_one_before(place: Place) -> No
     put_deals(place, 1, categoryId=pipeline_named(place, "Продажи"))
     wanted = full(entities={"deal": entity})
     assert place.apply(wanted, PLUGINS) == []
-    assert [name for name, *_ in place.told()["stages"]["Продажи"]][:2] == ["Заявка с сайта", "Новая"]
+    assert [name for name, *_ in place.snapshot()["stages"]["Продажи"]][:2] == ["Заявка с сайта", "Новая"]
     [deal] = place.client.call("crm.item.list", {"entityTypeId": 2})["items"]
     stages = {one["STATUS_ID"]: one["NAME"] for one in place.client.call("crm.status.list", {})}
     assert stages[deal["stageId"]] == "Новая", "a deal that was there stands where it stood"
@@ -185,7 +185,7 @@ def test_another_type_needs_the_old_field_out_of_the_way_and_then_asks_about_it(
     field_update(place, "Курс клиента", editFormLabel={"ru": old, "en": old, "ua": old})
     change = only(place.apply(wanted, PLUGINS))
     assert change.kind == "drop" and old in change.what
-    assert ("Курс клиента", "date", "N", "N", ()) in place.told()["fields"]["deal"]
+    assert ("Курс клиента", "date", "N", "N", ()) in place.snapshot()["fields"]["deal"]
 
 
 # --- dropping asks -----------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_field_that_the_set_no_longer_names_is_dropped_only_when_asked_with_it
     assert only(place.apply(fewer, PLUGINS)).kind == "drop", "not asked, not dropped"
     assert field_of(place, "Курс клиента")
     assert place.apply(fewer, PLUGINS, drops=True) == []
-    assert "Курс клиента" not in [label for label, *_ in place.told()["fields"]["deal"]]
+    assert "Курс клиента" not in [label for label, *_ in place.snapshot()["fields"]["deal"]]
     assert place.plan(fewer, PLUGINS) == []
 
 
@@ -239,9 +239,9 @@ def test_a_stage_and_a_pipeline_with_deals_are_left_to_a_person(place: Place) ->
     change = only(place.plan(full(entities=fewer), PLUGINS))
     assert change.kind == "manual" and change.records == 2 and "переведите" in change.detail
     none = a_set({"lead": LEAD, "journal": JOURNAL}, lists=LISTS, **PORTAL | {"robot": {}})
-    told = {one.what: one for one in place.plan(none, PLUGINS)}
-    assert told["воронка «Продажи»"].kind == "manual" and told["воронка «Сопровождение»"].kind == "drop"
-    assert told["смарт-процесс «Операция»"].kind == "drop" and told["робот «annex_check»"].kind == "drop"
+    snapshot = {one.what: one for one in place.plan(none, PLUGINS)}
+    assert snapshot["воронка «Продажи»"].kind == "manual" and snapshot["воронка «Сопровождение»"].kind == "drop"
+    assert snapshot["смарт-процесс «Операция»"].kind == "drop" and snapshot["робот «annex_check»"].kind == "drop"
 
 
 def test_a_table_goes_with_its_items_a_list_with_its_lines(place: Place) -> None:
@@ -252,10 +252,10 @@ def test_a_table_goes_with_its_items_a_list_with_its_lines(place: Place) -> None
     place.client.call("lists.element.add", line)
     entities = {"deal": {**DEAL, "table": {}}}
     fewer = full(entities=entities, lists={"log": LISTS["log"]})
-    told = {one.what: one.records for one in place.plan(fewer) if one.kind == "drop"}
-    assert told == {"смарт-процесс «Операция»": 60, "список «Деньги»": 1}
+    snapshot = {one.what: one.records for one in place.plan(fewer) if one.kind == "drop"}
+    assert snapshot == {"смарт-процесс «Операция»": 60, "список «Деньги»": 1}
     assert place.apply(fewer, drops=True) == []
-    assert place.told()["types"] == ["Журнал"] and "Деньги" not in place.told()["lists"]
+    assert place.snapshot()["types"] == ["Журнал"] and "Деньги" not in place.snapshot()["lists"]
     assert place.plan(fewer) == []
 
 
@@ -297,9 +297,9 @@ def test_a_handler_that_the_portal_does_not_take_says_where_to_mend_it() -> None
     there = Place()
     there.client.portal.faults.set("handler_domain", "own")
     there.client.portal.app().handler = "https://elsewhere.example.test/app"
-    with pytest.raises(Rejected, match=r"карточку приложения|на домене приложения") as told:
+    with pytest.raises(Rejected, match=r"карточку приложения|на домене приложения") as snapshot:
         there.apply(full(), PLUGINS)
-    assert str(told.value).startswith("событие ")
+    assert str(snapshot.value).startswith("событие ")
 
 
 def test_a_place_that_the_portal_does_not_offer_is_for_a_person(place: Place) -> None:
@@ -312,7 +312,7 @@ def test_a_place_that_the_portal_does_not_offer_is_for_a_person(place: Place) ->
 
 
 def test_killed_before_or_after_any_call_the_next_apply_ends_in_the_same_state(place: Place) -> None:
-    wanted, calls = place.told(), len(place.client.writes)
+    wanted, calls = place.snapshot(), len(place.client.writes)
     assert calls > 60
     for when in ("before", "after"):
         for nth in range(1, calls + 1):
@@ -321,7 +321,7 @@ def test_killed_before_or_after_any_call_the_next_apply_ends_in_the_same_state(p
             with pytest.raises(Crash):
                 there.apply(full(), PLUGINS)
             assert there.apply(full(), PLUGINS) == []
-            assert there.told() == wanted, (when, nth)
+            assert there.snapshot() == wanted, (when, nth)
             assert there.plan(full(), PLUGINS) == []
             spare = len(there.client.writes) - calls
             assert spare <= 9, f"{when} {nth}: {spare} calls more than needed"

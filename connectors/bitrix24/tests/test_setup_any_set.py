@@ -157,15 +157,15 @@ def own(place: Place, number: int) -> None:
     place.client.call("crm.type.add", {"fields": {"title": label}})
 
 
-def owned(told: Mapping[str, Any]) -> tuple[Any, ...]:
+def owned(snapshot: Mapping[str, Any]) -> tuple[Any, ...]:
     """What stands there of things that no set names."""
-    mine = [label for label, *_rest in told["fields"]["deal"] if label.startswith("Своё")]
-    lists = [name for name in told["lists"] if name.startswith("Своё")]
+    mine = [label for label, *_rest in snapshot["fields"]["deal"] if label.startswith("Своё")]
+    lists = [name for name in snapshot["lists"] if name.startswith("Своё")]
     return (
         mine,
         lists,
-        [n for n in told["pipelines"] if n.startswith("Своё")],
-        [n for n in told["types"] if n.startswith("Своё")],
+        [n for n in snapshot["pipelines"] if n.startswith("Своё")],
+        [n for n in snapshot["types"] if n.startswith("Своё")],
     )
 
 
@@ -180,10 +180,10 @@ def assert_only_for_people(place: Place, mapping: MappingSet) -> None:
     """Applied with all drops agreed to, and looked at once more."""
     left = place.apply(mapping, PLUGINS, drops=True)
     assert {one.kind for one in left} <= {"manual"}, left
-    writes, told = len(place.client.writes), place.told()
+    writes, snapshot = len(place.client.writes), place.snapshot()
     assert place.plan(mapping, PLUGINS) == left
     place.apply(mapping, PLUGINS, drops=True)
-    assert len(place.client.writes) == writes and place.told() == told
+    assert len(place.client.writes) == writes and place.snapshot() == snapshot
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -192,10 +192,10 @@ def test_any_set_ends_and_a_second_apply_changes_nothing(
     first: MappingSet, second: MappingSet, deeds: list[tuple[str, int]]
 ) -> None:
     place = lived(first, deeds)
-    before = owned(place.told())
+    before = owned(place.snapshot())
     assert_only_for_people(place, first)
     assert_only_for_people(place, second)
-    assert owned(place.told()) == before, "what the staff made is not ours to touch"
+    assert owned(place.snapshot()) == before, "what the staff made is not ours to touch"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -216,4 +216,4 @@ def test_killed_anywhere_it_ends_in_the_same_state(
         broken.client.die_at = None
     broken.client.die_at = None
     assert_only_for_people(broken, second)
-    assert broken.told() == whole.told()
+    assert broken.snapshot() == whole.snapshot()

@@ -119,13 +119,13 @@ DRIFTS = {
 @pytest.mark.parametrize("name", DRIFTS)
 def test_drift_by_hand_is_named_and_mended(place: Place, name: str) -> None:
     spoil, kind, what = DRIFTS[name]
-    before = place.told()
+    before = place.snapshot()
     spoil(place)
-    assert place.told() != before
+    assert place.snapshot() != before
     change = only(place.plan(full(), PLUGINS))
     assert change.kind == kind and change.what.startswith(what), change
     assert place.apply(full(), PLUGINS) == [] and place.plan(full(), PLUGINS) == []
-    assert place.told() == before
+    assert place.snapshot() == before
 
 
 def test_a_public_address_that_changed_moves_events_pages_and_robots(place: Place) -> None:
@@ -133,9 +133,9 @@ def test_a_public_address_that_changed_moves_events_pages_and_robots(place: Plac
     changes = place.plan(full(), PLUGINS)
     assert changes and {one.kind for one in changes} == {"change"}
     assert place.apply(full(), PLUGINS) == []
-    told = place.told()
-    assert {handler for _event, handler in told["events"]} == {"https://moved.example.test/hooks/bitrix24/main"}
-    assert all(handler.startswith("https://moved.example.test/") for _place, handler, _title in told["placed"])
+    snapshot = place.snapshot()
+    assert {handler for _event, handler in snapshot["events"]} == {"https://moved.example.test/hooks/bitrix24/main"}
+    assert all(handler.startswith("https://moved.example.test/") for _place, handler, _title in snapshot["placed"])
 
 
 def test_a_type_that_cannot_be_changed_is_for_a_person(place: Place) -> None:

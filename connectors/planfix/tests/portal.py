@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.planfix import connector
 from kernel.errors import BadInput
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import Answer, HttpClient, Vault
 from kernel.mapping import load_set
 from kernel.storage import Database
@@ -97,15 +97,15 @@ class Portal:
 
     # --- the doors of the tests -------------------------------------------------------------------------------------
 
-    def connecting(self, **settings: str) -> Connecting:
-        def http(base_url: str, *, pace: Any = None, headers: Any = dict) -> HttpClient:
+    def connection(self, **settings: str) -> Connection:
+        def http(base_url: str, *, rate_limit: Any = None, headers: Any = dict) -> HttpClient:
             return HttpClient("planfix", base_url, clock=self.clock, transport=self, headers=headers)
 
         vault = Vault("planfix/main", Database("sqlite://"), self.clock, b"secret")
-        return Connecting({**SETTINGS, **settings}, load_set(SET), http, self.clock, vault)
+        return Connection({**SETTINGS, **settings}, load_set(SET), http, self.clock, vault)
 
     def crm(self, **settings: str) -> Any:
-        return connector.crm(self.connecting(**settings))
+        return connector.crm(self.connection(**settings))
 
     def task(self, *, custom: Mapping[str, Any] | None = None, **system: Any) -> int:
         self._last += 1
@@ -197,7 +197,7 @@ class Portal:
                 if of := sent.get(f"{kind}Id"):
                     rows = [r for r in rows if r.get(kind, {}).get("id") == int(of)]
             rows = [r for r in rows if all(self._fits(r, c) for c in sent.get("filters", []) if c["type"] == 3108)]
-            return ok({"dataTagEntries": [self._shown(r, wanted) for r in paged(rows, sent)]})
+            return ok({"dataTagEntries": [self._visible(r, wanted) for r in paged(rows, sent)]})
         if found := re.fullmatch(r"datatag/entry/(\d+)", path):
             row = self.rows.get(int(found[1]))
             if row is None:
@@ -205,7 +205,7 @@ class Portal:
             if method == "POST":
                 self._write(row, sent)
                 return Answer(200, {}, b"")
-            return ok({"entry": self._shown(row, wanted)} if self.entry_wrapper else self._shown(row, wanted))
+            return ok({"entry": self._visible(row, wanted)} if self.entry_wrapper else self._visible(row, wanted))
         if found := re.fullmatch(r"(task|contact)/(\d+)/comments/", path):
             if int(found[2]) not in self.records[found[1]]:
                 return fail(400, 5001, "Comment not added")
@@ -232,7 +232,7 @@ class Portal:
         if method == "GET":
             if record is None:
                 return fail(400, 0, "Task not found") if kind == "task" else fail(404, 2000, "Contact not found")
-            return ok({kind: self._shown(record, wanted)})
+            return ok({kind: self._visible(record, wanted)})
         if record is None:
             return fail(404, 1000 if kind == "task" else 2000, "not found")
         if self.queued_for_reads > 0:
@@ -256,7 +256,7 @@ class Portal:
             else:
                 record[name] = value.lstrip("@") if name == "telegram" else value
 
-    def _shown(self, record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+    def _visible(self, record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
         shown = {name: record[name] for name in wanted if record.get(name) is not None}
         types = {field["id"]: field for fields in self.fields.values() for field in fields}
         numbers = [int(word) for word in wanted if word.isdigit() and record["custom"].get(int(word)) not in (None, "")]
@@ -268,7 +268,7 @@ class Portal:
             if one["type"] in self.unknown_filters:
                 return fail(500, 0, "Rest API error")
         found = [r for r in self.records[kind].values() if all(self._fits(r, one) for one in sent.get("filters", []))]
-        return ok({f"{kind}s": [self._shown(r, wanted) for r in paged(found, sent)]})
+        return ok({f"{kind}s": [self._visible(r, wanted) for r in paged(found, sent)]})
 
     def _fits(self, record: dict[str, Any], one: dict[str, Any]) -> bool:
         number, value = one["type"], one["value"]

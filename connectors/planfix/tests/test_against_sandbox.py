@@ -17,7 +17,7 @@ from connectors.planfix import connector
 from kernel.clock import SystemClock
 from kernel.crm import Ref
 from kernel.errors import Fault, Misconfigured, NotFound, Throttled, Unreachable
-from kernel.extension import Connecting
+from kernel.extension import Connection
 from kernel.http import HttpClient
 from kernel.mapping import load_set
 
@@ -43,14 +43,14 @@ def sandbox(*faults, speedup=100):
         process.stdout.close()
 
 
-def connecting(about):
+def connection(about):
     clock = QuickClock()
 
-    def http(base_url, *, pace, headers):
+    def http(base_url, *, rate_limit, headers):
         return HttpClient("planfix", base_url, clock=clock, headers=headers)
 
     settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-    return Connecting(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock, None)
+    return Connection(settings, load_set(ROOT / "mappings" / "exchange-desk-planfix"), http, clock, None)
 
 
 def the_whole_path(crm):
@@ -66,8 +66,8 @@ def the_whole_path(crm):
     crm.update_row("deal", deal, "operation", row, {"profit": "215.40"})
     held = {"currency": "USD", "amount": Decimal("2500.25"), "until": date(2026, 12, 24), "deal": Ref(deal)}
     crm.add_row("contact", client, "custody", held, key="r-2")
-    said = crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1")
-    assert crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1", maybe_done=True) == said
+    comment = crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1")
+    assert crm.comment("deal", deal, "Привіт\n<b>&</b>", to=("user:5",), key="m-1", maybe_done=True) == comment
     seen = crm.get("deal", deal, tables=("operation",))
     assert (seen.stage, seen.values["analytics"], seen.values["custody_until"]) == ("client_paid", text, date(2026, 12, 24))
     assert seen.values["client"] == Ref(client, "Іван Франко") and seen.values["manager"] == Ref("user:3", "Ігор Бондар")
@@ -92,7 +92,7 @@ def test_a_portal_without_fields_is_set_up():
     with sandbox("rate_per_second=0") as about:
         for number in (11041, 11046, 10011):
             control(about, "portal/remove", {"field": number})
-        setup = connector.setup(connecting(about))
+        setup = connector.setup(connection(about))
         names = [change.what for change in setup.plan() if change.kind == "create"]
         assert len(names) == 3 and any("«Прибуток»" in name for name in names)
         for change in setup.plan():
@@ -100,15 +100,15 @@ def test_a_portal_without_fields_is_set_up():
                 change.make()
         left = [change for change in setup.plan() if change.kind == "manual"]
         assert {"не додане" in change.detail for change in left} == {True}
-        crm = connector.crm(connecting(about))
-        assert {lack.name for lack in crm.lacks()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
+        crm = connector.crm(connection(about))
+        assert {item.name for item in crm.missing()} == {change.what.rpartition("«")[2].rstrip("»") for change in left}
 
 
 def test_the_usual_portal():
     with sandbox("rate_per_second=0") as about:
-        assert list(connector.doctor(connecting(about))) == []
-        crm = connector.crm(connecting(about))
-        assert crm.lacks() == []
+        assert list(connector.doctor(connection(about))) == []
+        crm = connector.crm(connection(about))
+        assert crm.missing() == []
         deal = the_whole_path(crm)
         assert {person.role for person in crm.people.all()} == {"owner", "staff", "robot"}
         journal = crm.create("journal", {"name": "Книги 2026-11-21"}, key="j")
@@ -130,22 +130,22 @@ def test_the_portal_at_its_most_peculiar():
         "totals_shape=wrapped", "answer_200_fail=on", "page_over_100=refuse", "busy_rate=1", "busy_ms=1500",
     )  # fmt: skip
     with sandbox(*faults) as about:
-        the_whole_path(connector.crm(connecting(about)))
+        the_whole_path(connector.crm(connection(about)))
 
 
 def test_answers_lost_after_the_work_was_done():
     with sandbox("rate_per_second=0", "cut_after_commit_rate=1") as about:
-        crm = connector.crm(connecting(about))
+        crm = connector.crm(connection(about))
 
-        def insist(call, *args, **more):
-            with pytest.raises(Unreachable) as told:
+        def until_done(call, *args, **more):
+            with pytest.raises(Unreachable) as caught:
                 call(*args, **more)
-            assert told.value.maybe_done
+            assert caught.value.maybe_done
             return call(*args, **more, maybe_done=True)
 
-        deal = insist(crm.create, "deal", {"client_name": "Олена"}, key="d-1")
-        insist(crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
-        insist(crm.comment, "deal", deal, "раз", key="m-1")
+        deal = until_done(crm.create, "deal", {"client_name": "Олена"}, key="d-1")
+        until_done(crm.add_row, "deal", deal, "operation", {"gives": "1"}, key="r-1")
+        until_done(crm.comment, "deal", deal, "раз", key="m-1")
         assert [len(record.rows["operation"]) for record in crm.find("deal", tables=("operation",))] == [1]
 
 
@@ -162,7 +162,7 @@ def test_answers_lost_after_the_work_was_done():
 )
 def test_trouble(fault, error):
     with sandbox("rate_per_second=0", "limit_answer=429", fault) as about:
-        crm = connector.crm(connecting(about))
+        crm = connector.crm(connection(about))
         with pytest.raises(error):
             crm.find("deal")
-        assert len(list(connector.doctor(connecting(about)))) == 1
+        assert len(list(connector.doctor(connection(about)))) == 1

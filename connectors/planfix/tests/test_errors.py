@@ -16,7 +16,7 @@ class WatchedGate(OpenGate):
     def __init__(self):
         self.quiet_for, self.failures = [], 0
 
-    def quiet(self, seconds):
+    def back_off(self, seconds):
         self.quiet_for.append(seconds)
 
     def failed(self, reason):
@@ -57,19 +57,19 @@ FAILURES = [
 @pytest.mark.parametrize(("status", "code", "kind"), FAILURES)
 def test_codes_decide_then_statuses_never_texts(httpserver, client, status, code, kind):
     answer(httpserver, status, {"result": "fail", "code": code, "error": "Task not found, scope denied, rate limit"})
-    with pytest.raises(kind) as told:
+    with pytest.raises(kind) as caught:
         client.update("task", 15021, {"name": "x"}, silent=False)
-    assert type(told.value) is kind and told.value.vendor_code == str(code)
-    assert told.value.maybe_done == (kind is Unreachable)
+    assert type(caught.value) is kind and caught.value.vendor_code == str(code)
+    assert caught.value.maybe_done == (kind is Unreachable)
     assert len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 400])
 def test_a_failure_without_a_code_is_a_failure(httpserver, client, status):
     answer(httpserver, status, {"result": "fail"})
-    with pytest.raises(Rejected) as told:
+    with pytest.raises(Rejected) as caught:
         client.update("task", 15021, {"name": "x"}, silent=False)
-    assert told.value.vendor_code == ""
+    assert caught.value.vendor_code == ""
 
 
 LIMITS = [
@@ -87,10 +87,10 @@ LIMITS = [
 @pytest.mark.parametrize(("status", "body", "headers", "seconds"), LIMITS)
 def test_every_form_of_the_limit(httpserver, client, gate, status, body, headers, seconds):
     answer(httpserver, status, body, headers)
-    with pytest.raises(Throttled) as told:
+    with pytest.raises(Throttled) as caught:
         client.update("task", 15021, {"name": "x"}, silent=False)
-    assert told.value.wait_seconds == seconds and gate.quiet_for == [seconds]
-    assert not told.value.maybe_done and len(httpserver.log) == 1
+    assert caught.value.wait_seconds == seconds and gate.quiet_for == [seconds]
+    assert not caught.value.maybe_done and len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -103,26 +103,26 @@ def test_a_redirect_is_refused_and_says_where_to_put_the_address(httpserver, cli
 @pytest.mark.parametrize(("status", "body"), [(200, "<html>"), (404, "<html>"), (502, "<html>"), (500, ""), (200, '{"a":')])
 def test_what_is_not_from_the_rest_api(httpserver, client, gate, status, body):
     answer(httpserver, status, body)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         client.update("task", 15021, {"name": "x"}, silent=False)
-    assert told.value.maybe_done and gate.failures == 1
-    with pytest.raises(Unreachable) as told:
+    assert caught.value.maybe_done and gate.failures == 1
+    with pytest.raises(Unreachable) as caught:
         client.record("task", 15021, ["id"])
-    assert not told.value.maybe_done and gate.failures == 4
+    assert not caught.value.maybe_done and gate.failures == 4
 
 
 def test_nobody_there():
     http = HttpClient("planfix", "http://127.0.0.1:9/rest/", clock=QuickClock(), headers=lambda: {})
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         Client(http, QuickClock()).create("task", {})
-    assert not told.value.maybe_done
+    assert not caught.value.maybe_done
 
 
 def test_a_vendors_text_stays_one_short_line(httpserver, client):
     answer(httpserver, 400, {"result": "fail", "code": 41, "error": "a\n{'level': 'info'}" + "x" * 9000})
-    with pytest.raises(Rejected) as told:
+    with pytest.raises(Rejected) as caught:
         client.update("task", 15021, {}, silent=False)
-    assert "\n" not in str(told.value) and len(str(told.value)) < 300
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 def test_paging_over_the_wire(httpserver, client):

@@ -137,8 +137,8 @@ def test_a_history_is_told_from_its_beginning_whatever_the_portals_order(portal:
         for step, number in enumerate((9, 10, 11), 1)
     ]  # fmt: skip
     lines.append({"id": 12, "type": "Comment", "owner": {"id": "user:3"}, "dateTime": {"date": "21-11-2026"}})
-    told = lines[::-1] if newest_first else lines
-    portal.before = lambda method, path, body: ok({"comments": told}) if path == f"task/{task}/comments/list" else None
+    caught = lines[::-1] if newest_first else lines
+    portal.before = lambda method, path, body: ok({"comments": caught}) if path == f"task/{task}/comments/list" else None
     moves = crm.history.moves("deal", str(task))
     assert [(one.id, one.stage, one.by) for one in moves] == [
         ("9", "client_paid", "user:3"), ("10", "partner_paid", "user:3"), ("11", "closed", "user:3"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connectors.planfix.intake import intake as real_intake
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connecting, Delivery, NotProven
+from kernel.extension import Connection, Delivery, NotProven
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SECRET, OLD = "a-secret-of-thirty-characters-", "the-old-one-of-thirty-letters-"
@@ -23,7 +23,7 @@ SETTINGS = {"PLANFIX_HOOK_SECRET": SECRET, "PLANFIX_HOOK_SECRET_OLD": OLD}
 
 
 def intake(delivery, settings):
-    return real_intake(delivery, Connecting(settings, None, None, None, None))
+    return real_intake(delivery, Connection(settings, None, None, None, None))
 
 
 def sign(task, event, delivery="", secret=SECRET):
@@ -90,10 +90,10 @@ def test_every_proof_and_both_secrets():
     ],
 )
 def test_no_proof_and_wrong_proof(fields, status):
-    with pytest.raises(NotProven) as told:
+    with pytest.raises(NotProven) as caught:
         intake(form(task="15021", event="deal.row", delivery="d", **fields), SETTINGS)
-    assert told.value.status == status
-    assert SECRET not in str(told.value)
+    assert caught.value.status == status
+    assert SECRET not in str(caught.value)
 
 
 def test_without_a_secret_nobody_gets_in():
@@ -127,17 +127,17 @@ def test_proof_comes_before_any_word_about_the_content():
     ],
 )
 def test_a_proven_delivery_that_makes_no_sense_names_the_field(address, fields, field):
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as caught:
         intake(form(address, {"x-annex-key": SECRET}, **fields), SETTINGS)
-    assert told.value.field == field
+    assert caught.value.field == field
 
 
 def test_a_text_cannot_bring_a_second_task_with_it():
     for text in ('x","task":"666', 'so "it" goes, "task":"666", "y":"'):
         body = f'{{"task":"15021","event":"deal.comment","key":"{SECRET}","text":"{text}"}}'
-        with pytest.raises(BadInput) as told:
+        with pytest.raises(BadInput) as caught:
             intake(Delivery({}, body.encode(), ""), SETTINGS)
-        assert told.value.field == "task"
+        assert caught.value.field == "task"
         signed = body.replace(f'"key":"{SECRET}"', f'"sig":"{sign("15021", "deal.comment")}"')
         with pytest.raises(NotProven):
             intake(Delivery({}, signed.encode(), ""), SETTINGS)

@@ -75,9 +75,9 @@ def test_missing_deleted_and_foreign_records(portal, crm):
 def test_code_zero_on_a_task_that_is_there_is_not_a_missing_task(portal, crm):
     task = portal.task()
     portal.before = lambda m, p, b: fail(400, 0, "Rest API error") if (m, p) == ("GET", f"task/{task}") else None
-    with pytest.raises(Exception, match="code 0") as told:
+    with pytest.raises(Exception, match="code 0") as caught:
         crm.get("deal", str(task))
-    assert not isinstance(told.value, NotFound)
+    assert not isinstance(caught.value, NotFound)
 
 
 def test_pages_are_read_to_the_end(portal, crm):
@@ -225,9 +225,9 @@ def test_reads_are_repeated_three_times_and_no_more(portal, crm):
     portal.before = before
     assert crm.get("deal", task).id == task
     left[0] = 3
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         crm.get("deal", task)
-    assert not told.value.maybe_done and left[0] == 0
+    assert not caught.value.maybe_done and left[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -241,12 +241,12 @@ def test_an_answer_without_its_content_is_no_answer(portal, crm, body):
 
 
 def test_a_set_may_name_only_system_fields_that_exist(portal):
-    connecting = portal.connecting()
-    journal = connecting.mapping.entities["journal"]
+    connection = portal.connection()
+    journal = connection.mapping.entities["journal"]
     odd = journal.model_copy(update={"field": {"name": journal.field["name"].model_copy(update={"system": "colour"})}})
-    connecting.mapping.entities["journal"] = odd
+    connection.mapping.entities["journal"] = odd
     from connectors.planfix import connector
 
     with pytest.raises(Misconfigured, match="colour"):
-        connector.crm(connecting).get("journal", "1")
+        connector.crm(connection).get("journal", "1")
     assert set(SETTINGS) < {line.name for line in connector.settings}

@@ -155,9 +155,9 @@ def test_a_write_is_never_repeated_by_itself(portal, crm):
         return None
 
     portal.before = before
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         crm.update("deal", str(task), {"profit": "5"})
-    assert told.value.maybe_done and len(tries) == 1
+    assert caught.value.maybe_done and len(tries) == 1
 
 
 def test_create_sends_object_template_and_key(portal, crm):
@@ -170,9 +170,9 @@ def test_create_sends_object_template_and_key(portal, crm):
 
 def test_a_lost_answer_makes_no_second_deal(portal, crm):
     lose_the_answer(portal, "task/")
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         crm.create("deal", {"client_name": HOSTILE}, key="k-1")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
     made = crm.create("deal", {"client_name": HOSTILE}, key="k-1", maybe_done=True)
     assert list(portal.records["task"]) == [int(made)]
     other = crm.create("deal", {}, key="k-1-other", maybe_done=True)
@@ -188,9 +188,9 @@ def test_trouble_after_something_was_made_says_so(portal, crm, trouble):
     """Or a repeat would not look for it and make a second one."""
     crm.find("deal")
     portal.before = lambda method, path, body: trouble if method == "GET" and path.startswith("task/") else None
-    with pytest.raises((Unreachable, Throttled, Unverified)) as told:
+    with pytest.raises((Unreachable, Throttled, Unverified)) as caught:
         crm.create("deal", {}, key="k-1")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
     portal.before = lambda *_: None
     crm.create("deal", {}, key="k-1", maybe_done=True)
     assert len(portal.records["task"]) == 1
@@ -230,9 +230,9 @@ def test_the_journal_is_found_by_its_exact_name(portal, crm):
 def test_create_without_a_number_in_the_answer_is_doubtful(portal, crm):
     crm.find("deal")
     portal.before = lambda method, path, body: Answer(201, {}, b"{}") if path == "task/" else None
-    with pytest.raises(Unverified) as told:
+    with pytest.raises(Unverified) as caught:
         crm.create("deal", {}, key="k")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
 
 
 def test_contact_round_trip_and_its_other_phones(portal, crm):
@@ -253,9 +253,9 @@ def test_a_lost_answer_makes_no_second_row(portal, crm):
     task = portal.task()
     other = portal.row(6, "task", task, {"Ключ Annex": "r-2"})
     lose_the_answer(portal, f"task/{task}/datatags/")
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(Unreachable) as caught:
         crm.add_row("deal", str(task), "operation", {"gives": "5"}, key="r-1")
-    assert told.value.maybe_done
+    assert caught.value.maybe_done
     portal.ignored_filters = {3108}  # Planfix may ignore a condition: the key is compared here, too
     key = crm.add_row("deal", str(task), "operation", {"gives": "5"}, key="r-1", maybe_done=True)
     assert set(portal.rows) == {int(key), other}

@@ -8,8 +8,8 @@ from typing import Any
 from kernel.crm import Event
 from kernel.extension import Plugin, Seen, Watch
 from kernel.extension.calls import carry_out
-from kernel.extension.look import look
 from kernel.extension.portal import Portal, Unit
+from kernel.extension.sync import sync
 from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap, TableMap
@@ -68,7 +68,7 @@ class Small:
 
     def answer(self, unit: Unit, seen: Seen) -> None:
         wanted = str(seen.record.values["asked"] or "").upper() or None
-        if seen.soon.values["answer"] != wanted:
+        if seen.expected.values["answer"] != wanted:
             unit.update("deal", seen.record.id, {"answer": wanted})
 
     def deliver(self, record_id: str = "", author: str = "Ігор") -> None:
@@ -81,7 +81,7 @@ class Small:
     @property
     def handlers(self) -> Mapping[str, Any]:
         return {
-            "look": lambda args: look(self.portal, self.plugins, args),
+            "look": lambda args: sync(self.portal, self.plugins, args),
             "call": lambda args: carry_out(self.portal, self.plugins, args),
         }
 

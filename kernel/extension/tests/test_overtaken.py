@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kernel.extension.calls import carry_out
-from kernel.extension.look import look
+from kernel.extension.sync import sync
 from kernel.extension.tests.small import Small
-from kernel.http import Pace, SharedGate
+from kernel.http import RateLimit, SharedGate
 from kernel.http.gate import Overtaken, fenced
 from kernel.jobs import Again, outgoing
 
@@ -83,21 +83,21 @@ def small_fault() -> Exception:
 @pytest.mark.row("PL-03", "PL-07")
 def test_a_request_leaves_only_while_its_call_is_ours(small: Small) -> None:
     """The last moment is the gate: who waited there while his call was taken over sends nothing."""
-    gate = SharedGate("p", Pace(per_second=2), small.database, small.clock)
+    gate = SharedGate("p", RateLimit(per_second=2), small.database, small.clock)
     with small.portal.unit() as unit:
         unit.comment("deal", small.deal, "раз", key="k")
     call = only_call(small)["id"]
     with small.database.write() as tx:
         first = outgoing.starting(tx, call)
     with fenced(lambda tx: outgoing.still_ours(tx, call, first)):
-        gate.take()
-        gate.done()
+        gate.acquire()
+        gate.release()
         with small.database.write() as tx:
             assert outgoing.starting(tx, call) == first + 1
         with pytest.raises(Overtaken):
-            gate.take()
-    gate.take()  # others are not held up by it
-    gate.done()
+            gate.acquire()
+    gate.acquire()  # others are not held up by it
+    gate.release()
     with small.database.read() as tx:
         assert tx.value("SELECT used FROM http_gate WHERE name = 'p'") == 2, "what did not leave is not counted"
 
@@ -111,12 +111,12 @@ def test_an_old_reading_does_not_come_over_a_new_one(small: Small) -> None:
     def meanwhile() -> None:
         small.crm.staff.set("deal", small.deal, asked="вже інакше")
         small.deliver()
-        look(small.portal, small.plugins, args)
+        sync(small.portal, small.plugins, args)
 
     wake_in(small, "get", meanwhile, before=False)
     with pytest.raises(Again):
-        look(small.portal, small.plugins, args)
-    look(small.portal, small.plugins, args)  # as the engine does after Again: nothing is left to look at
+        sync(small.portal, small.plugins, args)
+    sync(small.portal, small.plugins, args)  # as the engine does after Again: nothing is left to look at
     assert [seen.record.values["asked"] for seen in small.seen] == ["вже інакше"]
     small.run()
     assert small.field("answer") == "ВЖЕ ІНАКШЕ"

@@ -17,13 +17,13 @@ from kernel.extension.reading import ReadAgain, ReadOnlyPortal, WroteWhileReadin
 from kernel.extension.tests.small import Small
 from kernel.storage import migrate
 from kernel.values import to_micros
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Small]:
     made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, rooms(), made.clock)
+    migrate(made.database, migration_sets(), made.clock)
     yield made
     made.database.close()
 
@@ -69,9 +69,9 @@ def test_all_plugins_of_a_pass_judge_the_same_reading_and_see_what_those_before_
     small.run()
     assert seen["fill"].record == seen["act"].record and seen["act"].record.values["note"] is None
     for name, answer in (("fill", None), ("act", "fill")):
-        soon = seen[name].soon
-        assert (soon.values["note"], soon.stage, soon.values["answer"]) == ("guard", "done", answer)
-        assert soon.rows == {} or soon.rows["line"][0].values["text"] == "б"
+        expected = seen[name].expected
+        assert (expected.values["note"], expected.stage, expected.values["answer"]) == ("guard", "done", answer)
+        assert expected.rows == {} or expected.rows["line"][0].values["text"] == "б"
     assert small.crm.called.count("get") == 1
 
 

@@ -92,7 +92,7 @@ def test_only_one_active_person_of_a_name_is_meant() -> None:
 
 @pytest.mark.row("PL-09")
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "notice"),
     [
         ('  "desk.team",', '  "desk.taem",',
          "line 15: role.head.rights: «desk.taem» is no right of this set; did you mean «desk.team»"),
@@ -104,11 +104,11 @@ def test_only_one_active_person_of_a_name_is_meant() -> None:
         ('label = "owner"\n', '', "role.owner.label"),
     ],
 )  # fmt: skip
-def test_mistakes_name_file_key_and_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_mistakes_name_file_key_and_line(tmp_path: Path, old: str, new: str, notice: str) -> None:
     assert old in SET
     with pytest.raises(Misconfigured) as caught:
         check_rights(a_set(tmp_path, SET.replace(old, new, 1)), PLUGINS)
-    assert f"{tmp_path.name}/portal.toml" in str(caught.value) and told in str(caught.value), str(caught.value)
+    assert f"{tmp_path.name}/portal.toml" in str(caught.value) and notice in str(caught.value), str(caught.value)
 
 
 def test_a_role_named_elsewhere_must_exist(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def test_a_change_that_no_delivery_told_of_is_found_once(small: Small) -> None:
     small.crm.staff.set("deal", small.deal, asked="хто там")
     assert swept(small, 5) == 1 and small.field("answer") == "ХТО ТАМ"
     swept(small)  # our own write changed it once more
-    looked = len(small.seen)
-    assert [swept(small) for _ in range(10)] == [0] * 10 and len(small.seen) == looked
+    synced = len(small.seen)
+    assert [swept(small) for _ in range(10)] == [0] * 10 and len(small.seen) == synced
     assert not small.crm.doubled()
 
 
@@ -67,14 +67,14 @@ def test_a_portal_that_was_down_is_asked_from_where_the_last_sweep_ended(small: 
             small.clock.advance(minutes=6)
             assert sweep(small.portal, small.plugins, EVERY) == 0
     with small.database.read() as tx:
-        told = last_sweep(tx, small.portal.name)
-    assert told and not told.ok and "down" in told.reason and told.down_since
-    assert small.clock.now() - told.down_since > timedelta(hours=1, minutes=50)
-    small.crm.mend()
+        notice = last_sweep(tx, small.portal.name)
+    assert notice and not notice.ok and "down" in notice.reason and notice.down_since
+    assert small.clock.now() - notice.down_since > timedelta(hours=1, minutes=50)
+    small.crm.repair()
     assert swept(small) == 1 and small.field("answer") == "ГОДИНА 1"
     with small.database.read() as tx:
-        told = last_sweep(tx, small.portal.name)
-    assert told and told.ok and told.down_since is None and told.mended_ever >= 1
+        notice = last_sweep(tx, small.portal.name)
+    assert notice and notice.ok and notice.down_since is None and notice.repaired_ever >= 1
 
 
 @pytest.mark.row("PL-15")
@@ -82,7 +82,7 @@ def test_a_changed_row_leads_to_its_record_and_so_does_a_deleted_one(small: Smal
     row = small.crm.staff.add_row("deal", small.deal, "line", text="а")
     small.deliver()
     small.run()
-    looked = len(small.seen)
+    synced = len(small.seen)
 
     def tell(row_id: str) -> None:
         event = Event("row.changed", "deal/line", row_id)
@@ -92,12 +92,12 @@ def test_a_changed_row_leads_to_its_record_and_so_does_a_deleted_one(small: Smal
 
     small.crm.staff.edit_row("deal", small.deal, "line", row, text="б")
     tell(row)
-    assert len(small.seen) == looked + 1 and small.seen[-1].record.rows["line"][0].values["text"] == "б"
+    assert len(small.seen) == synced + 1 and small.seen[-1].record.rows["line"][0].values["text"] == "б"
     small.crm.staff.delete_row("deal", small.deal, "line", row)
     tell(row)
-    assert len(small.seen) == looked + 2 and small.seen[-1].record.rows["line"] == ()
+    assert len(small.seen) == synced + 2 and small.seen[-1].record.rows["line"] == ()
     tell("999")  # never heard of: nothing to look at
-    assert len(small.seen) == looked + 2 and {state for state, _ in small.states("inbox")} == {"done"}
+    assert len(small.seen) == synced + 2 and {state for state, _ in small.states("inbox")} == {"done"}
 
 
 def test_calm_times_are_swept_less_often_and_changes_bring_it_back(small: Small) -> None:
@@ -121,22 +121,22 @@ def test_calm_times_are_swept_less_often_and_changes_bring_it_back(small: Small)
 @pytest.mark.row("PL-15")
 @pytest.mark.parametrize("seed", range(5))
 def test_whatever_is_dropped_doubled_or_late_everything_takes_effect(small: Small, seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     deals = [small.deal, *(small.crm.staff.new("deal", asked="") for _ in range(5))]
     late: list[str] = []
     for step in range(60):
-        deal = dice.choice(deals)
+        deal = rng.choice(deals)
         small.crm.staff.set("deal", deal, asked=f"{deal} {step}")
-        for _ in range(dice.choices((0, 1, 2), (30, 60, 10))[0]):
+        for _ in range(rng.choices((0, 1, 2), (30, 60, 10))[0]):
             late.append(deal)
-        dice.shuffle(late)
-        while late and dice.random() < 0.6:
+        rng.shuffle(late)
+        while late and rng.random() < 0.6:
             small.deliver(late.pop())
-        if dice.random() < 0.3:
-            swept(small, dice.choice((1, 20)))
+        if rng.random() < 0.3:
+            swept(small, rng.choice((1, 20)))
         else:
             small.run()
-        small.clock.advance(seconds=dice.choice((0, 0.2, 3, 30)))
+        small.clock.advance(seconds=rng.choice((0, 0.2, 3, 30)))
     for _ in range(3):
         swept(small)
     for deal in deals:
@@ -151,8 +151,8 @@ def test_a_sweep_that_is_faster_than_the_delivery_does_not_lose_who_it_was(small
     small.crm.staff.set("deal", small.deal, asked="хто там")
     small.clock.advance(seconds=20)
     assert sweep(small.portal, small.plugins, EVERY) == 1
-    looks = len(small.seen)
-    assert small.queue.run_one(small.handlers) is not None and len(small.seen) == looks, "it waits for a moment"
+    syncs = len(small.seen)
+    assert small.queue.run_one(small.handlers) is not None and len(small.seen) == syncs, "it waits for a moment"
     small.deliver(author="Марія")
     small.run()
-    assert [seen.author for seen in small.seen[looks:]] == ["Марія"] and small.field("answer") == "ХТО ТАМ"
+    assert [seen.author for seen in small.seen[syncs:]] == ["Марія"] and small.field("answer") == "ХТО ТАМ"

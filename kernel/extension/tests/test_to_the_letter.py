@@ -43,7 +43,7 @@ def written(small: Small) -> list[dict[str, Any]]:
 def test_updates_of_one_unit_leave_as_one_the_later_word_counts_and_nothing_is_forgotten(small: Small) -> None:
     small.act = lambda unit, seen: None
     with small.portal.unit() as unit:
-        unit.update("deal", small.deal, {"note": "перше", "answer": "а"}, stage="done", look=True)
+        unit.update("deal", small.deal, {"note": "перше", "answer": "а"}, stage="done", resync=True)
         unit.update("deal", small.deal, {"note": "друге"})
     small.run()
     [effect] = [effect for effect in small.crm.effects if effect.verb == "update"]
@@ -66,9 +66,9 @@ def test_a_comment_a_card_and_a_row_are_made_once_for_their_key(small: Small) ->
 def test_two_looks_asked_for_in_one_unit_both_come(small: Small) -> None:
     other = small.crm.staff.new("deal", asked="а ви")
     with small.portal.unit() as unit:
-        unit.look_again("deal", small.deal)
-        unit.look_again("deal", other)
-        unit.look_again("deal", small.deal, author="Марія")
+        unit.resync("deal", small.deal)
+        unit.resync("deal", other)
+        unit.resync("deal", small.deal, author="Марія")
     small.run()
     assert {seen.record.id for seen in small.seen} == {small.deal, other}
     assert {state for state, _ in small.states("inbox")} == {"done"} and len(small.states("inbox")) == 3
@@ -81,15 +81,15 @@ def test_two_looks_asked_for_in_one_unit_both_come(small: Small) -> None:
 def test_deliveries_taken_in_together_are_kept_and_told_apart(small: Small) -> None:
     """Several records, two deliveries of one record, one that tells of two, and a repeat, all in one unit of work."""
     other = small.crm.staff.new("deal", asked="")
-    told = [
-        inbox.Told([Event("deal.changed", "deal", small.deal, "А", "d1")], "1"),
-        inbox.Told([Event("deal.changed", "deal", one, "Б", "d2") for one in (small.deal, other)], "2"),
-        inbox.Told([Event("deal.changed", "deal", other, "В", "")], "3"),
+    notice = [
+        inbox.StoredDelivery([Event("deal.changed", "deal", small.deal, "А", "d1")], "1"),
+        inbox.StoredDelivery([Event("deal.changed", "deal", one, "Б", "d2") for one in (small.deal, other)], "2"),
+        inbox.StoredDelivery([Event("deal.changed", "deal", other, "В", "")], "3"),
     ]
 
     def store() -> list[str]:
         with small.database.write() as tx:
-            return inbox.store_many(tx, "memory/main", told, clock=small.clock, ids=small.portal.ids, queue=small.queue)
+            return inbox.store_many(tx, "memory/main", notice, clock=small.clock, ids=small.portal.ids, queue=small.queue)
 
     first, again = store(), store()
     assert len(set(first)) == 3 and again[:2] == first[:2] and again[2] not in first, "without a name each is a new one"
@@ -152,7 +152,7 @@ def test_a_write_that_arrives_while_the_record_is_read_is_reckoned_with(small: S
     small.prepare = prepare
     small.deliver()
     small.handlers["look"]({"portal": "memory/main", "entity": "deal", "id": small.deal, "trace": "t"})
-    assert small.seen[0].soon.values["note"] == "наше" and small.seen[0].record.values["note"] is None
+    assert small.seen[0].expected.values["note"] == "наше" and small.seen[0].record.values["note"] is None
 
 
 @pytest.mark.row("PL-03")
@@ -166,9 +166,9 @@ def test_what_is_on_its_way_shows_field_by_field_and_a_stage_stays_known(small: 
     small.crm.fail_next(Unreachable("no route"), on=("update", "update_row"), times=2)
     while not small.seen:
         small.queue.run_one(small.handlers)
-    soon = small.seen[0].soon
-    assert (soon.stage, soon.values["note"], soon.values["asked"]) == ("done", "y", "як справи")
-    assert dict(soon.rows["line"][0].values) == {"text": "новий", "key": "k"}
+    expected = small.seen[0].expected
+    assert (expected.stage, expected.values["note"], expected.values["asked"]) == ("done", "y", "як справи")
+    assert dict(expected.rows["line"][0].values) == {"text": "новий", "key": "k"}
 
 
 def test_plugins_are_told_that_a_record_is_gone(small: Small) -> None:
@@ -232,7 +232,7 @@ def test_a_row_whose_first_call_was_given_up_is_looked_for_by_the_next_one(small
         unit.put_row("deal", small.deal, "line", {"text": "а"}, row="r1")
     small.run()
     assert [state for state, _ in small.states()] == ["failed"]
-    small.crm.mend()
+    small.crm.repair()
     with small.portal.unit() as unit:
         unit.put_row("deal", small.deal, "line", {"text": "б"}, row="r1")
     small.run()
@@ -265,7 +265,7 @@ def test_a_refused_call_is_sent_once(small: Small) -> None:
 @pytest.mark.row("PL-03")
 def test_a_portal_that_swallows_what_was_filled_in_does_not_keep_us_busy_for_ever(small: Small) -> None:
     def swallow(unit: Any, seen: Any) -> None:
-        unit.update("deal", seen.record.id, {"note": "x"}, look=True)
+        unit.update("deal", seen.record.id, {"note": "x"}, resync=True)
 
     small.act = swallow
     small.deliver()
@@ -467,5 +467,5 @@ def test_a_copy_changed_by_hand_is_named(small: Small) -> None:
     with small.database.write() as tx:
         assert list(faults(tx)) == []
         tx.run("UPDATE crm_seen SET body = REPLACE(body, 'як справи', 'як гроші')")
-        [told] = faults(tx)
-    assert told.startswith(f"crm_seen memory/main deal {small.deal}")
+        [notice] = faults(tx)
+    assert notice.startswith(f"crm_seen memory/main deal {small.deal}")

@@ -37,10 +37,10 @@ class Gate:
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.events: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *_: self.told.append(name)
+        return lambda *_: self.events.append(name)
 
 
 def client(transport: Any, gate: Any = None) -> HttpClient:
@@ -72,7 +72,7 @@ def test_a_lost_answer_to_a_write_may_have_been_carried_out(exc: Exception, mayb
     with pytest.raises(Unreachable) as caught:
         client(raising(exc), gate).send("POST", "task/", payload={}, writes=True)
     assert caught.value.maybe_done is maybe_done and "s3cr3t" not in str(caught.value)
-    assert gate.told == ["take", "failed", "done"]
+    assert gate.events == ["acquire", "failed", "release"]
     with pytest.raises(Unreachable) as caught:
         client(raising(exc)).send("GET", "task/1")
     assert caught.value.maybe_done is False
@@ -93,14 +93,14 @@ def test_what_is_sent_and_that_the_log_knows_no_secret(monkeypatch: pytest.Monke
     try:
         posted = client(transport, gate)
         answer = posted.send("POST", "/task/", query={"a": "ї&="}, payload={"n": Decimal("1.5")}, writes=True)
-        assert gate.told == ["take", "done", "succeeded"]
+        assert gate.events == ["acquire", "release", "succeeded"]
         client(transport, gate).send("GET", "bad")
         with pytest.raises(Unreachable):
             client(raising(OSError("s3cr3t-token"))).send("GET", "x?token=s3cr3t-token")
     finally:
         structlog.reset_defaults()
     assert answer.json() == {"x": Decimal("1.10")} and sent["headers"]["Authorization"] == "Bearer s3cr3t-token"
-    assert gate.told[3:] == ["take", "done"], "an answer 500 is no success"
+    assert gate.events[3:] == ["acquire", "release"], "an answer 500 is no success"
     logged = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [line["event"] for line in logged] == ["call", "call", "call.failed"]
     assert "s3cr3t" not in lines.getvalue()

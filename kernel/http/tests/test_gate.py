@@ -12,16 +12,16 @@ import pytest
 
 from kernel.clock import SystemClock
 from kernel.errors import Throttled
-from kernel.http import Pace, SharedGate
+from kernel.http import RateLimit, SharedGate
 from kernel.http.gate import BREAKER_AFTER_FAILURES, BREAKER_OPEN_SECONDS
 from kernel.storage import Database
 from kernel.testing import FakeClock
 
-SLOW = Pace(per_second=2, arrival_seconds_max=0.1)
+SLOW = RateLimit(per_second=2, arrival_seconds_max=0.1)
 
 
 def leaves_at(gate: SharedGate, clock: FakeClock) -> float:
-    gate.take()
+    gate.acquire()
     return clock.monotonic()
 
 
@@ -31,10 +31,10 @@ def test_the_pause_runs_from_the_answer_or_from_the_latest_arrival(database: Dat
     gate = SharedGate("p", SLOW, database, clock)
     assert leaves_at(gate, clock) == 0
     clock.advance(seconds=0.02)
-    gate.done()  # answered after 0.02 s: it arrived by then
+    gate.release()  # answered after 0.02 s: it arrived by then
     assert leaves_at(gate, clock) == pytest.approx(0.52)
     clock.advance(seconds=3)
-    gate.done()  # answered late: it arrived long ago
+    gate.release()  # answered late: it arrived long ago
     assert leaves_at(gate, clock) == pytest.approx(3.52)
 
 
@@ -43,30 +43,30 @@ def test_a_late_answer_says_nothing_about_the_request_after_it(database: Databas
     """A leaves, B leaves; A's answer comes: B may still be on its way, so C waits from B's latest arrival."""
     clock = FakeClock()
     one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
-    one.take()
+    one.acquire()
     clock.advance(seconds=0.6)
     assert leaves_at(other, clock) == pytest.approx(0.6)
-    one.done()
+    one.release()
     assert leaves_at(SharedGate("p", SLOW, database, clock), clock) == pytest.approx(1.2)
 
 
 @pytest.mark.row("PL-03", "PL-07")
 def test_several_threads_of_several_processes_never_come_closer_than_allowed(database_url: str) -> None:
     """Real time, two databases' connections (two processes), late and lost answers: what counts is when they arrive."""
-    pace, arrivals, clock = Pace(per_second=40, arrival_seconds_max=0.02), [], SystemClock()
+    rate_limit, arrivals, clock = RateLimit(per_second=40, arrival_seconds_max=0.02), [], SystemClock()
     databases = [Database(database_url) for _ in range(2)]
-    gates = [SharedGate("p", pace, database, clock) for database in databases]
+    gates = [SharedGate("p", rate_limit, database, clock) for database in databases]
 
     def work(gate: SharedGate, seed: int) -> None:
         chosen = random.Random(seed)
         for _ in range(5):
-            gate.take()
+            gate.acquire()
             # A thread that is not let run long after its turn would be the machine's delay, not the network's.
             arrived = time.monotonic() + chosen.choice((0.0, 0.01, 0.015))
             time.sleep(max(0.0, arrived - time.monotonic()))
             arrivals.append(arrived)
             time.sleep(chosen.choice((0.0, 0.0, 0.06)))
-            gate.done()
+            gate.release()
 
     threads = [threading.Thread(target=work, args=(gates[n % 2], n)) for n in range(6)]
     for thread in threads:
@@ -83,29 +83,29 @@ def test_several_threads_of_several_processes_never_come_closer_than_allowed(dat
 @pytest.mark.row("PL-03")
 def test_the_days_quota_is_shared_and_comes_back_at_midnight(database: Database) -> None:
     clock = FakeClock(datetime(2026, 11, 23, 23, 59, tzinfo=UTC))
-    gates = [SharedGate("p", Pace(per_second=100, per_day=3), database, clock) for _ in range(2)]
+    gates = [SharedGate("p", RateLimit(per_second=100, per_day=3), database, clock) for _ in range(2)]
     for n in range(3):
-        gates[n % 2].take()
-        gates[n % 2].done()
+        gates[n % 2].acquire()
+        gates[n % 2].release()
     with pytest.raises(Throttled, match="3 requests are used up") as caught:
-        gates[1].take()
+        gates[1].acquire()
     assert 55 < caught.value.wait_seconds <= 60
     clock.advance(seconds=caught.value.wait_seconds)
-    gates[0].take()
+    gates[0].acquire()
 
 
 @pytest.mark.row("PL-03")
 def test_silence_that_was_asked_for_is_kept_by_all(database: Database) -> None:
     clock = FakeClock()
     one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
-    one.take()
-    one.done()
-    one.quiet(20)
+    one.acquire()
+    one.release()
+    one.back_off(20)
     assert leaves_at(other, clock) == pytest.approx(20)
-    other.done()
-    other.quiet(60)
+    other.release()
+    other.back_off(60)
     with pytest.raises(Throttled) as caught:
-        one.take()
+        one.acquire()
     assert caught.value.wait_seconds == pytest.approx(60)
 
 
@@ -114,25 +114,25 @@ def test_the_breaker_opens_after_failures_in_a_row_and_closes_after_a_good_answe
     clock = FakeClock()
     one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
     for _ in range(BREAKER_AFTER_FAILURES - 1):
-        one.take()
+        one.acquire()
         one.failed("no answer")
-        one.done()
-    one.take()
+        one.release()
+    one.acquire()
     one.succeeded()
-    one.done()
+    one.release()
     for n in range(BREAKER_AFTER_FAILURES):
-        one.take()
+        one.acquire()
         opened_at = clock.monotonic()
         one.failed(f"no answer {n}")
-        one.done()
+        one.release()
     assert leaves_at(other, clock) == pytest.approx(opened_at + BREAKER_OPEN_SECONDS)
     with database.read() as tx:
         assert tx.value("SELECT last_failure FROM http_gate") == "no answer 4"
     other.failed("again")  # still failing: open at once
-    other.done()
+    other.release()
     assert leaves_at(one, clock) == pytest.approx(opened_at + 2 * BREAKER_OPEN_SECONDS)
     one.succeeded()
-    one.done()
+    one.release()
     assert leaves_at(other, clock) == pytest.approx(opened_at + 2 * BREAKER_OPEN_SECONDS + 0.5)
 
 
@@ -145,14 +145,14 @@ def test_portals_do_not_wait_for_each_other(database: Database) -> None:
 def test_a_clock_that_is_set_back_does_not_close_the_gate(database: Database) -> None:
     clock = FakeClock()
     gate = SharedGate("p", SLOW, database, clock)
-    gate.take()
-    gate.done()
+    gate.acquire()
+    gate.release()
     clock.advance(days=-23)
-    gate.take()  # would be refused, or wait for weeks, if the row's time were believed
-    gate.done()
+    gate.acquire()  # would be refused, or wait for weeks, if the row's time were believed
+    gate.release()
 
 
-BUCKET = Pace(per_second=2, burst=50)
+BUCKET = RateLimit(per_second=2, burst=50)
 
 
 class LeakyBucket:
@@ -175,7 +175,7 @@ def test_a_bucket_lets_a_burst_through_and_then_drips(database: Database) -> Non
     for number in range(130):
         gate = gates[number % 3]
         vendor.arrive(leaves_at(gate, clock))
-        gate.done()
+        gate.release()
         if number == 49:
             assert clock.monotonic() == 0
     assert vendor.refused == 0
@@ -184,23 +184,23 @@ def test_a_bucket_lets_a_burst_through_and_then_drips(database: Database) -> Non
     began = clock.monotonic()
     for _ in range(50):
         vendor.arrive(leaves_at(gates[0], clock))
-        gates[0].done()
+        gates[0].release()
     assert clock.monotonic() == began and vendor.refused == 0
 
 
 @pytest.mark.row("PL-03")
 def test_a_bucket_survives_a_clock_set_back_and_asks_for_patience_when_full(database: Database) -> None:
     clock = FakeClock()
-    gate = SharedGate("p", Pace(per_second=2, burst=50), database, clock)
+    gate = SharedGate("p", RateLimit(per_second=2, burst=50), database, clock)
     for _ in range(60):
-        gate.take()
-        gate.done()
+        gate.acquire()
+        gate.release()
     clock.set(datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
-    gate.take()  # three days back: not three days of waiting
-    gate.done()
-    gate.quiet(40)
+    gate.acquire()  # three days back: not three days of waiting
+    gate.release()
+    gate.back_off(40)
     with pytest.raises(Throttled):
-        gate.take()
+        gate.acquire()
 
 
 @pytest.mark.row("PL-03", "PL-07")
@@ -234,11 +234,11 @@ def test_who_stands_still_again_and_again_gives_the_work_back(database: Database
     real = gate._claim
     monkeypatch.setattr(gate, "_claim", lambda: (real(), clock.advance(seconds=60))[0])
     with pytest.raises(Throttled):
-        gate.take()
+        gate.acquire()
     before = clock.monotonic()
     assert leaves_at(other, clock) <= before + 20, "and keeps nobody else back"
     monkeypatch.setattr(gate, "_claim", real)
-    gate.take()
+    gate.acquire()
 
 
 @pytest.mark.row("PL-03")
@@ -246,11 +246,11 @@ def test_a_database_that_goes_away_with_the_answer_leaves_no_request_flying(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = SharedGate("p", SLOW, database, FakeClock())
-    gate.take()
+    gate.acquire()
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", lambda: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
-            gate.done()
+            gate.release()
     assert gate._flying == 0
 
 
@@ -259,8 +259,8 @@ def test_a_database_that_goes_away_with_the_answer_leaves_no_request_flying(
 def test_of_several_wishes_for_silence_the_longest_holds(database: Database, wishes: tuple[int, ...]) -> None:
     clock = FakeClock()
     gate = SharedGate("p", SLOW, database, clock)
-    gate.take()
-    gate.done()
+    gate.acquire()
+    gate.release()
     for seconds in wishes:
-        gate.quiet(seconds)
+        gate.back_off(seconds)
     assert leaves_at(gate, clock) == pytest.approx(20)

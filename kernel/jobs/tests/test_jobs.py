@@ -236,14 +236,25 @@ def test_many_deliveries_at_once_are_stored_as_one_by_one(database: Database) ->
     queue = MemoryQueue(CLOCK)
     known = store(database, queue, "a", record="1")
 
-    def told(delivery: str, *records: str) -> inbox.Told:
-        return inbox.Told([Event("deal.changed", "deal", one, "", delivery) for one in records], "body")
+    def stored_delivery(delivery: str, *records: str) -> inbox.StoredDelivery:
+        return inbox.StoredDelivery([Event("deal.changed", "deal", one, "", delivery) for one in records], "body")
 
     with database.write() as tx:
         traces = inbox.store_many(
-            tx, "p", [told("b", "1"), told("a", "1"), told("", "2"), told("c", "2", "1"), told("b", "1"), told("", "2")],
-            clock=CLOCK, ids=IDS, queue=queue,
-        )  # fmt: skip
+            tx,
+            "p",
+            [
+                stored_delivery("b", "1"),
+                stored_delivery("a", "1"),
+                stored_delivery("", "2"),
+                stored_delivery("c", "2", "1"),
+                stored_delivery("b", "1"),
+                stored_delivery("", "2"),
+            ],
+            clock=CLOCK,
+            ids=IDS,
+            queue=queue,
+        )
     assert traces[1] == known.id and traces[4] == traces[0] and len(set(traces)) == 5
     with database.read() as tx:
         rows = tx.all("SELECT record_id, delivery FROM inbox ORDER BY delivery, id")
@@ -290,7 +301,7 @@ def test_what_is_asked_for_each_delivery_and_call_reads_no_whole_table(
         assert outgoing.earlier_rows(tx, found) == ("", False)
         outgoing.superseded(tx, found)
         outgoing.unseen_writes(tx, "p", "deal:7", 0)
-        outgoing.said_before(tx, "p", "deal:7", {}, 0)
+        outgoing.already_sent(tx, "p", "deal:7", {}, 0)
         assert inbox.waiting_for(tx, "p", "deal", "7")
     monkeypatch.undo()
     questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]

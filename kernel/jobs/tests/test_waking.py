@@ -166,14 +166,14 @@ def test_the_probe_notices_what_others_commit_and_nothing_else(prepared: tuple[D
         probe.close()
 
 
-class Running:
+class PortalRuntime:
     """An engine that notes what it ran."""
 
     def __init__(self, database: Database) -> None:
         self.seen: list[int] = []
         self._engine = Engine(database, {"note": lambda args: self.seen.append(args["n"])}, worker_id="w1")
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> PortalRuntime:
         self._engine.start()
         return self
 
@@ -194,10 +194,10 @@ def test_what_another_process_enqueues_runs_though_nobody_wakes_us(
     database, queue = prepared
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
     monkeypatch.setattr(engine, "wake", lambda: None)
-    with Running(database) as running:
+    with PortalRuntime(database) as runtime:
         for n in (1, 2):
             enqueue(database, queue, n)
-            running.wait_for(*range(1, n + 1))
+            runtime.wait_for(*range(1, n + 1))
 
 
 @pytest.mark.row("PL-01")
@@ -207,10 +207,10 @@ def test_what_this_process_enqueues_runs_though_the_database_says_nothing(
     database, queue = prepared
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
     monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with Running(database) as running:
+    with PortalRuntime(database) as runtime:
         for n in (1, 2):
             enqueue(database, queue, n)
-            running.wait_for(*range(1, n + 1))
+            runtime.wait_for(*range(1, n + 1))
 
 
 @pytest.mark.row("PL-01")
@@ -221,9 +221,9 @@ def test_where_both_are_silent_it_runs_all_the_same(
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 0.5)
     monkeypatch.setattr(engine, "wake", lambda: None)
     monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with Running(database) as running:
+    with PortalRuntime(database) as runtime:
         enqueue(database, queue, 1)
-        running.wait_for(1)
+        runtime.wait_for(1)
 
 
 OBSERVED_SECONDS = 2.0
@@ -235,9 +235,9 @@ def test_an_idle_worker_asks_next_to_nothing_however_much_is_stored(prepared: tu
     """Upper bounds only: a busy machine makes fewer."""
     database, queue = prepared
     schema = "dbos." if database.dialect == "postgresql" else ""
-    with Running(database) as running:
+    with PortalRuntime(database) as runtime:
         enqueue(database, queue, 1)
-        running.wait_for(1)
+        runtime.wait_for(1)
     with database.write() as tx:
         for n in range(40):
             tx.run(
@@ -247,9 +247,9 @@ def test_an_idle_worker_asks_next_to_nothing_however_much_is_stored(prepared: tu
             )  # fmt: skip
     for n in range(10):
         queue._client.register_queue(f"other{n}")
-    with Running(database) as running:
+    with PortalRuntime(database) as runtime:
         enqueue(database, queue, 2)
-        running.wait_for(2)
+        runtime.wait_for(2)
         time.sleep(0.5)  # the end of the job is written
         said: list[str] = []
 
@@ -262,4 +262,4 @@ def test_an_idle_worker_asks_next_to_nothing_however_much_is_stored(prepared: tu
         sa.event.remove(asked, "before_cursor_execute", note)
         assert len(said) <= STATEMENTS_MAX, said[:20]
         enqueue(database, queue, 3)
-        running.wait_for(2, 3)
+        runtime.wait_for(2, 3)

@@ -16,12 +16,12 @@ from kernel.values import to_micros
 Balances = dict[tuple[str, str, str, str], int]
 
 
-def posting(dice: random.Random, at: int) -> Posting:
-    amount, place, client = dice.randrange(1, 999), dice.choice("mk"), f"c{dice.randrange(5)}"
+def posting(rng: random.Random, at: int) -> Posting:
+    amount, place, client = rng.randrange(1, 999), rng.choice("mk"), f"c{rng.randrange(5)}"
     return Posting("in", at, (Leg("place", "USD", amount, place, flow="in"), Leg("client", "USD", -amount, place, client)))
 
 
-def as_told(tx: Tx, moment: int) -> Balances:
+def as_reported(tx: Tx, moment: int) -> Balances:
     found = checkpoints.balances_at(tx, "exchange", moment)
     return {(row["account"], row["party"], row["currency"], row["place"]): int(row["amount"]) for row in found}
 
@@ -37,24 +37,24 @@ def added_up(tx: Tx, moment: int) -> Balances:
 @pytest.mark.row("PL-04")
 def test_any_past_moment_is_what_its_legs_add_up_to(database: Database) -> None:
     """Deals of some weeks, each changed several times, mostly at times of long ago, with checkpoints made in between."""
-    dice, clock = random.Random(7), FakeClock()
+    rng, clock = random.Random(7), FakeClock()
     book, made = desk_book(clock), 0
     start = to_micros(clock.now())
     for turn in range(90):
         clock.advance(hours=8)
-        at = dice.randrange(start, to_micros(clock.now())) if turn % 3 else to_micros(clock.now())
+        at = rng.randrange(start, to_micros(clock.now())) if turn % 3 else to_micros(clock.now())
         at = at // DAY_MICROS * DAY_MICROS if turn % 7 == 0 else at  # on the very boundary
         with database.write() as tx:
-            wanted = [] if turn % 11 == 10 else [posting(dice, at)]
-            book.settle(tx, f"d{dice.randrange(30)}", wanted, author="", trace="")
+            wanted = [] if turn % 11 == 10 else [posting(rng, at)]
+            book.settle(tx, f"d{rng.randrange(30)}", wanted, author="", trace="")
         if turn % 20 == 19:
             made += checkpoints.keep(database, clock, legs_between=5)
     with database.read() as tx:
         untils = [row["until"] for row in tx.all("SELECT until FROM ledger_checkpoint")]
         assert len(untils) == made > 3
         edges = [until + more for until in untils for more in (-1, 0, 1)]
-        for moment in [start - 1, *edges, *(dice.randrange(start, to_micros(clock.now())) for _ in range(30)), 2**61]:
-            assert as_told(tx, moment) == added_up(tx, moment)
+        for moment in [start - 1, *edges, *(rng.randrange(start, to_micros(clock.now())) for _ in range(30)), 2**61]:
+            assert as_reported(tx, moment) == added_up(tx, moment)
         assert list(check.faults(tx)) == []
 
 
@@ -75,7 +75,7 @@ def covered(database: Database) -> int:
 
 @pytest.mark.row("PL-04")
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ("UPDATE ledger_checkpoint_balance SET amount = amount + 1 WHERE until = :u AND account = 'place'", "_balance"),
         ("DELETE FROM ledger_checkpoint_balance WHERE until = :u AND account = 'place'", "_balance"),
@@ -85,13 +85,13 @@ def covered(database: Database) -> int:
         ("UPDATE ledger_head SET covered = :u - 1", "ledger_head"),
     ],
 )
-def test_a_checkpoint_changed_by_hand_is_found(database: Database, change: str, told: str) -> None:
+def test_a_checkpoint_changed_by_hand_is_found(database: Database, change: str, reported: str) -> None:
     until = covered(database)
     with database.write() as tx:
         assert list(check.faults(tx)) == []
         tx.run(change, u=until)
     with database.read() as tx:
-        assert told in next(iter(check.faults(tx)))
+        assert reported in next(iter(check.faults(tx)))
 
 
 def test_a_checkpoint_is_made_once_though_two_want_it(database: Database) -> None:

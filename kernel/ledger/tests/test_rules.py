@@ -205,6 +205,6 @@ def test_the_past_is_what_the_legs_say_whatever_is_corrected_in_it(lite: Databas
         with lite.read() as tx:
             assert list(check.faults(tx)) == []
             for at in {one + off for one in times for off in (-1, 0, 1, 2)}:
-                told = {row["account"]: int(row["amount"]) for row in book.balances_at(tx, at) if row["amount"]}
+                reported = {row["account"]: int(row["amount"]) for row in book.balances_at(tx, at) if row["amount"]}
                 legs = tx.all("SELECT account, SUM(amount) AS s FROM ledger_leg WHERE at <= :at GROUP BY account", at=at)
-                assert told == {row["account"]: int(row["s"]) for row in legs if row["s"]}
+                assert reported == {row["account"]: int(row["s"]) for row in legs if row["s"]}

@@ -91,7 +91,7 @@ def test_values_become_typed(name: str, raw: Value, wanted: Value) -> None:
 )  # fmt: skip
 def test_what_is_not_that_stays_visible_with_its_reason(name: str, raw: Value) -> None:
     found = read_value(kind(name), raw)
-    assert isinstance(found, Unreadable) and found.raw and found.said("uk") and found.said("en")
+    assert isinstance(found, Unreadable) and found.raw and found.message("uk") and found.message("en")
     assert read_value(kind(name), found) is found
 
 

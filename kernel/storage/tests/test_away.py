@@ -80,8 +80,8 @@ def test_who_stands_still_inside_a_unit_of_work_holds_nobody_up(
 def test_a_connection_notices_a_silent_server_unless_told_otherwise() -> None:
     """The queue's engine connects by the same address, so what is noticed stands in it."""
     database = Database("postgresql+psycopg://someone@nowhere.invalid/annex?connect_timeout=3")
-    told = database.engine.url.query
-    assert (told["connect_timeout"], told["tcp_user_timeout"], told["keepalives_idle"]) == ("3", "30000", "15")
+    message = database.engine.url.query
+    assert (message["connect_timeout"], message["tcp_user_timeout"], message["keepalives_idle"]) == ("3", "30000", "15")
     database.close()
 
 

@@ -16,7 +16,7 @@ from kernel.storage.closed import close, reopen, why_closed
 from kernel.storage.dump import ROWS_AT_ONCE, dump, load, tables
 from kernel.storage.move import copy, differences, every_table
 from kernel.testing import FakeClock
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 CLOCK = FakeClock()
 LANES = "SELECT name, last FROM lane ORDER BY name"
@@ -45,25 +45,25 @@ def fill(database: Database, count: int) -> None:
 def test_every_row_comes_back_whatever_their_count(opened: list[Database], tmp_path: Path, count: int) -> None:
     here, there = opened
     fill(here, count)
-    written = dump(here, rooms(), tmp_path / "copy.gz")
-    assert load(there, rooms(), tmp_path / "copy.gz", CLOCK) == written
+    written = dump(here, migration_sets(), tmp_path / "copy.gz")
+    assert load(there, migration_sets(), tmp_path / "copy.gz", CLOCK) == written
     with here.read() as one, there.read() as other:
         assert one.all(LANES) == other.all(LANES) and len(one.all(LANES)) == count
         assert Books(CLOCK).head(one) == Books(CLOCK).head(other) and list(check.faults(other)) == []
-        assert differences(one, other, rooms()) == []
+        assert differences(one, other, migration_sets()) == []
 
 
 @pytest.mark.row("PL-12")
 def test_a_copy_that_lacks_any_row_is_refused(opened: list[Database], tmp_path: Path) -> None:
     here, there = opened
     fill(here, 5)
-    dump(here, rooms(), tmp_path / "copy.gz")
+    dump(here, migration_sets(), tmp_path / "copy.gz")
     lines = gzip.decompress((tmp_path / "copy.gz").read_bytes()).splitlines(keepends=True)
     lanes = [n for n, line in enumerate(lines) if b'"t":"lane"' in line]
     for gone in (lanes[0], lanes[-1], len(lines) - 1):
         (tmp_path / "short.gz").write_bytes(gzip.compress(b"".join(lines[:gone] + lines[gone + 1 :])))
         with pytest.raises(BadInput, match="cut short"):
-            load(there, rooms(), tmp_path / "short.gz", CLOCK)
+            load(there, migration_sets(), tmp_path / "short.gz", CLOCK)
     with there.read() as tx:
         assert tx.all(LANES) == [] and Books(CLOCK).head(tx) == (0, "")
 
@@ -73,14 +73,14 @@ def test_a_move_brings_all_rows_and_a_difference_either_way_is_told(opened: list
     here, there = opened
     fill(here, 3)
     with here.read() as one, there.write() as other:
-        copy(one, other, rooms(), lambda name, count: None)
+        copy(one, other, migration_sets(), lambda name, count: None)
     with here.read() as one, there.read() as other:
-        assert differences(one, other, rooms()) == [] and list(check.faults(other)) == []
-    for database, told in ((there, ["lane: 3 rows here, 2 there"]), (here, []), (here, ["lane: 1 rows here, 2 there"])):
+        assert differences(one, other, migration_sets()) == [] and list(check.faults(other)) == []
+    for database, message in ((there, ["lane: 3 rows here, 2 there"]), (here, []), (here, ["lane: 1 rows here, 2 there"])):
         with database.write() as tx:
             tx.run("DELETE FROM lane WHERE name = (SELECT MIN(name) FROM lane)")
         with here.read() as one, there.read() as other:
-            assert differences(one, other, rooms()) == told
+            assert differences(one, other, migration_sets()) == message
 
 
 @pytest.mark.row("PL-07")
@@ -88,7 +88,7 @@ def test_a_closed_database_takes_no_change_of_any_kind_and_opens_again(database:
     fill(database, 3)
     changes = ("INSERT INTO lane VALUES ('new', 1)", "UPDATE lane SET last = 9", "DELETE FROM lane")
     with database.write() as tx:
-        close(tx, every_table(rooms()), "it has moved: ask 100% of it's «owner»")
+        close(tx, every_table(migration_sets()), "it has moved: ask 100% of it's «owner»")
     for change in changes:
         with pytest.raises(Closed, match="it has moved: ask 100% of it's «owner»"), database.write() as tx:
             tx.run(change)
@@ -105,8 +105,8 @@ def test_a_closed_database_takes_no_change_of_any_kind_and_opens_again(database:
 def test_every_table_can_be_closed(opened: list[Database]) -> None:
     here, _ = opened
     with here.write() as tx:
-        close(tx, every_table(rooms()), "moved")
-    for name in tables(rooms()):
+        close(tx, every_table(migration_sets()), "moved")
+    for name in tables(migration_sets()):
         with here.read() as tx:
             column = tx.all(f"SELECT name FROM pragma_table_info('{name}')")[0]["name"]
             some = tx.value(f"SELECT COUNT(*) FROM {name}")
@@ -128,13 +128,13 @@ def test_what_was_answered_is_on_disk_before_the_answer(opened: list[Database]) 
 def test_what_is_told_after_a_commit_can_be_read_by_anybody(database: Database) -> None:
     seen: list[int] = []
 
-    def look() -> None:
+    def check() -> None:
         with database.read() as tx:
             seen.append(tx.value("SELECT COUNT(*) FROM lane"))
 
     with database.write() as tx:
         tx.run("INSERT INTO lane VALUES ('a', 1)")
-        tx.after_commit(look)
+        tx.after_commit(check)
     assert seen == [1]
 
 

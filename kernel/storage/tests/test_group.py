@@ -56,13 +56,13 @@ def one_leader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def gathered(group: GroupCommit[int, int], gate: threading.Event, begun: threading.Event, numbers: list[int]) -> list[str]:
     """What becomes of those who come while -1 holds the database until the gate opens."""
-    told: list[str] = []
+    message: list[str] = []
 
     def run(n: int) -> None:
         try:
-            told.append(str(group.run(n)))
+            message.append(str(group.run(n)))
         except BaseException as exc:
-            told.append(f"{n}: {type(exc).__name__}")
+            message.append(f"{n}: {type(exc).__name__}")
 
     threads = [threading.Thread(target=run, args=(n,)) for n in (-1, *numbers)]
     threads[0].start()
@@ -76,7 +76,7 @@ def gathered(group: GroupCommit[int, int], gate: threading.Event, begun: threadi
     gate.set()
     for thread in threads:
         thread.join()
-    return told
+    return message
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_those_who_wait_share_one_commit(table: Database, numbers: list[int], gr
             gate.wait(10)
         return put_all(tx, items)
 
-    told = gathered(GroupCommit(table, together), gate, begun, numbers)
+    message = gathered(GroupCommit(table, together), gate, begun, numbers)
     assert sizes == groups
-    assert {one for one in told if ":" in one} == failed
+    assert {one for one in message if ":" in one} == failed
     with table.read() as tx:
-        assert {str(row["n"]) for row in tx.all("SELECT n FROM drops")} == {one for one in told if ":" not in one}
+        assert {str(row["n"]) for row in tx.all("SELECT n FROM drops")} == {one for one in message if ":" not in one}
 
 
 @pytest.mark.row("PL-01")
@@ -117,8 +117,8 @@ def test_a_database_that_is_gone_is_not_asked_once_for_each(table: Database) -> 
             gate.wait(10)
         raise Closed("moved")
 
-    told = gathered(GroupCommit(table, together), gate, begun, [1, 2, 3])
-    assert sorted(told) == ["-1: Closed", "1: Closed", "2: Closed", "3: Closed"] and tries == [1, 3]
+    message = gathered(GroupCommit(table, together), gate, begun, [1, 2, 3])
+    assert sorted(message) == ["-1: Closed", "1: Closed", "2: Closed", "3: Closed"] and tries == [1, 3]
 
 
 @pytest.mark.row("PL-01")

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from kernel.errors import Misconfigured
-from kernel.storage import Database, Room, migrate
+from kernel.storage import Database, MigrationSet, migrate
 from kernel.storage.migrate import statements
 from kernel.testing import FakeClock
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 CLOCK = FakeClock()
 
@@ -39,7 +39,7 @@ def test_migrations_run_side_by_side_once_and_again_not_at_all(empty_url: str) -
 
     def run(database: Database) -> None:
         try:
-            done.append(migrate(database, rooms(), CLOCK))
+            done.append(migrate(database, migration_sets(), CLOCK))
         except Exception as exc:
             broken.append(exc)
 
@@ -51,7 +51,7 @@ def test_migrations_run_side_by_side_once_and_again_not_at_all(empty_url: str) -
     assert broken == []
     [applied] = [names for names in done if names]
     assert {name.split("/")[0] for name in applied} >= {"kernel.ledger", "kernel.jobs", "exchange", "reception"}
-    assert migrate(opened[0], rooms(), CLOCK) == []
+    assert migrate(opened[0], migration_sets(), CLOCK) == []
     assert tables(opened[0]) >= {"inbox", "outgoing", "ledger_journal", "exchange_deal", "annex_migration"}
     for database in opened:
         database.close()
@@ -62,15 +62,15 @@ def test_a_broken_migration_leaves_nothing_of_itself(empty_url: str, tmp_path: P
     folder.mkdir()
     (folder / "0001_good.sql").write_text("CREATE TABLE one (a INTEGER);\nCREATE TABLE two (a INTEGER);\n")
     database = Database(empty_url)
-    assert migrate(database, [Room("own", folder)], CLOCK) == ["own/0001_good"]
+    assert migrate(database, [MigrationSet("own", folder)], CLOCK) == ["own/0001_good"]
     (folder / "0002_bad.sql").write_text("CREATE TABLE three (a INTEGER);\nCREATE TABLE one (a INTEGER);\n")
     with pytest.raises(sa.exc.DBAPIError):
-        migrate(database, [Room("own", folder)], CLOCK)
+        migrate(database, [MigrationSet("own", folder)], CLOCK)
     assert "three" not in tables(database) and {"one", "two"} <= tables(database)
     (folder / "0002_bad.sql").unlink()
     (folder / "0001_good.sql").unlink()
     with pytest.raises(Misconfigured, match="newer version"):
-        migrate(database, [Room("own", folder)], CLOCK)
+        migrate(database, [MigrationSet("own", folder)], CLOCK)
     database.close()
 
 

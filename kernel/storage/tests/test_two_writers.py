@@ -11,11 +11,11 @@ import pytest
 
 from kernel.clock import SystemClock
 from kernel.errors import Misconfigured
-from kernel.http import Pace, SharedGate
+from kernel.http import RateLimit, SharedGate
 from kernel.jobs import next_number
 from kernel.ledger import Leg, Posting, check
 from kernel.ledger.tests.charts import desk_book
-from kernel.storage import Database, Room, Tx, migrate
+from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.group import GroupCommit
 from kernel.storage.tests.meeting import SECONDS_MAX, meet
 from kernel.testing import FakeClock
@@ -48,16 +48,16 @@ def test_two_postings_at_once(database: Database, subject: str) -> None:
 
 @pytest.mark.row("PL-03", "PL-07")
 def test_two_requests_at_once_take_two_turns(database: Database) -> None:
-    clock, pace = FakeClock(), Pace(per_second=2, arrival_seconds_max=0.1)
-    one = SharedGate("p", pace, database, clock)
-    one.take()
-    one.done()
+    clock, rate_limit = FakeClock(), RateLimit(per_second=2, arrival_seconds_max=0.1)
+    one = SharedGate("p", rate_limit, database, clock)
+    one.acquire()
+    one.release()
     clock.advance(seconds=5)
     next_at = int(clock.now().timestamp() * 1_000_000) + 550_000
     meet(
         database,
         lambda tx: tx.run("UPDATE http_gate SET next_at = :n", n=next_at),  # somebody's turn, not committed yet
-        SharedGate("p", pace, database, clock).take,
+        SharedGate("p", rate_limit, database, clock).acquire,
     )
     assert 5.54 < clock.monotonic() < 5.56, "it leaves after the other one's turn"
 
@@ -100,9 +100,9 @@ def test_who_writes_together_is_answered_for_his_own(tmp_path: Path) -> None:
 def test_a_database_of_a_newer_version_is_refused_even_if_all_we_know_stands_in_it(tmp_path: Path) -> None:
     (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (a INTEGER);\n", encoding="utf-8")
     (tmp_path / "0002_two.sql").write_text("CREATE TABLE two (a INTEGER);\n", encoding="utf-8")
-    database, room = Database(f"sqlite:///{tmp_path / 'own.db'}"), Room("own", tmp_path)
-    assert migrate(database, [room], FakeClock()) == ["own/0001_one", "own/0002_two"]
+    database, migration_set = Database(f"sqlite:///{tmp_path / 'own.db'}"), MigrationSet("own", tmp_path)
+    assert migrate(database, [migration_set], FakeClock()) == ["own/0001_one", "own/0002_two"]
     (tmp_path / "0002_two.sql").unlink()
     with pytest.raises(Misconfigured, match="newer version"):
-        migrate(database, [room], FakeClock())
+        migrate(database, [migration_set], FakeClock())
     database.close()

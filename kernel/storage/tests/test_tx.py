@@ -42,8 +42,8 @@ def test_a_percent_sign_is_a_percent_sign(table: Database) -> None:
 def test_many_rows_go_in_however_many_statements_they_need(table: Database) -> None:
     rows = [(f"n{n}", n) for n in range(PARAMETERS_MAX // 2 + 7)]
     with table.write() as tx:
-        told = tx.insert_returning("things (name, size)", rows[:-1], "ON CONFLICT DO NOTHING RETURNING name, size")
-        assert sorted(told) == sorted(rows[:-1])
+        message = tx.insert_returning("things (name, size)", rows[:-1], "ON CONFLICT DO NOTHING RETURNING name, size")
+        assert sorted(message) == sorted(rows[:-1])
         assert (
             tx.insert_returning("things (name, size)", rows[-2:], "ON CONFLICT DO NOTHING RETURNING name, size") == rows[-1:]
         )
@@ -62,9 +62,9 @@ def test_an_error_is_of_the_known_kind_and_names_no_values(table: Database) -> N
         lambda tx: tx.run_many("INSERT INTO things VALUES (:n, :s)", [{"n": "b", "s": 1}, {"n": "a", "s": 77123}]),
         lambda tx: tx.insert("things (name, size)", [("b", 77123), ("a", 77123)]),
     ):
-        with pytest.raises(sa.exc.IntegrityError) as told, table.write() as tx:
+        with pytest.raises(sa.exc.IntegrityError) as message, table.write() as tx:
             write(tx)
-        assert told.value.params is None
+        assert message.value.params is None
     with table.read() as tx:
         assert tx.value("SELECT COUNT(*) FROM things") == 1, "the pool gives connections that work, and nothing was kept"
 

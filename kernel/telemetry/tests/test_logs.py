@@ -34,9 +34,13 @@ def test_what_is_secret_is_masked_wherever_it_stands(lines: io.StringIO) -> None
         "call.failed", reason="GET /x?sig=s3cr3t-token", nested={"list": ["s3cr3t-token"], "api_token": "x"},
         password="hunter2", Authorization="Bearer x", cookie="a", note="short words stay",
     )  # fmt: skip
-    told = one(lines)
-    assert "s3cr3t" not in json.dumps(told) and "hunter2" not in json.dumps(told) and "Bearer" not in json.dumps(told)
-    assert told["nested"] == {"list": ["•••"], "api_token": "•••"} and told["note"] == "short words stay"
+    reported = one(lines)
+    assert (
+        "s3cr3t" not in json.dumps(reported)
+        and "hunter2" not in json.dumps(reported)
+        and "Bearer" not in json.dumps(reported)
+    )
+    assert reported["nested"] == {"list": ["•••"], "api_token": "•••"} and reported["note"] == "short words stay"
 
 
 @pytest.mark.row("PL-10")
@@ -46,18 +50,18 @@ def test_an_exception_shows_no_secret(lines: io.StringIO) -> None:
         raise ValueError("refused: s3cr3t-token")
     except ValueError:
         log.exception("job.broken")
-    told = one(lines)
-    assert "ValueError" in str(told["exception"]) and "s3cr3t" not in str(told)
+    reported = one(lines)
+    assert "ValueError" in str(reported["exception"]) and "s3cr3t" not in str(reported)
 
 
 @pytest.mark.row("PL-12")
 def test_the_trace_goes_along_and_a_line_stays_a_line(lines: io.StringIO) -> None:
     with bind_trace("t-1", job="look"):
         assert current_trace() == "t-1"
-        log.info("look.done", reason="one\nevent=forged")
+        log.info("sync.done", reason="one\nevent=forged")
     assert current_trace() == ""
-    told = one(lines)
-    assert (told["trace"], told["job"], told["reason"]) == ("t-1", "look", "one\nevent=forged")
+    reported = one(lines)
+    assert (reported["trace"], reported["job"], reported["reason"]) == ("t-1", "look", "one\nevent=forged")
 
 
 def test_the_longer_secret_is_masked_first() -> None:

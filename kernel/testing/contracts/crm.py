@@ -337,7 +337,7 @@ def nobody_is_overdue_in_a_new_portal(world: World) -> None:
 
 def nothing_is_missing_and_links_lead_to_the_record(world: World) -> None:
     crm = world.crm
-    assert crm.lacks() == []
+    assert crm.missing() == []
     deal = crm.create("deal", {}, key="d-1")
     assert deal in crm.link("deal", deal) and crm.link("deal", deal).startswith("http")
     assert crm.get("deal", deal).url == crm.link("deal", deal)

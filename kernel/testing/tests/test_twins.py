@@ -15,7 +15,7 @@ from kernel.errors import NotFound, Throttled, Unreachable
 from kernel.extension.tests.small import SET
 from kernel.jobs import Again, Job, Queue
 from kernel.jobs.engine import DbosQueue
-from kernel.storage import Room, migrate
+from kernel.storage import MigrationSet, migrate
 from kernel.testing import CountingIds, Crash, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase
 
 
@@ -107,7 +107,7 @@ def test_what_staff_type_is_kept_as_typed() -> None:
 @pytest.fixture
 def queue_and_database(tmp_path: Path) -> Any:
     database = TroubledDatabase(f"sqlite:///{tmp_path / 'x.db'}")
-    migrate(database, [Room("kernel.jobs", Path(__file__).parents[2] / "jobs" / "migrations")], FakeClock())
+    migrate(database, [MigrationSet("kernel.jobs", Path(__file__).parents[2] / "jobs" / "migrations")], FakeClock())
     database.trouble.passed.clear()
     yield MemoryQueue(FakeClock(), seed=1), database
     database.close()

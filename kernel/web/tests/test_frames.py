@@ -10,7 +10,7 @@ import pytest
 
 from kernel.crm import Person
 from kernel.errors import Unreachable
-from kernel.extension import NotProven, Opening, Visitor
+from kernel.extension import FrameRequest, NotProven, Visitor
 from kernel.web import Frame
 from kernel.web.tests.test_web import World, make
 
@@ -22,7 +22,7 @@ PEOPLE = [
 ]
 
 
-def identify(opening: Opening) -> Visitor:
+def identify(opening: FrameRequest) -> Visitor:
     """A toy proof: the word «proof» and who it is."""
     if opening.form.get("proof") != "right":
         raise NotProven("the proof is wrong")

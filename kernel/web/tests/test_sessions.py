@@ -12,11 +12,11 @@ from kernel.clock import SystemClock
 from kernel.crm import CRM, Person
 from kernel.errors import AnnexError, Misconfigured, Unreachable
 from kernel.settings import Settings
-from kernel.storage import Database, Room
+from kernel.storage import Database, MigrationSet
 from kernel.storage.closed import close
 from kernel.storage.migrate import migrate_in
 from kernel.testing import session
-from kernel.web import WEB_SETTINGS, end_of_the_gone, idle_seconds
+from kernel.web import WEB_SETTINGS, end_departed_sessions, idle_seconds
 from kernel.web.links import hashed
 from kernel.web.sessions import has_left
 from kernel.web.tests.test_web import World, make
@@ -139,7 +139,7 @@ class Staff:
 def run(world: World, crm: Staff) -> None:
     portal = world.site.portals[0]
     portal.crm = cast("CRM", crm)
-    end_of_the_gone(portal)
+    end_departed_sessions(portal)
 
 
 @pytest.mark.row("PL-09")
@@ -220,15 +220,15 @@ def test_only_the_pages_own_form_ends_anything(world: World) -> None:
 def test_sessions_from_before_count_from_their_beginning(tmp_path: Path) -> None:
     """What the migration does with those that are open while Annex is upgraded."""
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    rooms = [Room("kernel.web", Path(__file__).parents[1] / "migrations")]
+    migration_sets = [MigrationSet("kernel.web", Path(__file__).parents[1] / "migrations")]
     with database.write() as tx:
-        migrate_in(tx, rooms, SystemClock(), only=[("kernel.web", 1), ("kernel.web", 2)])
+        migrate_in(tx, migration_sets, SystemClock(), only=[("kernel.web", 1), ("kernel.web", 2)])
         tx.run("INSERT INTO web_session VALUES ('h', 'Олена', 'staff', 7000000, 9000000, '')")
         tx.run("INSERT INTO web_session VALUES ('o', 'Олег', 'owner', 7000000, 9000000, '')")
         tx.run("INSERT INTO web_session VALUES ('b', 'Олег', 'owner', 7000000, 9000000, '7')")
         tx.run("INSERT INTO web_link VALUES ('s', 'Олена', 'staff', '/', 9000000, NULL)")
         tx.run("INSERT INTO web_link VALUES ('l', 'Олег', 'owner', '/', 9000000, NULL)")
-        migrate_in(tx, rooms, SystemClock())
+        migrate_in(tx, migration_sets, SystemClock())
         assert tx.value("SELECT used_at FROM web_session WHERE hash = 'h'") == 7000000
         kept = {row["hash"]: row["role"] for row in tx.all("SELECT hash, role FROM web_session")}
         assert kept == {"h": "", "o": "operator", "b": ""}, "only what `annex link` made stays an operator's"

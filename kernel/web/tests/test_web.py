@@ -28,7 +28,7 @@ from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, needs, secret_of
 from kernel.web.live import TooMany
 from kernel.web.words import clean
-from tests.harness.databases import rooms, sqlite_copy
+from tests.harness.databases import migration_sets, sqlite_copy
 
 ROOT = Path(__file__).parents[3]
 HOST = "http://127.0.0.1:8080"
@@ -133,7 +133,7 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
         ids,
         live,
         links,
-        rooms=rooms(),
+        migration_sets=migration_sets(),
         framed_by=("https://crm.example",),
         **more,
     )
@@ -300,8 +300,8 @@ def test_errors_as_pages_and_as_json(world: World) -> None:
     client = world.signed_in()
     page = client.get("/notes/breaks")
     assert page.status_code == 500 and "hunter2" not in page.text and re.search(r"<code>[0-9a-f]{32}</code>", page.text)
-    told = client.get("/notes/breaks", headers={"Accept": "application/json"})
-    assert set(told.json) == {"error", "text", "trace"} and "hunter2" not in told.text
+    reported = client.get("/notes/breaks", headers={"Accept": "application/json"})
+    assert set(reported.json) == {"error", "text", "trace"} and "hunter2" not in reported.text
     wrong = client.get("/notes/refuses")
     assert wrong.status_code == 400 and "&lt;b&gt;x&lt;/b&gt;" in wrong.text
     assert client.get("/notes/refuses", headers={"Accept": "application/json"}).json["error"] == "not_number"

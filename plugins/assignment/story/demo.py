@@ -34,10 +34,10 @@ class AssignmentDemo(DemoStory):
                 "DEADLINE": "2026-01-12T10:00:00+03:00", "COMMUNICATIONS": [{"VALUE": "+74950000000"}],
             }  # fmt: skip
             office.ask(overloaded, "crm.activity.add", {"fields": body})
-        self.desk.say(f"{office.names[overloaded]} has {OVERDUE_DEALS} deals with overdue activities")
+        self.desk.announce(f"{office.names[overloaded]} has {OVERDUE_DEALS} deals with overdue activities")
 
     def work(self, day: date, number: int) -> None:
-        self.desk.say("leads arrive by site, call and mail; events get lost, doubled and late")
+        self.desk.announce("leads arrive by site, call and mail; events get lost, doubled and late")
         self.desk.faults(ROUGH)
         new = [self.desk.office.new_lead(one) for one in range(LEADS)]
         self.desk.quiet(lambda: all(self._given(lead) for lead in new))
@@ -54,12 +54,12 @@ class AssignmentDemo(DemoStory):
         waiting = self._waiting()
         self._results.append((
             f"{NIGHT_LEADS} leads that come after everybody went home wait, and the head is told",
-            "" if waiting == NIGHT_LEADS and office.told(office.head) else f"{waiting} wait",
+            "" if waiting == NIGHT_LEADS and office.notices(office.head) else f"{waiting} wait",
         ))  # fmt: skip
         early = ready[0]
         office.day(early, "OPENED")
         self.desk.absent.remove(early)
-        self.desk.say(f"everybody went home, {NIGHT_LEADS} leads wait; then {office.names[early]} begins the day")
+        self.desk.announce(f"everybody went home, {NIGHT_LEADS} leads wait; then {office.names[early]} begins the day")
         self.desk.quiet(lambda: self._waiting() == 0)
         owners = [office.owner(lead) for lead in leads]
         self._results.append((
@@ -73,8 +73,8 @@ class AssignmentDemo(DemoStory):
         wrong = {office.names.get(who, who): n for who, n in shares.items() if who not in ready}
         yield f"{len(self._leads)} leads: one owner each, all of them people who may get one", f"{wrong}" if wrong else ""
         spread = max(shares.values()) - min(shares.get(who, 0) for who in ready)
-        told = ", ".join(f"{office.names[who]} {shares.get(who, 0)}" for who in ready)
-        yield f"shares within one lead of each other ({told})", f"{spread} apart" if spread > 1 else ""
+        announcement = ", ".join(f"{office.names[who]} {shares.get(who, 0)}" for who in ready)
+        yield f"shares within one lead of each other ({announcement})", f"{spread} apart" if spread > 1 else ""
         yield from self._results
 
     def _given(self, lead: int) -> bool:

@@ -14,7 +14,7 @@ from kernel.errors import BadInput
 from kernel.testing.stories import Action, Member, SimulatedStory, World, was_open
 from kernel.values import from_micros
 from plugins.assignment import api, store
-from plugins.assignment.fitness import settings_of
+from plugins.assignment.eligibility import settings_of
 from plugins.assignment.store import Decision
 
 SOURCES = ("web", "call", "email")
@@ -22,7 +22,7 @@ KNOWN_SECONDS = 45  #: who may get a lead is known at most so long: 30 s of our 
 
 
 @dataclass
-class Bar:
+class Exclusion:
     """As the head set and lifted it."""
 
     person: str
@@ -44,7 +44,7 @@ class AssignmentSimulation(SimulatedStory):
         self._typed_in: list[str] = []  #: by a member: that member's own
         self._by_hand: set[str] = set()
         self._closed: set[str] = set()
-        self._bars: list[Bar] = []
+        self._bars: list[Exclusion] = []
 
     def records(self) -> Iterable[tuple[str, str]]:
         return [("lead", lead) for lead in (*self._leads, *self._typed_in)]
@@ -55,7 +55,7 @@ class AssignmentSimulation(SimulatedStory):
     def actions(self) -> Mapping[Action, int]:
         if not self._members or "lead" not in self.world.portal.mapping.entities:
             return {}
-        return {self.a_lead: 8, self.a_lead_typed_in: 1, self.take: 1, self.close: 2, self.bar: 1, self.lift: 1}
+        return {self.a_lead: 8, self.a_lead_typed_in: 1, self.take: 1, self.close: 2, self.exclude: 1, self.lift: 1}
 
     # --- what people do -------------------------------------------------------------------------------------------------
 
@@ -90,30 +90,30 @@ class AssignmentSimulation(SimulatedStory):
             self._closed.add(lead)
             self.world.note(f"lead {lead} closed")
 
-    def bar(self) -> None:
+    def exclude(self) -> None:
         person, portal = self.world.random.choice(self._members).id, self.world.portal
         try:
             with portal.unit() as unit:
-                api.bar(unit, person, by=self._heads[0].name, reason="Отпуск")
+                api.exclude(unit, person, by=self._heads[0].name, reason="Отпуск")
         except BadInput:  # nobody has asked yet who is in the queue, so the page shows nobody to bar
             return
         self._end_bars(person)
-        self._bars.append(Bar(person, self.world.clock.now()))
+        self._bars.append(Exclusion(person, self.world.clock.now()))
         self.world.note(f"{person} is barred")
 
     def lift(self) -> None:
-        held = [bar.person for bar in self._bars if bar.lifted is None]
+        held = [exclusion.person for exclusion in self._bars if exclusion.lifted is None]
         if held:
             person = self.world.random.choice(held)
             with self.world.portal.unit() as unit:
-                api.unbar(unit, person, by=self._heads[0].name)
+                api.lift_exclusion(unit, person, by=self._heads[0].name)
             self._end_bars(person)
             self.world.note(f"{person} is barred no longer")
 
     def _end_bars(self, person: str) -> None:
-        for bar in self._bars:
-            if bar.person == person and bar.lifted is None:
-                bar.lifted = self.world.clock.now()
+        for exclusion in self._bars:
+            if exclusion.person == person and exclusion.lifted is None:
+                exclusion.lifted = self.world.clock.now()
 
     # --- what must hold -------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class AssignmentSimulation(SimulatedStory):
         portal, crm = self.world.portal, self.world.crm
         waiting: set[str] = set()
         for lead in self._leads:
-            with portal.look() as unit:
+            with portal.read() as unit:
                 decisions = store.decisions_of(unit.tx, portal.name, "lead", lead)
                 waits = store.waiting(unit.tx, portal.name, "lead", lead) is not None
             assert waits or decisions or lead in self._closed, f"lead {lead} neither waits nor was decided"
@@ -143,19 +143,21 @@ class AssignmentSimulation(SimulatedStory):
         assert was_open(self.world.crm.days, one.person, since, at, self.world.portal.zone), (
             f"lead {one.record_id} was given to {one.person}, who was not at work at {at:%H:%M:%S}"
         )
-        barred = [
-            bar for bar in self._bars if bar.person == one.person and bar.begun < at and (not bar.lifted or at < bar.lifted)
+        excluded = [
+            exclusion
+            for exclusion in self._bars
+            if exclusion.person == one.person and exclusion.begun < at and (not exclusion.lifted or at < exclusion.lifted)
         ]
-        assert not barred, f"lead {one.record_id} was given to {one.person}, who was barred at {at:%H:%M:%S}"
+        assert not excluded, f"lead {one.record_id} was given to {one.person}, who was barred at {at:%H:%M:%S}"
 
     def _nothing_waits_in_vain(self, waiting: set[str]) -> None:
         days = {member.id: self.world.crm.day_of(member.id) for member in self._members}
-        barred = {bar.person for bar in self._bars if bar.lifted is None}
-        free = [person for person, day in days.items() if day in ("open", "off") and person not in barred]
+        excluded = {exclusion.person for exclusion in self._bars if exclusion.lifted is None}
+        free = [person for person, day in days.items() if day in ("open", "off") and person not in excluded]
         assert not (waiting and free), f"leads {sorted(waiting)} wait, though {free} may have them"
 
     def _own_leads_are_left_alone(self) -> None:
         portal = self.world.portal
-        with portal.look() as unit:
+        with portal.read() as unit:
             found = Counter(lead for lead in self._typed_in if store.decisions_of(unit.tx, portal.name, "lead", lead))
         assert not found, f"leads {sorted(found)} were typed in by members, and given out all the same"

@@ -8,13 +8,13 @@ from typing import Any
 from kernel.crm import Event, Ref
 from kernel.extension import Plugin
 from kernel.extension.calls import carry_out
-from kernel.extension.look import look
 from kernel.extension.portal import Portal, Unit
+from kernel.extension.sync import sync
 from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
 from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase, roles
-from plugins.assignment import api, check, fitness, handlers, plugin
+from plugins.assignment import api, check, eligibility, handlers, plugin
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
 from plugins.assignment.settings import AssignmentSettings
@@ -99,13 +99,13 @@ class Office:
     def dismiss(self, person: Ref) -> None:
         self.staff.dismiss(person.id)
 
-    def lead(self, source: str = "call", *, look: bool = True, entity: str = "lead", **more: Any) -> str:
+    def lead(self, source: str = "call", *, sync: bool = True, entity: str = "lead", **more: Any) -> str:
         """One that the CRM makes by itself, standing on the portal's own name."""
         filled = {"name": "Лид", "assigned": self.default, "source": source, **more}
         self.clock.advance(milliseconds=10)
         made = self.staff.new(entity, stage=filled.pop("stage", "new"), author=filled.pop("author", ""), **filled)
-        if look:
-            self.look(made, entity=entity)
+        if sync:
+            self.sync(made, entity=entity)
         return made
 
     def deliver(self, record: str, *, author: str = "", delivery: str = "", entity: str = "lead") -> None:
@@ -115,7 +115,7 @@ class Office:
         with self.database.write() as tx:
             inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.ids, queue=self.queue)
 
-    def look(self, record: str, **more: Any) -> None:
+    def sync(self, record: str, **more: Any) -> None:
         self.deliver(record, **more)
         self.run()
 
@@ -130,7 +130,7 @@ class Office:
 
     def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
         return {
-            "look": lambda args: look(self.portal, self.plugins, args),
+            "look": lambda args: sync(self.portal, self.plugins, args),
             "call": lambda args: carry_out(self.portal, self.plugins, args),
         }
 
@@ -142,9 +142,9 @@ class Office:
 
     def ask(self, queue: str) -> None:
         """Who is eligible is read and kept; nothing is given out."""
-        found = fitness.read(self.portal, queue)
+        found = eligibility.read(self.portal, queue)
         with self.portal.unit() as unit:
-            fitness.keep(unit, queue, found)
+            eligibility.keep(unit, queue, found)
 
     def begin_day(self, person: Ref) -> None:
         self.not_begun.discard(person.id)
@@ -158,11 +158,11 @@ class Office:
             do(unit)
         self.run()
 
-    def bar(self, person: Ref, **more: Any) -> None:
-        self.act(lambda unit: api.bar(unit, person.id, by="Глава Продаж", reason="обучение", **more))
+    def exclude(self, person: Ref, **more: Any) -> None:
+        self.act(lambda unit: api.exclude(unit, person.id, by="Глава Продаж", reason="обучение", **more))
 
-    def unbar(self, person: Ref) -> None:
-        self.act(lambda unit: api.unbar(unit, person.id, by="Глава Продаж"))
+    def lift_exclusion(self, person: Ref) -> None:
+        self.act(lambda unit: api.lift_exclusion(unit, person.id, by="Глава Продаж"))
 
     # --- what a test asks -----------------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Office:
         return value.name if isinstance(value, Ref) else ""
 
     def decision(self, record: str, entity: str = "lead") -> Any:
-        with self.portal.look() as unit:
+        with self.portal.read() as unit:
             return api.decision(unit, entity, record)
 
     def outcome(self, record: str, entity: str = "lead") -> str:
@@ -179,11 +179,11 @@ class Office:
         return found.outcome if found else ""
 
     def waiting(self, queue: str = "sales") -> list[str]:
-        with self.portal.look() as unit:
+        with self.portal.read() as unit:
             return [one.record_id for one in api.waiting(unit, queue, most=100_000)]
 
     def members(self, queue: str = "sales") -> dict[str, Any]:
-        with self.portal.look() as unit:
+        with self.portal.read() as unit:
             return {one.name: one for each in api.queues(unit) if each.name == queue for one in each.members}
 
     def left_out(self, record: str) -> dict[str, list[str]]:
@@ -199,5 +199,5 @@ class Office:
         ]
 
     def faults(self) -> list[str]:
-        with self.portal.look() as unit:
+        with self.portal.read() as unit:
             return list(check.faults(unit))

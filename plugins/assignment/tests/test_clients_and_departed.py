@@ -49,7 +49,7 @@ def test_the_second_lead_of_a_client_goes_to_the_same_person_while_the_first_is_
     assert office.faults() == []
     for lead in (first, *again):
         office.staff.move(lead, "won", entity="lead")
-        office.look(lead)
+        office.sync(lead)
     later = office.lead(phone=PHONE)
     assert office.owner(later) != office.owner(first), "the first is closed: whose turn it is, gets it"
 
@@ -69,7 +69,7 @@ def test_whoever_took_the_first_by_hand_gets_the_second(office: Office) -> None:
     first = office.lead(phone=PHONE)
     other = boris if office.owner(first) == "Анна" else anna
     office.staff.set("lead", first, assigned=other, author=other.name)
-    office.look(first, author=other.name)
+    office.sync(first, author=other.name)
     assert [office.owner(office.lead(phone=PHONE)) for _ in range(3)] == [other.name] * 3
 
 
@@ -110,7 +110,7 @@ def test_two_workers_at_the_same_moment_give_one_client_to_one_person(office: Of
     office.hire("Анна", "Борис")
     for number in range(6):
         phone = f"+7 916 00000{number:02d}"
-        records = [(entity, office.lead(entity=entity, phone=phone, look=False)) for entity in ("lead", "deal")]
+        records = [(entity, office.lead(entity=entity, phone=phone, sync=False)) for entity in ("lead", "deal")]
         for entity, record in records:
             office.deliver(record, entity=entity)
         jobs = [next(job for job in office.queue.waiting if job.args.get("id") == record) for _, record in records]
@@ -154,9 +154,9 @@ def test_what_they_held_and_nobody_has_begun_goes_round_again_and_the_head_is_to
     mine = [one for one in leads if office.owner(one) == "Анна"]
     begun, closed = mine[0], mine[1]
     office.staff.move(begun, "work", entity="lead", author="Анна")
-    office.look(begun, author="Анна")
+    office.sync(begun, author="Анна")
     office.staff.move(closed, "won", entity="lead", author="Анна")
-    office.look(closed, author="Анна")
+    office.sync(closed, author="Анна")
     office.dismiss(anna)
     office.clock.advance(seconds=30)
     office.work()
@@ -168,7 +168,7 @@ def test_what_they_held_and_nobody_has_begun_goes_round_again_and_the_head_is_to
         office.clock.advance(minutes=1)
         office.work()
     assert len(office.crm.comments()) == 1 and office.faults() == []
-    with office.portal.look() as unit:
+    with office.portal.read() as unit:
         [history] = [one for one in api.decisions(unit, ["sales"], 50) if one.outcome == "departed"]
     assert history.record_id == mine[2] and history.person_name == "Анна"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kernel.errors import BadInput, Misconfigured, NoRight, Rejected, Throttled
-from kernel.texts import say
+from kernel.texts import translate
 from plugins.assignment import api, handlers
 from plugins.assignment.tests.conftest import MakeOffice
 from plugins.assignment.tests.office import CARE, SALES, Office
@@ -41,7 +41,7 @@ def test_a_look_after_a_refused_write_is_no_deed_of_a_person(office: Office) -> 
     office.hire("Анна")
     office.crm.fail_next(Rejected("no"), on="update")
     lead = office.lead()
-    office.look(lead)
+    office.sync(lead)
     assert office.decision(lead).changed_to == ""
 
 
@@ -108,7 +108,7 @@ def test_weights(office_of: MakeOffice) -> None:
 
 def test_nobody_in_the_queue_at_all(office: Office) -> None:
     lead = office.lead()
-    assert office.waiting() == [lead] and say("ru", "asg_nobody_there") in office.crm.comments()[0].text
+    assert office.waiting() == [lead] and translate("ru", "asg_nobody_there") in office.crm.comments()[0].text
     office.hire("Анна")
     office.clock.advance(seconds=301)
     office.work()
@@ -121,7 +121,7 @@ def test_a_queue_taken_out_of_the_settings_harms_nobody(office: Office) -> None:
     lead = office.lead()
     office.settings = office.settings.model_copy(update={"queue": {}})
     office.restart()
-    office.look(lead)
+    office.sync(lead)
     office.work()
     assert office.owner(lead) == "Портал"
 
@@ -145,7 +145,7 @@ def test_the_pages_version_moves_with_what_they_show(office: Office) -> None:
     [anna] = office.hire("Анна")
     seen = [version()]
     for deed in (
-        lambda: office.lead(), lambda: office.bar(anna), lambda: office.lead(), lambda: office.unbar(anna),
+        lambda: office.lead(), lambda: office.exclude(anna), lambda: office.lead(), lambda: office.lift_exclusion(anna),
         lambda: office.crm.late.update({anna.id: 3}),
     ):  # fmt: skip
         deed()
@@ -160,7 +160,7 @@ def test_the_pages_version_moves_with_what_they_show(office: Office) -> None:
 def test_heads_see_only_their_groups(office: Office) -> None:
     office.hire("Анна")
     office.lead()
-    with office.portal.look() as unit:
+    with office.portal.read() as unit:
         assert [one.name for one in api.queues(unit, [SALES.lower()])] == ["sales"]
         assert api.queues(unit, [CARE]) == []
         assert api.queues(unit)[0].asked_at is not None

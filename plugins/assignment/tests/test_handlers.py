@@ -10,7 +10,7 @@ import pytest
 
 from kernel.errors import BadInput, Throttled
 from kernel.values import to_micros
-from plugins.assignment import api, fitness, giving, handlers, plugin, store
+from plugins.assignment import api, assigning, eligibility, handlers, plugin, store
 from plugins.assignment.rules import Reason
 from plugins.assignment.tests.conftest import MakeOffice
 from plugins.assignment.tests.office import CARE, Office
@@ -28,8 +28,8 @@ def test_leads_go_round_and_each_says_why(both: Office) -> None:
     assert both.left_out(leads[0]) == {"Вера": ["asg_overdue"]}
     assert both.waiting() == [] and both.faults() == [] and both.crm.comments() == []
     view = both.members()["Анна"]
-    assert (view.in_hand, view.today, view.overdue, view.fits) == (2, 2, 0, True)
-    assert both.members()["Вера"].overdue == 6 and not both.members()["Вера"].fits
+    assert (view.in_hand, view.today, view.overdue, view.eligible) == (2, 2, 0, True)
+    assert both.members()["Вера"].overdue == 6 and not both.members()["Вера"].eligible
     assert anna.id and boris.id
 
 
@@ -45,9 +45,9 @@ def test_nobody_fits_then_somebody_begins_the_day(both: Office) -> None:
     both.not_begun = {anna.id, boris.id}
     leads = [both.lead() for _ in range(3)]
     assert both.waiting() == leads and [both.owner(one) for one in leads] == ["Портал"] * 3
-    [told] = both.crm.comments()
-    assert told.record_id == leads[0] and told.to == (both.head.id,)
-    assert "Анна" in told.text and "day_not_started" in told.text and "ждут: 1" in told.text
+    [notified] = both.crm.comments()
+    assert notified.record_id == leads[0] and notified.to == (both.head.id,)
+    assert "Анна" in notified.text and "day_not_started" in notified.text and "ждут: 1" in notified.text
     both.begin_day(boris)
     assert [both.owner(one) for one in leads] == ["Борис"] * 3 and both.waiting() == []
     assert [effect.record_id for effect in both.crm.effects if effect.verb == "update"] == leads  # in order
@@ -87,19 +87,19 @@ def test_overdue_falls_and_the_waiting_one_is_given(office: Office) -> None:
 def test_a_bar_and_its_end(both: Office) -> None:
     [anna] = both.hire("Анна")
     both.lead()
-    both.bar(anna)
+    both.exclude(anna)
     lead = both.lead()
     assert both.waiting() == [lead] and both.members()["Анна"].reasons[0].code == "asg_barred"
-    both.unbar(anna)
+    both.lift_exclusion(anna)
     assert both.owner(lead) == "Анна" and both.waiting() == []
-    both.bar(anna, until=both.clock.now() + timedelta(minutes=5))
+    both.exclude(anna, until=both.clock.now() + timedelta(minutes=5))
     timed = both.lead()
     assert both.waiting() == [timed]
     both.clock.advance(minutes=6)
     both.work()
     assert both.owner(timed) == "Анна"
-    with both.portal.look() as unit:
-        past = api.bars_of(unit, anna.id)
+    with both.portal.read() as unit:
+        past = api.exclusions_of(unit, anna.id)
     assert [(one.by_name, one.reason, one.lifted_by) for one in past] == [
         ("Глава Продаж", "обучение", ""), ("Глава Продаж", "обучение", "Глава Продаж"),
     ]  # fmt: skip
@@ -113,8 +113,8 @@ def test_barred_between_prepare_and_decision(office: Office) -> None:
     def slow(portal: Any, record: Any) -> Any:
         prepared = real(portal, record)
         with office.portal.unit() as unit:
-            if not api.bars_of(unit, anna.id):
-                api.bar(unit, anna.id, by="Глава Продаж", reason="")
+            if not api.exclusions_of(unit, anna.id):
+                api.exclude(unit, anna.id, by="Глава Продаж", reason="")
         return prepared
 
     watch = office.plugins[0].watches[0]
@@ -127,15 +127,15 @@ def test_a_bar_must_make_sense(office: Office) -> None:
     [anna] = office.hire("Анна")
     office.lead()
     with pytest.raises(BadInput, match="over already"):
-        office.bar(anna, until=office.clock.now() - timedelta(minutes=1))
+        office.exclude(anna, until=office.clock.now() - timedelta(minutes=1))
     with office.portal.unit() as unit, pytest.raises(BadInput, match="in no queue"):
-        api.bar(unit, office.head.id, by="x", reason="")
+        api.exclude(unit, office.head.id, by="x", reason="")
     with office.portal.unit() as unit, pytest.raises(BadInput, match="too long"):
-        api.bar(unit, anna.id, by="x", reason="x" * 301)
-    office.bar(anna)
-    office.bar(anna)  # replaced, not doubled
-    office.unbar(anna)
-    assert office.members()["Анна"].bar is None
+        api.exclude(unit, anna.id, by="x", reason="x" * 301)
+    office.exclude(anna)
+    office.exclude(anna)  # replaced, not doubled
+    office.lift_exclusion(anna)
+    assert office.members()["Анна"].exclusion is None
 
 
 # --- deliveries -------------------------------------------------------------------------------------------------------
@@ -143,24 +143,24 @@ def test_a_bar_must_make_sense(office: Office) -> None:
 
 def test_doubled_reordered_and_lost_deliveries(both: Office) -> None:
     both.hire("Анна", "Борис")
-    leads = [both.lead(look=False) for _ in range(6)]
+    leads = [both.lead(sync=False) for _ in range(6)]
     for lead in [*reversed(leads[:5]), *leads[:5], leads[0]]:
         both.deliver(lead, delivery=f"same-{lead}")
     both.run()
     assert sorted(both.writes()) == ["Анна"] * 3 + ["Борис"] * 2 or sorted(both.writes()) == ["Анна"] * 2 + ["Борис"] * 3
-    both.look(leads[5])  # the sweep found it
+    both.sync(leads[5])  # the sweep found it
     assert len(both.writes()) == 6 and both.faults() == []
     for lead in leads:
-        both.look(lead)
+        both.sync(lead)
         assert len(both.writes(lead)) == 1
 
 
 def test_those_who_wait_go_by_their_age_in_the_crm(office: Office) -> None:
     [anna] = office.hire("Анна")
     office.not_begun = {anna.id}
-    first, second, third = (office.lead(look=False) for _ in range(3))
+    first, second, third = (office.lead(sync=False) for _ in range(3))
     for lead in (third, first, second):
-        office.look(lead)
+        office.sync(lead)
     assert office.waiting() == [first, second, third]
 
 
@@ -205,8 +205,8 @@ def test_what_a_manager_typed_in_is_his_own(office: Office) -> None:
 
 def test_a_robot_may_be_the_author(office: Office) -> None:
     office.hire("Анна")
-    lead = office.lead(author=office.default.id, look=False)
-    office.look(lead, author=office.default.name)
+    lead = office.lead(author=office.default.id, sync=False)
+    office.sync(lead, author=office.default.name)
     assert office.owner(lead) == "Анна"
 
 
@@ -238,24 +238,24 @@ def test_deals_have_queues_of_their_own(office_of: MakeOffice) -> None:
 def test_what_was_there_long_before_is_left_alone(office_of: MakeOffice) -> None:
     office = office_of(backlog_hours=1)
     office.hire("Анна")
-    old = office.lead(look=False)
+    old = office.lead(sync=False)
     office.clock.advance(hours=2)
     assert office.owner(office.lead()) == "Анна"
-    office.look(old)
+    office.sync(old)
     assert office.owner(old) == "Портал" and office.outcome(old) == ""
 
 
 def test_a_lead_taken_by_hand_is_left_and_noted(office: Office) -> None:
     anna, boris = office.hire("Анна", "Борис")
-    lead = office.lead(look=False)
+    lead = office.lead(sync=False)
     office.staff.set("lead", lead, assigned=boris, author=boris.id)
-    office.look(lead, author=boris.id)
+    office.sync(lead, author=boris.id)
     assert (office.owner(lead), office.outcome(lead)) == ("Борис", "by_hand") and office.writes() == []
     assert office.decision(lead).person == boris.id
-    untold = office.lead(look=False)
+    untold = office.lead(sync=False)
     office.clock.advance(minutes=1)
     office.staff.set("lead", untold, assigned=anna)
-    office.look(untold)  # the CRM did not say who, but it was touched after it was made
+    office.sync(untold)  # the CRM did not say who, but it was touched after it was made
     assert (office.owner(untold), office.outcome(untold)) == ("Анна", "by_hand")
 
 
@@ -269,10 +269,10 @@ def test_a_member_named_by_the_crm_itself_is_nobodys_deed(office: Office) -> Non
 def test_a_stand_in_never_counts(office_of: MakeOffice) -> None:
     office = office_of(stand_ins=["Анна"])
     anna, _boris = office.hire("Анна", "Борис")
-    first = office.lead(look=False, assigned=anna)
+    first = office.lead(sync=False, assigned=anna)
     office.clock.advance(minutes=5)
     office.staff.set("lead", first, name="Иван", author=anna.id)
-    office.look(first, author=anna.id)
+    office.sync(first, author=anna.id)
     assert office.outcome(first) == "given"
 
 
@@ -281,7 +281,7 @@ def test_a_later_change_by_a_person_is_noted_and_left(office: Office) -> None:
     lead = office.lead()
     assert office.owner(lead) == "Анна"
     office.staff.set("lead", lead, assigned=boris, author=boris.id)
-    office.look(lead, author=boris.id)
+    office.sync(lead, author=boris.id)
     found = office.decision(lead)
     assert (found.outcome, found.person, found.changed_to) == ("given", anna.id, "Борис") and office.writes() == ["Анна"]
     assert office.members()["Анна"].in_hand == 0 and office.faults() == []
@@ -291,7 +291,7 @@ def test_a_closed_lead_is_no_load(office: Office) -> None:
     office.hire("Анна")
     lead = office.lead()
     office.staff.move(lead, "won", entity="lead")
-    office.look(lead)
+    office.sync(lead)
     view = office.members()["Анна"]
     assert (view.in_hand, view.today) == (0, 1)
 
@@ -299,9 +299,9 @@ def test_a_closed_lead_is_no_load(office: Office) -> None:
 # --- while it waits ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("notified", [True, False])
 @pytest.mark.parametrize("deed", ["close", "delete", "take"])
-def test_a_waiting_lead_may_leave_by_itself(office: Office, deed: str, told: bool) -> None:
+def test_a_waiting_lead_may_leave_by_itself(office: Office, deed: str, notified: bool) -> None:
     anna, boris = office.hire("Анна", "Борис")
     office.not_begun = {anna.id, boris.id}
     lead, behind = office.lead(), office.lead()
@@ -310,8 +310,8 @@ def test_a_waiting_lead_may_leave_by_itself(office: Office, deed: str, told: boo
         "delete": lambda: office.staff.delete("lead", lead),
         "take": lambda: office.staff.set("lead", lead, assigned=boris, author=boris.id),
     }[deed]()
-    if told:
-        office.look(lead, author=boris.id)
+    if notified:
+        office.sync(lead, author=boris.id)
         assert office.waiting() == [behind]
     office.begin_day(anna)
     wanted = {"close": "closed", "delete": "deleted", "take": "by_hand"}[deed]
@@ -324,7 +324,7 @@ def test_a_waiting_lead_keeps_its_place_whatever_else_changes(office: Office) ->
     office.not_begun = {anna.id}
     lead, behind = office.lead(), office.lead()
     office.staff.set("lead", lead, name="Иван", assigned=office.head)
-    office.look(lead)  # a robot passed it on: still nobody's of the queue
+    office.sync(lead)  # a robot passed it on: still nobody's of the queue
     assert office.waiting() == [lead, behind]
     office.begin_day(anna)
     assert [office.owner(one) for one in (lead, behind)] == ["Анна", "Анна"]
@@ -335,7 +335,7 @@ def test_a_head_who_takes_a_waiting_lead_for_himself_keeps_it(office: Office) ->
     office.not_begun = {anna.id}
     lead = office.lead()
     office.staff.set("lead", lead, assigned=office.head, author=office.head.id)
-    office.look(lead, author=office.head.id)
+    office.sync(lead, author=office.head.id)
     assert office.outcome(lead) == "by_hand" and office.waiting() == []
 
 
@@ -375,11 +375,11 @@ def test_who_was_fit_half_a_minute_ago_is_given_nothing_before_he_is_asked_again
             [one] = store.front(unit.tx, unit.portal.name, "sales")
             now = to_micros(unit.now)
             store.join(unit.tx, unit.portal.name, replace(one, read_at=now))  # the record itself was read just now
-            return giving.give(unit, "sales", look=False)
+            return assigning.give(unit, "sales", resync=False)
 
-    assert given_after(giving.FIT_SECONDS_MAX + 1) == 0 and office.waiting() == [lead]
+    assert given_after(assigning.ELIGIBILITY_SECONDS_MAX + 1) == 0 and office.waiting() == [lead]
     office.ask("sales")
-    assert given_after(giving.FIT_SECONDS_MAX - 1) == 1
+    assert given_after(assigning.ELIGIBILITY_SECONDS_MAX - 1) == 1
 
 
 def test_a_lead_that_comes_back_has_its_old_place(office: Office) -> None:
@@ -396,12 +396,14 @@ def test_a_lead_that_comes_back_has_its_old_place(office: Office) -> None:
 def test_an_older_reading_of_who_is_fit_never_takes_the_place_of_a_newer_one(office: Office) -> None:
     office.hire("Анна")
     office.ask("sales")
-    newer = fitness.read(office.portal, "sales")
+    newer = eligibility.read(office.portal, "sales")
     unfit = tuple(replace(one, reasons=(Reason("asg_overdue"),)) for one in newer.members)
     with office.portal.unit() as unit:
         tx, portal = unit.tx, unit.portal.name
         for before in (1, 60_000_000):  # a slow process, that asked before and comes after
-            assert not store.keep_fit(tx, portal, "sales", replace(newer, read_at=newer.read_at - before, members=unfit))
-            assert store.fit(tx, portal, "sales") == newer
-        assert store.keep_fit(tx, portal, "sales", replace(newer, read_at=newer.read_at + 1, members=unfit))
-        assert store.fit(tx, portal, "sales") != newer
+            assert not store.keep_eligibility(
+                tx, portal, "sales", replace(newer, read_at=newer.read_at - before, members=unfit)
+            )
+            assert store.eligibility(tx, portal, "sales") == newer
+        assert store.keep_eligibility(tx, portal, "sales", replace(newer, read_at=newer.read_at + 1, members=unfit))
+        assert store.eligibility(tx, portal, "sales") != newer

@@ -73,41 +73,41 @@ def play(weights: Sequence[int], calendar: Calendar) -> tuple[Fraction, Fraction
     return worst, worst_day
 
 
-def office_days(dice: random.Random, staff: int, leads: int) -> Calendar:
+def office_days(rng: random.Random, staff: int, leads: int) -> Calendar:
     """Holidays of weeks, lunches, late mornings, hours with too much overdue; some join in later months."""
-    away, joined, days = [0] * staff, [dice.choice([0, 0, 0, leads // 3]) for _ in range(staff)], []
+    away, joined, days = [0] * staff, [rng.choice([0, 0, 0, leads // 3]) for _ in range(staff)], []
     lunch = late = busy = [0] * staff
     for lead in range(leads):
         day, at = divmod(lead, LEADS_PER_DAY)
         if at == 0:
-            away = [day + dice.randint(1, 15) if gone <= day and dice.random() < 0.03 else gone for gone in away]
-            lunch = [dice.randint(20, 35) for _ in range(staff)]
-            late = [dice.randint(1, 15) if dice.random() < 0.1 else 0 for _ in range(staff)]
-            busy = [dice.randint(0, 59) if dice.random() < 0.3 else 99 for _ in range(staff)]
+            away = [day + rng.randint(1, 15) if gone <= day and rng.random() < 0.03 else gone for gone in away]
+            lunch = [rng.randint(20, 35) for _ in range(staff)]
+            late = [rng.randint(1, 15) if rng.random() < 0.1 else 0 for _ in range(staff)]
+            busy = [rng.randint(0, 59) if rng.random() < 0.3 else 99 for _ in range(staff)]
         here = [
             i for i in range(staff)
             if away[i] <= day and joined[i] <= lead and late[i] <= at and not lunch[i] <= at < lunch[i] + 6
             and not busy[i] <= at < busy[i] + 15
         ]  # fmt: skip
-        days.append(here or [dice.randrange(staff)])
+        days.append(here or [rng.randrange(staff)])
     return days
 
 
-def everybody(_dice: random.Random, staff: int, leads: int) -> Calendar:
+def everybody(_rng: random.Random, staff: int, leads: int) -> Calendar:
     return [list(range(staff))] * leads
 
 
-def coins(dice: random.Random, staff: int, leads: int) -> Calendar:
+def coins(rng: random.Random, staff: int, leads: int) -> Calendar:
     """Another set for each lead: nastier than any office."""
-    return [[i for i in range(staff) if dice.random() < 0.6] or [dice.randrange(staff)] for _ in range(leads)]
+    return [[i for i in range(staff) if rng.random() < 0.6] or [rng.randrange(staff)] for _ in range(leads)]
 
 
-def equal(_dice: random.Random, staff: int) -> list[int]:
+def equal(_rng: random.Random, staff: int) -> list[int]:
     return [1] * staff
 
 
-def unequal(dice: random.Random, staff: int) -> list[int]:
-    return [dice.choice([1, 1, 2, 3]) for _ in range(staff)]
+def unequal(rng: random.Random, staff: int) -> list[int]:
+    return [rng.choice([1, 1, 2, 3]) for _ in range(staff)]
 
 
 # (calendar, weights, at any moment, over a day): what docs/decisions/assignment-fairness.md says
@@ -124,16 +124,16 @@ def test_nobody_is_far_from_his_share(
     calendar: Callable[[random.Random, int, int], Calendar], weights: Callable[[random.Random, int], list[int]],
     moment: Fraction, day: Fraction, seed: int,
 ) -> None:  # fmt: skip
-    dice = random.Random(seed)
-    staff = dice.randint(2, 9)
-    worst, worst_day = play(weights(dice, staff), calendar(dice, staff, 1200))
+    rng = random.Random(seed)
+    staff = rng.randint(2, 9)
+    worst, worst_day = play(weights(rng, staff), calendar(rng, staff, 1200))
     assert worst < moment and worst_day < day
 
 
 @pytest.mark.parametrize("weights", [equal, unequal])
 def test_ten_thousand_leads(weights: Callable[[random.Random, int], list[int]]) -> None:
-    dice = random.Random(7)
-    worst, worst_day = play(weights(dice, 8), office_days(dice, 8, 10_000))
+    rng = random.Random(7)
+    worst, worst_day = play(weights(rng, 8), office_days(rng, 8, 10_000))
     assert worst < Fraction(3, 2) and worst_day < 2
 
 
@@ -243,8 +243,13 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 def lead(owner: str = "9", *, touched: float = 0, **more: object) -> Record:
     values = {"assigned": Ref(owner, "x"), "source": "call", **more}
     return Record(
-        "lead", "1", stage="new", values=values, created_at=NOW, changed_at=NOW + timedelta(seconds=touched),  # type: ignore[arg-type]
-    )  # fmt: skip
+        "lead",
+        "1",
+        stage="new",
+        values=values,
+        created_at=NOW,
+        changed_at=NOW + timedelta(seconds=touched),  # type: ignore[arg-type]
+    )
 
 
 def test_a_record_that_joins() -> None:

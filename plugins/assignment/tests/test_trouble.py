@@ -12,11 +12,11 @@ import pytest
 
 from kernel.crm import Ref
 from kernel.errors import Unreachable
-from kernel.extension.look import look
+from kernel.extension.sync import sync
 from kernel.storage import Tx
 from kernel.storage.tests.meeting import meet
 from kernel.testing import Crash
-from plugins.assignment import api, giving, handlers, store
+from plugins.assignment import api, assigning, handlers, store
 from plugins.assignment.tests.conftest import MakeOffice
 from plugins.assignment.tests.office import PORTAL, Office
 
@@ -45,14 +45,14 @@ def at_once(*jobs: Callable[[], Any]) -> None:
 
 def test_two_workers_never_decide_at_once(both: Office) -> None:
     both.hire("Анна", "Борис", "Вера")
-    leads = [both.lead(look=False) for _ in range(24)]
+    leads = [both.lead(sync=False) for _ in range(24)]
     for lead in leads:
         both.deliver(lead)
     jobs = [dict(job.args) for job in both.queue.waiting]
 
     def worker(mine: list[dict[str, Any]]) -> Callable[[], None]:
         portal = both.fresh_portal()
-        return lambda: [look(portal, both.plugins, args) for args in mine] and None
+        return lambda: [sync(portal, both.plugins, args) for args in mine] and None
 
     at_once(*(worker(jobs[n::4]) for n in range(4)))
     both.run()
@@ -83,7 +83,7 @@ def test_what_waits_is_given_out_once_by_two_workers(both: Office) -> None:
     leads = [both.lead() for _ in range(10)]
     both.not_begun = set()
     both.clock.advance(seconds=11)
-    at_once(*(lambda: giving.give_out(both.fresh_portal(), "sales") for _ in range(3)))
+    at_once(*(lambda: assigning.give_out(both.fresh_portal(), "sales") for _ in range(3)))
     both.run()
     assert Counter(both.owner(one) for one in leads) == {"Анна": 5, "Борис": 5} and len(both.writes()) == 10
     assert both.faults() == []
@@ -92,27 +92,27 @@ def test_what_waits_is_given_out_once_by_two_workers(both: Office) -> None:
 def test_a_bar_and_a_burst_at_once(both: Office) -> None:
     """Whatever the order, what is given after the bar is not given to the barred one."""
     anna, _boris = both.hire("Анна", "Борис")
-    leads = [both.lead(look=False) for _ in range(12)]
+    leads = [both.lead(sync=False) for _ in range(12)]
     for lead in leads:
         both.deliver(lead)
     jobs = [dict(job.args) for job in both.queue.waiting]
 
-    def looks() -> None:
+    def syncs() -> None:
         portal = both.fresh_portal()
         for args in jobs:
-            look(portal, both.plugins, args)
+            sync(portal, both.plugins, args)
 
-    def bar() -> None:
+    def exclude() -> None:
         with both.fresh_portal().unit() as unit:
-            api.bar(unit, anna.id, by="Глава Продаж", reason="")
+            api.exclude(unit, anna.id, by="Глава Продаж", reason="")
 
-    look(both.portal, both.plugins, jobs[0])
-    at_once(looks, bar)
+    sync(both.portal, both.plugins, jobs[0])
+    at_once(syncs, exclude)
     both.run()
     turns = [both.decision(one) for one in leads]
     out = {one.body["turn"]: "Анна" in {each["name"] for each in one.body["left_out"]} for one in turns}
-    barred_from = min((turn for turn, left in out.items() if left), default=99)
-    assert all(out[turn] == (turn >= barred_from) for turn in out)
+    excluded_from = min((turn for turn, left in out.items() if left), default=99)
+    assert all(out[turn] == (turn >= excluded_from) for turn in out)
     assert len(both.writes()) == 12 and both.faults() == []
 
 
@@ -132,14 +132,14 @@ def test_a_death_at_every_point_changes_nothing(office_of: MakeOffice, refuse: b
         office = office_of()
         anna, boris = office.hire("Анна", "Борис")
         office.not_begun = {anna.id, boris.id}
-        leads = [office.lead(look=False) for _ in range(3)]
+        leads = [office.lead(sync=False) for _ in range(3)]
         for lead in leads:
             office.deliver(lead)
         office.run()
         assert office.waiting() == leads
         office.not_begun = set()
         office.clock.advance(seconds=20)
-        leads.append(office.lead(look=False))
+        leads.append(office.lead(sync=False))
         office.deliver(leads[-1])
         if refuse:
             office.crm.fail_next(Unreachable("no answer", maybe_done=True), on="update", after_commit=True)
@@ -169,33 +169,33 @@ class Oracle:
     def __init__(self, office: Office) -> None:
         self.office, self.left_waiting = office, 0
 
-    def fit(self) -> set[str]:
+    def able(self) -> set[str]:
         office, now = self.office, self.office.clock.now()
-        barred = {who for who, until in self.bars.items() if until is None or until > now}
+        excluded = {who for who, until in self.exclusions.items() if until is None or until > now}
         active = {one.id for one in office.crm.persons if one.active}
         return {
             one.id for one in self.staff
             if one.id in active and one.id not in office.not_begun and office.crm.late.get(one.id, 0) <= 5
-            and one.id not in barred
+            and one.id not in excluded
         }  # fmt: skip
 
     staff: list[Ref]
-    bars: dict[str, Any]
+    exclusions: dict[str, Any]
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_days(office_of: MakeOffice, seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     office = office_of(seed=seed)
     oracle = Oracle(office)
-    oracle.staff, oracle.bars = office.hire(*"АБВГДЕ"[: dice.randint(2, 6)]), {}
+    oracle.staff, oracle.exclusions = office.hire(*"АБВГДЕ"[: rng.randint(2, 6)]), {}
     leads, by_hand, last_writes = [], set(), 0
     for _ in range(120):
-        person = dice.choice(oracle.staff)
-        match dice.choice(["lead"] * 6 + ["day", "late", "bar", "take", "double", "restart", "work"]):
+        person = rng.choice(oracle.staff)
+        match rng.choice(["lead"] * 6 + ["day", "late", "bar", "take", "double", "restart", "work"]):
             case "lead":
-                leads.append(office.lead(dice.choice(["call", "web"]), look=dice.random() < 0.7))
-                if dice.random() < 0.5:
+                leads.append(office.lead(rng.choice(["call", "web"]), sync=rng.random() < 0.7))
+                if rng.random() < 0.5:
                     office.deliver(leads[-1])
             case "day":
                 if person.id in office.not_begun:
@@ -204,33 +204,33 @@ def test_random_days(office_of: MakeOffice, seed: int) -> None:
                     office.not_begun.add(person.id)
                     office.clock.advance(seconds=11)
             case "late":
-                office.crm.late[person.id] = dice.randint(3, 8)
+                office.crm.late[person.id] = rng.randint(3, 8)
                 office.clock.advance(seconds=11)
             case "bar":
-                if oracle.bars.pop(person.id, 0) is None:
-                    office.unbar(person)
+                if oracle.exclusions.pop(person.id, 0) is None:
+                    office.lift_exclusion(person)
                 elif any(one.id == person.id for one in office.members().values()):
-                    office.bar(person)
-                    oracle.bars[person.id] = None
+                    office.exclude(person)
+                    oracle.exclusions[person.id] = None
             case "take" if leads and office.outcome(leads[-1]) == "":
                 office.staff.set("lead", leads[-1], assigned=person, author=person.id)
-                office.look(leads[-1], author=person.id)
+                office.sync(leads[-1], author=person.id)
                 by_hand.add(leads[-1])
             case "double" if leads:
-                office.look(dice.choice(leads))
+                office.sync(rng.choice(leads))
             case "restart":
                 office.restart()
             case "work":
                 office.work()
-        able = oracle.fit()
+        able = oracle.able()
         for effect in [one for one in office.crm.effects if one.verb == "update"][last_writes:]:
             assert effect.values["assigned"].id in able | {""}, effect
         last_writes = sum(1 for one in office.crm.effects if one.verb == "update")
     office.not_begun, office.crm.late = set(), {}
-    for person in [one for one in oracle.staff if one.id in oracle.bars]:
-        office.unbar(person)
+    for person in [one for one in oracle.staff if one.id in oracle.exclusions]:
+        office.lift_exclusion(person)
     for lead in leads:
-        office.look(lead)  # the sweep brings what was never delivered
+        office.sync(lead)  # the sweep brings what was never delivered
     office.clock.advance(seconds=61)
     office.work()
     for lead in leads:

@@ -42,18 +42,18 @@ class ExchangeDemo(DemoStory):
     def begin(self, days: Sequence[date]) -> None:
         file = self.desk.home / "rates.csv"
         file.write_text(rate_file(self._days), encoding="utf-8")
-        told = self.desk.annex("rates", "import", str(file))[1].strip()
-        self.desk.say(f"rates of the European Central Bank and the desk's own: {told}")
+        announcement = self.desk.annex("rates", "import", str(file))[1].strip()
+        self.desk.announce(f"rates of the European Central Bank and the desk's own: {announcement}")
 
     def work(self, day: date, number: int) -> None:
         plans = (self._teller.opening(day) if number == 1 else []) + self._teller.trading_day(day, DEALS_A_DAY)
         self._plans += plans
-        self.desk.say(f"day {number}, {day:%A %d %B %Y}: {len(plans)} deals")
+        self.desk.announce(f"day {number}, {day:%A %d %B %Y}: {len(plans)} deals")
         if number == 1:
             plans = self._open_the_till(plans)
         for plan in plans:
             make_deal(self.desk.office, plan)
-        self.desk.say("  requests entered; cards, managers and next contacts are being filled in")
+        self.desk.announce("  requests entered; cards, managers and next contacts are being filled in")
         self.desk.quiet()
         self._interleave(plans, number)
         self.desk.faults({"duplicate_rate": 0, "reorder_rate": 0})
@@ -68,7 +68,7 @@ class ExchangeDemo(DemoStory):
             for act in plan.acts:
                 act(self.desk.office)
         self.desk.quiet()
-        self.desk.say("  the owners' opening balances stand in the books")
+        self.desk.announce("  the owners' opening balances stand in the books")
         return [plan for plan in plans if plan.case != "opening balance"]
 
     def _interleave(self, plans: list[Plan], number: int) -> None:
@@ -84,13 +84,13 @@ class ExchangeDemo(DemoStory):
             if mishaps and done >= mishaps[0][0] * total:
                 mishaps.pop(0)[1]()
             if done % 40 == 0:
-                self.desk.say(f"  {done} of {total} acts of staff")
+                self.desk.announce(f"  {done} of {total} acts of staff")
 
     def _press_buttons(self, plans: list[Plan]) -> None:
         for plan in plans:
             self.desk.office.press(plan.who, plan.task, "Перерахувати")
-        told = self.desk.open_page(plans[0].who, plans[0].task)
-        self.desk.say(f"  buttons pressed: recalculated {len(plans)} deals; {told}")
+        announcement = self.desk.open_page(plans[0].who, plans[0].task)
+        self.desk.announce(f"  buttons pressed: recalculated {len(plans)} deals; {announcement}")
 
     def _mishaps(self, number: int) -> list[tuple[float, Callable[[], None]]]:
         desk = self.desk
@@ -100,11 +100,11 @@ class ExchangeDemo(DemoStory):
 
     def _doubled(self) -> None:
         self.desk.faults({"duplicate_rate": 0.15, "reorder_rate": 0.15})
-        self.desk.say("  ! from now on the portal doubles and reorders some deliveries")
+        self.desk.announce("  ! from now on the portal doubles and reorders some deliveries")
 
     def _cut(self) -> None:
         self.desk.faults({"cut_after_commit_next": 3})
-        self.desk.say("  ! three of our writes are done by the portal, but their answers are cut off")
+        self.desk.announce("  ! three of our writes are done by the portal, but their answers are cut off")
 
     def checks(self) -> Iterable[Result]:
         return check_all(self.desk, self._plans)

@@ -18,7 +18,7 @@ from plugins.exchange.booking import settings_of
 from plugins.exchange.control import control
 from plugins.exchange.handlers import reader_of
 from plugins.exchange.model import Deal, deal_data
-from plugins.exchange.store import load_deal, told
+from plugins.exchange.store import load_deal, notice_state
 from plugins.exchange.story.staff import DEAL, OPERATION, PLACES, Staff
 
 REPAIRED_SHARE, REPAIRS_MAX = 0.8, 4
@@ -49,12 +49,12 @@ class ExchangeSimulation(SimulatedStory):
         return self._staff.actions()
 
     def figures(self) -> Mapping[str, int]:
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             return {"deals": len(self._staff.deals), "rows of the journal": self._portal.books.head(unit.tx)[0]}
 
     def after_each_step(self) -> None:
         """All but what is held stands negative: a sum of zero says held = own + owed + custody."""
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             head = self._portal.books.head(unit.tx)[1]
             if head == self._checked:
                 return
@@ -90,8 +90,8 @@ class ExchangeSimulation(SimulatedStory):
         """Whether the deal is readable and accepted; then facts, books and the CRM's fields must say the same."""
         portal = self._portal
         reading = reader_of(portal).read(record)
-        with portal.look() as unit:
-            problem = told(unit.tx, reading.deal.subject).problem
+        with portal.read() as unit:
+            problem = notice_state(unit.tx, reading.deal.subject).problem
             facts = load_deal(unit.tx, reading.deal.subject)
             if reading.problems and record.stage == "cancelled":
                 standing = portal.books.book(BOOK).standing(unit.tx, reading.deal.subject)
@@ -131,7 +131,7 @@ class ExchangeSimulation(SimulatedStory):
 
     def _board_agrees(self) -> None:
         """Every column of the board against the balances, and held = own + owed + custody in each line."""
-        with self._portal.look() as unit:
+        with self._portal.read() as unit:
             shown: Mapping[str, Any] = board(unit).data()
             held = {
                 row["currency"]: int(row["amount"])
@@ -150,7 +150,7 @@ class ExchangeSimulation(SimulatedStory):
         portal = self._portal
         kept: defaultdict[str, Fraction] = defaultdict(Fraction)
         contacts = portal.crm.find("contact", tables=("custody",))
-        with portal.look() as unit:
+        with portal.read() as unit:
             for contact in contacts:
                 wanted = cards.balance_text(unit, contact.id)
                 here = str(contact.values["balance"] or "")

@@ -38,7 +38,7 @@ def make_portal(
         {"ANNEX_DATABASE_URL": database.url, "ANNEX_SET": SET}, clock=clock, ids=CountingIds(), queue=queue, crm=crm
     )
     annex.database.close()  # nothing was opened: the test's own takes its place
-    portal = annex.running.portal
+    portal = annex.runtime.portal
     portal.database = database
     settings = dict(portal.plugin_settings)
     for name, changed in (("exchange", exchange), ("reception", dict(reception or {}))):
@@ -63,7 +63,7 @@ class Desk:
         self.crm = MemoryCRM(the_set(), self.clock, trouble=self.trouble)
         settings = {"places": ["Каса", "Банк", "Гаманець"], "default_place": "Каса", **self.settings}
         self.annex = make_portal(self.database, self.crm, self.queue, self.clock, reception=self.reception, **settings)
-        self.portal: Portal = self.annex.running.portal
+        self.portal: Portal = self.annex.runtime.portal
         self.handlers: Mapping[str, Handler] = self.annex.handlers()
         self.staff = self.crm.staff
         self.manager = self.staff.hire("Ігор Бондар")
@@ -78,36 +78,36 @@ class Desk:
     def contact(self, name: str, **values: Any) -> Ref:
         return Ref(self.staff.new("contact", name=name, **values), name)
 
-    def deal(self, *operations: Mapping[str, Any], stage: str = "new", look: bool = True, **values: Any) -> str:
+    def deal(self, *operations: Mapping[str, Any], stage: str = "new", sync: bool = True, **values: Any) -> str:
         """A deal with its operations and people filled in; looked at if not said otherwise."""
         filled = {"client": self.client, "manager": self.manager, "executor": (self.cashier,), **values}
         filled.setdefault("next_contact", self.clock.now().date())
         deal = self.staff.new("deal", stage=stage, **filled)
         for operation in operations:
             self.staff.add_row("deal", deal, "operation", **operation)
-        if look:
-            self.look(deal)
+        if sync:
+            self.sync(deal)
         return deal
 
     def set(self, deal: str, **values: Any) -> None:
         self.staff.set("deal", deal, **values)
-        self.look(deal)
+        self.sync(deal)
 
     def edit(self, deal: str, row: int | str, **values: Any) -> None:
         """Change an operation, by its number or by its row's key."""
         key = self.row_keys(deal)[row - 1] if isinstance(row, int) else row
         self.staff.edit_row("deal", deal, "operation", key, **values)
-        self.look(deal)
+        self.sync(deal)
 
     def add(self, deal: str, **values: Any) -> str:
         key = self.staff.add_row("deal", deal, "operation", **values)
-        self.look(deal)
+        self.sync(deal)
         return key
 
     def move(self, deal: str, *stages: str) -> None:
         for stage in stages:
             self.staff.move(deal, stage)
-            self.look(deal)
+            self.sync(deal)
 
     def run_through(self, *operations: Mapping[str, Any], to: str = "closed", **values: Any) -> str:
         """A deal led stage by stage to `to`."""
@@ -132,7 +132,7 @@ class Desk:
         with self.database.write() as tx:
             inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.portal.ids, queue=self.queue)
 
-    def look(self, deal: str, **more: Any) -> None:
+    def sync(self, deal: str, **more: Any) -> None:
         self.deliver(deal, **more)
         self.run()
 
@@ -158,7 +158,7 @@ class Desk:
 
     @contextmanager
     def unit(self) -> Iterator[Unit]:
-        with self.portal.look() as unit:
+        with self.portal.read() as unit:
             yield unit
 
     def record(self, deal: str) -> Record:
@@ -214,7 +214,7 @@ class Desk:
         with self.unit() as unit:
             return [*books_check.faults(unit.tx), *seen_faults(unit.tx), *check.faults(unit)]
 
-    def told(self, deal: str) -> list[str]:
+    def notices(self, deal: str) -> list[str]:
         return [comment.text for comment in self.crm.comments(deal)]
 
     def calls(self, states: str = "'failed'") -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kernel.extension.look import look
+from kernel.extension.sync import sync
 from kernel.ledger import Draft, Leg
 from plugins.exchange.board import board
 from plugins.exchange.places import Track, leaving, lows
@@ -24,13 +24,13 @@ def held(desk: Desk) -> dict[str, str]:
 def test_a_move_from_an_empty_place_is_told_before_it_is_booked_and_when_it_is(both: Desk) -> None:
     both.cash("500000", "UAH")
     deal = both.deal(own("move", "100000", "UAH", place="Банк", to_place="Каса"), client=None)
-    [ahead] = both.told(deal)
+    [ahead] = both.notices(deal)
     assert "«Банк»" in ahead and "-100000.00 UAH" in ahead and "«Каса» є 500000.00 UAH" in ahead
     assert both.field(deal, "check") is None and both.stage(deal) == "new"
-    both.look(deal)
+    both.sync(deal)
     both.move(deal, "closed")
-    both.look(deal)
-    assert len(both.told(deal)) == 2 and both.stage(deal) == "closed", "each is told once"
+    both.sync(deal)
+    assert len(both.notices(deal)) == 2 and both.stage(deal) == "closed", "each is told once"
     assert held(both) == {"Банк UAH": "-100000.00", "Каса UAH": "600000.00"}
     with both.unit() as unit:
         shown = board(unit).data()
@@ -55,9 +55,9 @@ def test_where_the_set_says_so_money_leaves_no_place_that_has_not_got_it(desk_of
     else:
         desk.move(deal, "closed")
     assert held(desk) == before and desk.facts(deal) == facts and desk.stage(deal) == facts.stage
-    assert "«Банк»" in str(desk.field(deal, "check")) and any("відхилено" in text for text in desk.told(deal))
+    assert "«Банк»" in str(desk.field(deal, "check")) and any("відхилено" in text for text in desk.notices(deal))
     desk.cash("412000", "UAH", place="Банк")
-    desk.look(deal) if kind == "custody_out" else desk.move(deal, "closed")
+    desk.sync(deal) if kind == "custody_out" else desk.move(deal, "closed")
     assert held(desk)["Банк UAH"] in ("0.00", "410000.00") and desk.field(deal, "check") is None and desk.faults() == []
 
 
@@ -67,10 +67,10 @@ def test_what_is_refused_by_nobody_is_a_correction(desk_of: MakeDesk) -> None:
     came = desk.cash("100", "USD")
     gone = desk.deal(own("withdraw", "60", "USD"), stage="closed", client=None)
     desk.edit(gone, 1, amount="160")
-    assert held(desk) == {"Каса USD": "-60.00"} and "-60.00 USD" in desk.told(gone)[-1]
+    assert held(desk) == {"Каса USD": "-60.00"} and "-60.00 USD" in desk.notices(gone)[-1]
     desk.edit(gone, 1, amount="60")
     desk.move(came, "cancelled")
-    assert held(desk) == {"Каса USD": "-60.00"} and "-60.00 USD" in desk.told(came)[-1]
+    assert held(desk) == {"Каса USD": "-60.00"} and "-60.00 USD" in desk.notices(came)[-1]
     assert desk.stage(came) == "cancelled" and desk.faults() == []
 
 
@@ -81,7 +81,7 @@ def test_money_that_had_not_come_yet_on_the_day_of_issue_is_told_with_its_day(de
     day = desk.clock.now().date().replace(day=desk.clock.now().day - 2)
     deal = desk.run_through(buy(partner_rate=None, issue_date=day))
     assert desk.stage(deal) == "closed" and held(desk)["Каса UAH"] == "89000.00"
-    assert f"{day:%d.%m.%Y} 23:59" in desk.told(deal)[-1] and "-411000.00 UAH" in desk.told(deal)[-1]
+    assert f"{day:%d.%m.%Y} 23:59" in desk.notices(deal)[-1] and "-411000.00 UAH" in desk.notices(deal)[-1]
     with desk.unit() as unit:
         assert board(unit).data()["below_zero"] == [], "now there is enough"
 
@@ -95,12 +95,12 @@ def test_two_deals_at_once_that_empty_one_place_are_judged_one_after_the_other(b
     for deal in deals:
         desk.staff.move(deal, "closed")
         desk.deliver(deal)
-    start, plugins, broken = threading.Barrier(2), desk.annex.running.plugins, []
+    start, plugins, broken = threading.Barrier(2), desk.annex.runtime.plugins, []
 
     def work(deal: str) -> None:
         start.wait()
         try:
-            look(desk.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
+            sync(desk.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
         except BaseException as exc:
             broken.append(exc)
 

@@ -132,7 +132,7 @@ def test_rates_from_a_file_value_known_operations_anew(desk: Desk, tmp_path: Pat
     assert row is not None
     assert (row["reported"], row["reported_rate"], row["reported_source"]) == (3614, "0.024096385542", "NBU 2026-11-23")
     assert worth == {"amount": "36.14", "no_rate": []}
-    desk.look(deal)
+    desk.sync(deal)
     assert desk.field(deal, "profit_reported") == "36,14 USD" and desk.faults() == []
     assert keep_rates(desk.portal, [Rate("USD", "UAH", date(2026, 11, 23), Decimal("41.6"), "НБУ")]) == 1
     assert desk.faults() == []

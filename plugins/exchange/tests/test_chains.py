@@ -50,8 +50,8 @@ def test_a_broken_chain_is_refused_and_names_the_operation(desk: Desk) -> None:
     deal = desk.run_through(*THREE, to="client_paid")
     before = desk.standing(deal)
     desk.edit(deal, 2, pair="EUR/PLN", amount_in="EUR")
-    [told] = desk.told(deal)
-    assert "операція 2" in told.lower() and "UAH" in told and "PLN" in told
+    [notice] = desk.notices(deal)
+    assert "операція 2" in notice.lower() and "UAH" in notice and "PLN" in notice
     assert desk.field(deal, "check") and desk.standing(deal) == before
     desk.edit(deal, 2, pair="USDT/UAH", amount_in="UAH")
     assert desk.field(deal, "check") is None

@@ -63,7 +63,7 @@ def test_a_stage_or_a_row_that_never_reached_the_books_shows(busy: Desk) -> None
     assert {(row["figure"], row["deal"]) for row in wrong(busy)} == {
         ("client_out", deal.id), ("owed", deal.id), ("held", "")
     }  # fmt: skip
-    busy.look(deal.id)
+    busy.sync(deal.id)
     assert wrong(busy) == []
     busy.staff.delete("deal", deal.id)
     assert {row["deal"] for row in wrong(busy)} == {deal.id, ""}

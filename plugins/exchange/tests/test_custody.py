@@ -73,8 +73,8 @@ def test_parts_are_withdrawn_and_closing_pays_the_rest(desk: Desk) -> None:
 def test_more_than_is_kept_cannot_be_withdrawn(desk: Desk, row: dict[str, Any], word: str) -> None:
     deal = kept(desk)
     desk.add(deal, **row)
-    [told] = desk.told(deal)
-    assert word in told.replace("41000", "41 000") and column(desk) == "41000.00"
+    [notice] = desk.notices(deal)
+    assert word in notice.replace("41000", "41 000") and column(desk) == "41000.00"
 
 
 @pytest.mark.row("EX-08")
@@ -82,14 +82,14 @@ def test_nothing_is_withdrawn_from_a_deal_that_keeps_nothing(desk: Desk) -> None
     desk.cash("1000000", "UAH")
     deal = desk.run_through(buy("1000", "USD/UAH", "41", "41.2"), to="partner_paid")
     desk.add(deal, **own("custody_out", "1", "UAH"))
-    assert len(desk.told(deal)) == 1 and len(desk.standing(deal)) == 3
+    assert len(desk.notices(deal)) == 1 and len(desk.standing(deal)) == 3
 
 
 @pytest.mark.row("EX-08")
 def test_the_manager_is_reminded_once_per_date(desk: Desk) -> None:
     deal = kept(desk, custody_until=date(2026, 11, 25))
     desk.work("exchange.custody")
-    assert desk.told(deal) == []
+    assert desk.notices(deal) == []
     desk.clock.advance(days=2)
     desk.work("exchange.custody")
     desk.clock.advance(minutes=10)
@@ -98,14 +98,14 @@ def test_the_manager_is_reminded_once_per_date(desk: Desk) -> None:
     assert "41 000,00 UAH" in comment.text and comment.to == (desk.manager.id,)
     desk.set(deal, custody_until=date(2026, 11, 27))
     desk.work("exchange.custody")
-    assert len(desk.told(deal)) == 1
+    assert len(desk.notices(deal)) == 1
     desk.clock.advance(days=2)
     desk.work("exchange.custody")
-    assert len(desk.told(deal)) == 2
+    assert len(desk.notices(deal)) == 2
     desk.move(deal, "closed")
     desk.set(deal, custody_until=date(2026, 11, 26))
     desk.work("exchange.custody")
-    assert len(desk.told(deal)) == 2
+    assert len(desk.notices(deal)) == 2
 
 
 @pytest.mark.row("EX-05", "EX-08")

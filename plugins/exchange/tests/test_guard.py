@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kernel.extension.look import look
+from kernel.extension.sync import sync
 from plugins.exchange import guard
 from plugins.exchange.rules import payout_refusal
 from plugins.exchange.tests.desk import PORTAL, Desk, MakeDesk, buy, own
@@ -28,12 +28,17 @@ def test_a_payout_with_other_clients_money_is_refused_put_back_and_told_once(bot
     before = both.balances()
     both.move(deal, "closed")
     assert both.stage(deal) == "partner_paid" and both.balances() == before
-    [told] = both.crm.comments(deal)
+    [notice] = both.crm.comments(deal)
     # 500,000 are held, 400,000 of them owed to the other: after the payout 88,000 would remain
-    assert "412000.00 UAH" in told.text and "88000.00" in told.text and "400000.00" in told.text and "312000.00" in told.text
-    assert told.to == (both.manager.id,)
+    assert (
+        "412000.00 UAH" in notice.text
+        and "88000.00" in notice.text
+        and "400000.00" in notice.text
+        and "312000.00" in notice.text
+    )
+    assert notice.to == (both.manager.id,)
     for _ in range(3):
-        both.look(deal)
+        both.sync(deal)
     assert len(both.crm.comments(deal)) == 1
     both.move(deal, "closed")  # a second try is a second occasion
     assert len(both.crm.comments(deal)) == 2 and both.stage(deal) == "partner_paid"
@@ -47,12 +52,12 @@ def test_a_payout_with_other_clients_money_is_refused_put_back_and_told_once(bot
 def test_the_setting_turns_the_refusal_into_one_warning(desk_of: MakeDesk) -> None:
     desk = desk_of(payout_guard="warn")
     deal = ready(desk)
-    [ahead] = desk.told(deal)
+    [ahead] = desk.notices(deal)
     desk.move(deal, "closed")
     assert desk.stage(deal) == "closed" and "payout" in desk.standing(deal)
-    desk.look(deal)
-    [_, told] = desk.told(deal)
-    assert "412000.00 UAH" in told and "«Каса»" in told and "«Каса»" in ahead and told != ahead
+    desk.sync(deal)
+    [_, notice] = desk.notices(deal)
+    assert "412000.00 UAH" in notice and "«Каса»" in notice and "«Каса»" in ahead and notice != ahead
     assert desk.balances()["place UAH"] == "-412000.00"
 
 
@@ -70,7 +75,7 @@ def test_what_one_client_owes_the_desk_is_not_there_to_pay_another(desk: Desk) -
     third = desk.run_through(buy("1500", "USD/UAH", "40", None), to="partner_paid")
     desk.move(third, "closed")
     assert desk.stage(third) == "partner_paid"
-    assert desk.told(third) and deal
+    assert desk.notices(third) and deal
 
 
 @pytest.mark.row("EX-05", "EX-09")
@@ -80,8 +85,10 @@ def test_a_correction_of_what_was_paid_is_not_refused(desk: Desk) -> None:
     desk.move(deal, "closed")
     desk.edit(deal, 1, client_rate="42")  # 8,000 more went out than the desk had: that is how it was
     assert desk.standing(deal)["payout"][1] == ("place", "UAH", "-420000.00")
-    [told] = desk.told(deal)
-    assert "-8000.00 UAH" in told and desk.stage(deal) == "closed", "it is told, since no cash desk holds less than nothing"
+    [notice] = desk.notices(deal)
+    assert "-8000.00 UAH" in notice and desk.stage(deal) == "closed", (
+        "it is told, since no cash desk holds less than nothing"
+    )
 
 
 @pytest.mark.row("EX-09")
@@ -98,10 +105,10 @@ def test_a_refused_row_leaves_the_deal_as_it_was_and_does_not_write_for_ever(des
     assert desk.facts(deal) == kept
     big = desk.run_through(buy("50000", "USD/UAH", "41", None), to="partner_paid", custody=True)
     desk.add(big, **own("custody_out", "2000000", "UAH"))
-    assert len(desk.told(big)) == 1 and desk.stage(big) == "partner_paid"
+    assert len(desk.notices(big)) == 1 and desk.stage(big) == "partner_paid"
     updates = len(desk.crm.effects)
-    desk.look(big)
-    desk.look(big)
+    desk.sync(big)
+    desk.sync(big)
     assert len(desk.crm.effects) == updates, "a look that changes nothing writes nothing"
 
 
@@ -121,13 +128,13 @@ def test_two_payouts_at_the_same_moment_cannot_both_take_the_same_money(both: De
     for deal in deals:
         both.staff.move(deal, "closed")
         both.deliver(deal)
-    start, plugins = threading.Barrier(2), both.annex.running.plugins
+    start, plugins = threading.Barrier(2), both.annex.runtime.plugins
     broken: list[BaseException] = []
 
     def work(deal: str) -> None:
         start.wait()
         try:
-            look(both.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
+            sync(both.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
         except BaseException as exc:
             broken.append(exc)
 

@@ -67,20 +67,20 @@ def portal(portals: Callable[[], Portal]) -> Portal:
 
 
 def head(portal: Portal) -> tuple[int, str]:
-    with portal.look() as unit:
+    with portal.read() as unit:
         return portal.books.head(unit.tx)
 
 
 def dump(portal: Portal) -> dict[str, list[Any]]:
     """All rows of the desk's tables and of the balances."""
     tables = ("exchange_deal", "exchange_operation", "exchange_pending", "ledger_balance")
-    with portal.look() as unit:
+    with portal.read() as unit:
         return {table: sorted(map(str, unit.tx.all(f"SELECT * FROM {table}"))) for table in tables}
 
 
 def balances(portal: Portal) -> dict[str, dict[Any, int]]:
     found: dict[str, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    with portal.look() as unit:
+    with portal.read() as unit:
         for row in unit.tx.all("SELECT * FROM ledger_balance"):
             match row["account"]:
                 case "place":
@@ -110,7 +110,7 @@ def agree(portal: Portal, rows: list[oracle.Row]) -> None:
         for (currency, _), amount in sums.items():
             own[currency] += sign * amount
     assert kept(found["own"]) == kept(own)
-    with portal.look() as unit:
+    with portal.read() as unit:
         assert list(check.faults(unit.tx)) == []
         table = {
             (row["subject"].removeprefix("history/"), row["op"]): tuple(
@@ -157,7 +157,7 @@ def test_thousands_of_rows_come_to_what_the_oracle_says(portal: Portal, tmp_path
 @pytest.mark.row("EX-16")
 def test_every_format_says_the_same(portal: Portal, tmp_path: Path) -> None:
     rows = oracle.generate(7, 1200)
-    with portal.look() as unit:
+    with portal.read() as unit:
         found = {name: history.check(portal, unit, write(tmp_path, rows)) for name, write in FILES.items()}
     first = found["comma"]
     assert first.bad == () and first.rows == len(rows)
@@ -211,7 +211,7 @@ def test_moments_at_which_a_place_did_not_hold_what_left_it_are_counted(
     if dry_run:
         history.import_file(portal, FILES["comma"](tmp_path, rows))
     deltas: dict[tuple[int, str, str], int] = defaultdict(int)
-    with portal.look() as unit:
+    with portal.read() as unit:
         for leg in unit.tx.all("SELECT * FROM ledger_leg WHERE account = 'place'"):
             deltas[leg["at"], leg["currency"], leg["place"]] += leg["amount"]
     held, low = defaultdict[tuple[str, str], int](int), []
@@ -242,7 +242,7 @@ def bring(portal: Portal, folder: Path, *rows: oracle.Row, **options: Any) -> hi
 
 
 def deal_of(portal: Portal, number: str) -> Deal:
-    with portal.look() as unit:
+    with portal.read() as unit:
         deal = store.load_deal(unit.tx, f"history/{number}")
     assert deal is not None
     return deal
@@ -250,7 +250,7 @@ def deal_of(portal: Portal, number: str) -> Deal:
 
 @pytest.mark.row("EX-16")
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "notice"),
     [
         ("client_rate", "41,3", "client_rate 41.2 -> 41.3"),
         ("amount", "101", "amount 100 -> 101"),
@@ -267,13 +267,13 @@ def deal_of(portal: Portal, number: str) -> Deal:
         ("at", "2024-05-06 10:31", "at 2024-05-06T10:30:00+03:00 -> 2024-05-06T10:31:00+03:00"),
     ],
 )
-def test_other_values_are_refused_or_correct(portal: Portal, tmp_path: Path, column: str, value: str, told: str) -> None:
+def test_other_values_are_refused_or_correct(portal: Portal, tmp_path: Path, column: str, value: str, notice: str) -> None:
     bring(portal, tmp_path, BUY, DEPOSIT)
     before = head(portal)
     changed = BUY | {column: value}
     result = bring(portal, tmp_path, changed, DEPOSIT)
     reasons = {one.column: str(one.error) for one in result.bad}
-    assert reasons[column] == f"already imported with other values: {told}"
+    assert reasons[column] == f"already imported with other values: {notice}"
     assert result.imported == 0 and head(portal) == before
     dry = bring(portal, tmp_path, changed, DEPOSIT, correct=True, dry_run=True)
     assert head(portal) == before
@@ -290,7 +290,7 @@ def test_other_values_are_refused_or_correct(portal: Portal, tmp_path: Path, col
 def test_correction_keeps_who_when_and_from_what_to_what(portal: Portal, tmp_path: Path) -> None:
     bring(portal, tmp_path, BUY)
     bring(portal, tmp_path, BUY | {"client_rate": "41.3"}, correct=True)
-    with portal.look() as unit:
+    with portal.read() as unit:
         facts = portal.books.book("exchange").facts(unit.tx, "deal")
     assert [fact.author for fact in facts] == ["import", "import"] and all(fact.trace for fact in facts)
     assert facts[1].body["changes"] == [{"op": "1", "field": "client_rate", "old": "41.2", "new": "41.3"}]
@@ -362,7 +362,7 @@ def test_parties_are_found_by_id_by_one_name_or_made(portal: Portal, tmp_path: P
     ]  # fmt: skip
     assert deal_of(portal, "17").operations[0].partner == Party("contact:900", "Обмін+")
     assert deal_of(portal, "18").operations[0].partner == Party("contact:900", "Обмін+")
-    with portal.look() as unit:  # cards of those whom the CRM knows, and only theirs
+    with portal.read() as unit:  # cards of those whom the CRM knows, and only theirs
         cards = [row["subject"] for row in unit.tx.all("SELECT subject FROM exchange_told")]
     assert all("name:" not in subject for subject in cards)
 
@@ -392,7 +392,7 @@ def test_a_deal_as_it_stands(portal: Portal, tmp_path: Path) -> None:
     assert [op.number for op in deal.operations] == ["9", "10"]
     assert (deal.subject, deal.stage, deal.custody, dict(deal.entered)) == ("history/17", "closed", True, {})
     assert deal.created_at == min(op.at or 0 for op in deal.operations) == 1714980600_000000
-    with portal.look() as unit:
+    with portal.read() as unit:
         entries = portal.books.book("exchange").entries(unit.tx, "history/17")
     ats = {op.key: op.at for op in deal.operations}
     assert all(entry.at == ats[entry.op] for entry in entries if entry.kind == "posting")
@@ -401,7 +401,7 @@ def test_a_deal_as_it_stands(portal: Portal, tmp_path: Path) -> None:
 
 def test_a_slash_in_a_number_stays_one_deal_of_the_history(portal: Portal, tmp_path: Path) -> None:
     bring(portal, tmp_path, BUY | {"deal": "2023/15"}, BUY | {"deal": "2023%2F15"})
-    with portal.look() as unit:
+    with portal.read() as unit:
         rows = unit.tx.all("SELECT number, portal FROM exchange_deal ORDER BY number")
     assert [dict(row) for row in rows] == [
         {"number": "2023%2F15", "portal": "history"}, {"number": "2023/15", "portal": "history"},
@@ -428,7 +428,7 @@ def test_warnings_name_the_currency_and_what_is_missing(portal: Portal, tmp_path
     assert result.data()["warnings"] == [
         "after the import the desk holds 0.00 UAH, but 4120.00 UAH belong to clients; 4120.00 UAH are missing"
     ]
-    assert "бракує 4120.00 UAH" in result.warnings[0].said("uk")
+    assert "бракує 4120.00 UAH" in result.warnings[0].message("uk")
 
 
 def test_a_whole_file_or_nothing(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

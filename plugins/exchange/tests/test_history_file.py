@@ -21,7 +21,7 @@ from openpyxl import Workbook
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
 from plugins.exchange import history, history_file, history_xlsx
-from plugins.exchange.history_cells import COLUMNS, RawRow, shown
+from plugins.exchange.history_cells import COLUMNS, RawRow, format_cell
 from plugins.exchange.history_file import read_rows
 from plugins.exchange.tests import oracle
 from plugins.exchange.tests.test_history import BUY, DEPOSIT, dump, head, portal, portals
@@ -122,9 +122,9 @@ def test_all_problems_of_all_rows_at_once(portal: Portal, tmp_path: Path) -> Non
 
 
 def test_reasons_in_the_desk_s_language(portal: Portal, tmp_path: Path) -> None:
-    with portal.look() as unit:
+    with portal.read() as unit:
         checked = history.check(portal, unit, oracle.write_csv(tmp_path / "a.csv", [BUY | {"client": ""}]))
-    assert checked.bad[0].said("uk") == "не заповнено" and checked.bad[0].said("en") == "is not filled in"
+    assert checked.bad[0].message("uk") == "не заповнено" and checked.bad[0].message("en") == "is not filled in"
 
 
 def test_the_same_key_twice(portal: Portal, tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_bad_json(portal: Portal, tmp_path: Path, line: str, column: str, reason
 def test_json_numbers_are_exact(portal: Portal, tmp_path: Path) -> None:
     line = '{"deal": 17, "op": 1.0, "at": "2024-05-01", "kind": "deposit", "pair": "ETH", "amount": 1234567.123456789}'
     (tmp_path / "a.jsonl").write_text(line)
-    with portal.look() as unit:
+    with portal.read() as unit:
         (deal,) = history.check(portal, unit, tmp_path / "a.jsonl").deals
     assert (deal.number, deal.operations[0].number, deal.operations[0].amount) == ("17", "1", 1234567_123456789)
 
@@ -351,7 +351,7 @@ def test_cells_of_a_workbook(tmp_path: Path) -> None:
         "deal": Decimal(17), "op": Decimal(1), "at": moment("2024-05-01 10:15"), "kind": "deposit", "pair": "UAH",
         "amount": Decimal("41.2"),
     }  # fmt: skip
-    assert second.comma and second.cells["amount"] == "5,5" and shown(second.cells["deal"]) == "18"
+    assert second.comma and second.cells["amount"] == "5,5" and format_cell(second.cells["deal"]) == "18"
     assert third.cells["comment"] == Decimal("12345678.125")
 
 
@@ -467,10 +467,10 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.one_of(CELLS, LIKELY) for name i
 @settings(FEW, max_examples=60)
 @given(rows=ROWS)
 def test_no_cells_crash_the_check(portal: Portal, tmp_path: Path, rows: list[oracle.Row]) -> None:
-    with portal.look() as unit:
+    with portal.read() as unit:
         checked = history.check(portal, unit, oracle.write_csv(tmp_path / "p.csv", rows, mark=";"))
     assert not (checked.bad and checked.deals)
-    assert all(str(bad.error) and bad.said("uk") for bad in checked.bad)
+    assert all(str(bad.error) and bad.message("uk") for bad in checked.bad)
 
 
 @given(st.decimals(min_value=Decimal("0.000000001"), max_value=Decimal("999999.999999999"), places=9))

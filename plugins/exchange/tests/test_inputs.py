@@ -51,7 +51,7 @@ def test_any_input_of_a_closed_deal_recalculates_all(desk_of: MakeDesk, values: 
 @pytest.mark.row("EX-05")
 def test_who_changed_what_from_what_to_what_is_kept(desk: Desk, closed: str) -> None:
     desk.staff.edit_row("deal", closed, "operation", desk.row_keys(closed)[0], client_rate="41,3")
-    desk.look(closed, author="Марія Коваль")
+    desk.sync(closed, author="Марія Коваль")
     with desk.unit() as unit:
         view = deal_view(unit, f"{PORTAL}/{closed}")
         entries = desk.portal.books.book("exchange").entries(unit.tx, f"{PORTAL}/{closed}")
@@ -143,36 +143,36 @@ def test_nonsense_leaves_the_books_is_told_once_and_heals(
     before, facts = desk.journal(), desk.facts(closed)
     good = {name: desk.record(closed).rows["operation"][0].values[name] for name in values}
     desk.edit(closed, 1, **values)
-    desk.look(closed)
-    desk.look(closed)
-    [told] = desk.told(closed)
-    assert word.lower() in told.lower()
-    assert " ".join(str(desk.field(closed, "check")).split()) == " ".join(told.split())
+    desk.sync(closed)
+    desk.sync(closed)
+    [notice] = desk.notices(closed)
+    assert word.lower() in notice.lower()
+    assert " ".join(str(desk.field(closed, "check")).split()) == " ".join(notice.split())
     assert desk.journal() == before and desk.facts(closed) == facts and desk.faults() == []
     desk.edit(closed, 1, **good)
     assert desk.field(closed, "check") is None and desk.facts(closed) == facts and desk.journal() == before
     desk.edit(closed, 1, **values)
-    assert len(desk.told(closed)) == 2  # a new occasion
+    assert len(desk.notices(closed)) == 2  # a new occasion
 
 
 @pytest.mark.row("EX-05")
 def test_all_that_is_wrong_is_told_at_once_naming_operation_and_field(desk: Desk) -> None:
     deal = desk.run_through(buy(), to="client_paid")
     desk.staff.add_row("deal", deal, "operation", **buy("x1", "USD/UAH", "y2"))
-    desk.look(deal)
-    [told] = desk.told(deal)
-    assert "x1" in told and "y2" in told and "2" in told and "Сума" in told and "Курс клієнта" in told
+    desk.sync(deal)
+    [notice] = desk.notices(deal)
+    assert "x1" in notice and "y2" in notice and "2" in notice and "Сума" in notice and "Курс клієнта" in notice
 
 
 @pytest.mark.row("EX-05")
 def test_what_is_only_not_filled_in_yet_is_not_told_at_the_first_stage(desk: Desk) -> None:
     deal = desk.deal(buy(rate=None), client=None)
-    assert desk.told(deal) == [] and desk.field(deal, "check") is None
+    assert desk.notices(deal) == [] and desk.field(deal, "check") is None
     desk.move(deal, "client_paid")
-    [told] = desk.told(deal)
-    assert "Курс клієнта" in told and "не заповнено" in told
+    [notice] = desk.notices(deal)
+    assert "Курс клієнта" in notice and "не заповнено" in notice
     desk.edit(deal, 1, client_rate="41")
-    assert len(desk.told(deal)) == 2 and "Контрагент" in desk.told(deal)[1]  # the client is still missing
+    assert len(desk.notices(deal)) == 2 and "Контрагент" in desk.notices(deal)[1]  # the client is still missing
     desk.set(deal, client=desk.client)
     assert desk.field(deal, "check") is None and desk.standing(deal)
 
@@ -187,14 +187,14 @@ def test_a_value_corrected_back_while_an_older_write_waits_does_not_stay_wrong(d
         desk.queue.run_one(desk.handlers)
     assert desk.calls("'waiting', 'sending'")
     desk.staff.edit_row("deal", closed, "operation", desk.row_keys(closed)[0], client_rate="41,2")
-    desk.look(closed)
+    desk.sync(closed)
     assert desk.field(closed, "profit") == desk.row(closed, 1)["profit"] == "1 500,00 UAH"
 
 
 @pytest.mark.row("EX-05", "PL-02")
 def test_the_same_delivery_again_late_or_out_of_order_changes_nothing(both: Desk) -> None:
     both.cash("412000", "UAH")
-    deal = both.deal(buy(), look=False)
+    deal = both.deal(buy(), sync=False)
     for stage in ("client_paid", "partner_paid", "closed"):
         both.staff.move(deal, stage)
     for delivery in ("a3", "a1", "a3", "a2", "a1"):
@@ -204,7 +204,7 @@ def test_the_same_delivery_again_late_or_out_of_order_changes_nothing(both: Desk
     assert both.crm.called.count("get") == asked + 1, "one look covers a burst"
     journal, effects = both.journal(), len(both.crm.effects)
     for delivery in ("a2", "a1", "a9"):
-        both.look(deal, delivery=delivery)
+        both.sync(deal, delivery=delivery)
     assert both.journal() == journal and len(both.crm.effects) == effects
     assert both.balances()["profit UAH"] == "-1500.00"
 
@@ -221,16 +221,16 @@ def test_what_staff_type_into_our_fields_is_put_right(desk: Desk, closed: str) -
 def test_removed_operations_take_their_postings_along(desk: Desk) -> None:
     deal = desk.deal(own("deposit", "5", "USD"), own("deposit", "7", "USD"), stage="closed", client=None)
     desk.staff.delete_row("deal", deal, "operation", desk.row_keys(deal)[0])
-    desk.look(deal)
+    desk.sync(deal)
     assert desk.balances()["place USD"] == "7.00" and desk.faults() == []
     desk.staff.delete_row("deal", deal, "operation", desk.row_keys(deal)[0])
-    desk.look(deal)
-    assert len(desk.told(deal)) == 1 and desk.balances()["place USD"] == "7.00"  # a closed deal without operations: no
+    desk.sync(deal)
+    assert len(desk.notices(deal)) == 1 and desk.balances()["place USD"] == "7.00"  # a closed deal without operations: no
 
 
 @pytest.mark.row("EX-02")
 def test_an_unknown_stage_is_told_and_leaves_the_books(desk: Desk, closed: str) -> None:
     before = desk.journal()
     desk.staff.move(closed, "Архів")
-    desk.look(closed)
-    assert desk.journal() == before and "Архів" in desk.told(closed)[0]
+    desk.sync(closed)
+    assert desk.journal() == before and "Архів" in desk.notices(closed)[0]

@@ -75,7 +75,7 @@ def test_worked_example_on_the_board(desk: Desk) -> None:
     assert figure(page, "profit/UAH/") == "1 500,00"
     assert figure(page, "held/UAH/") == "5 001 500,00"
     assert figure(page, "in_today/USD/") == "10 000,00" and figure(page, "out_today/UAH/") == "412 000,00"
-    with desk.portal.look() as unit:
+    with desk.portal.read() as unit:
         assert json.loads(client.get("/exchange/board.json").text) == board(unit).data()
 
 
@@ -314,7 +314,7 @@ def test_parts_of_any_figure_add_up_to_it(spec: list[Any], minutes_ago: int | No
     with fresh_desk() as desk:
         desk.stand(*made(spec))
         at = NOON - timedelta(minutes=minutes_ago) if minutes_ago else None
-        with desk.portal.look() as unit:
+        with desk.portal.read() as unit:
             shown = board(unit, at)
             for line in (*shown.rows, *shown.totals):
                 assert line.place or line.held == line.own + line.owed + line.custody
@@ -413,7 +413,7 @@ def test_operations_by_filter_agree_with_the_command(desk: Desk) -> None:
     }
     for query, (wanted, count) in filters.items():
         data = json.loads(client.get(f"/exchange/operations.json?{query}").text)
-        with desk.portal.look() as unit:
+        with desk.portal.read() as unit:
             assert data == reports.operations(unit, wanted)
         assert len(data["rows"]) == count
         page = client.get(f"/exchange/operations?{query if 'from' in query else query + '&from='}").text
@@ -492,7 +492,7 @@ def test_contacts_sort_and_chart(desk: Desk) -> None:
     page = client.get("/exchange/contacts").text
     assert "<rect" in page and 'class="loss"' in page and 'aria-sort="descending"' in page
     assert 'role="img" aria-label="Борис: 37,50\u00a0USD"' in page
-    with desk.portal.look() as unit:
+    with desk.portal.read() as unit:
         wanted = views_asked.filter_from({"from": "2026-11-01", "to": "2026-11-30"})
         assert json.loads(client.get("/exchange/contacts.json?from=2026-11-01&to=2026-11-30").text) == reports.contacts(
             unit, wanted

@@ -16,13 +16,13 @@ from kernel.errors import BadInput, Refused
 from kernel.ledger import Draft, Leg
 from kernel.values import Currencies, Currency, Pair, from_micros, to_micros
 from plugins.exchange.figures import chain_line, check_chain, figures, profits, remainders
+from plugins.exchange.formats import money_text
 from plugins.exchange.model import CANCELLED, STAGES, Deal, Money, Operation, Party, deal_data, deal_from
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rate, Rates
 from plugins.exchange.reading import chain_problems, positive
 from plugins.exchange.rules import advance, custody_dated, fresh_payouts, payout_refusal, positions, timed
 from plugins.exchange.settings import ExchangeSettings
-from plugins.exchange.shown import money_text
 from plugins.exchange.store import derive, operation_time
 
 KYIV = ZoneInfo("Europe/Kyiv")
@@ -198,10 +198,25 @@ def test_custody_is_paid_out_once_in_parts_and_at_the_end():
 def test_facts_come_back_as_they_went_in_whatever_the_settings_say_later():
     odd = Currency("ODD", 3)
     whole = deal(
-        op(1, pair=(odd, USDT), amount=5, commission_percent=Decimal("0.5"), commission_fixed=7, network_fee=9,
-           issue_date=date(2026, 11, 5), partner=Party("p", "П"), comment="а\nб", at=5),
-        own("move", 2, to_place="Банк"), custody=True, custody_until=date(2026, 12, 1), manager="Ігор", record_id="7", url="x://",
-    )  # fmt: skip
+        op(
+            1,
+            pair=(odd, USDT),
+            amount=5,
+            commission_percent=Decimal("0.5"),
+            commission_fixed=7,
+            network_fee=9,
+            issue_date=date(2026, 11, 5),
+            partner=Party("p", "П"),
+            comment="а\nб",
+            at=5,
+        ),
+        own("move", 2, to_place="Банк"),
+        custody=True,
+        custody_until=date(2026, 12, 1),
+        manager="Ігор",
+        record_id="7",
+        url="x://",
+    )
     assert deal_from("p/7", deal_data(whole)) == whole
 
 
@@ -257,9 +272,9 @@ def test_every_link_of_a_chain_is_checked():
     for broken in range(1, len(good)):
         pairs = [*good]
         pairs[broken] = ("buy", (KNOWN.get("PLN"), KNOWN.get("CZK")))
-        with pytest.raises(Refused) as told:
+        with pytest.raises(Refused) as notice:
             check_chain(*chain(*pairs))
-        assert told.value.values["number"] == str(broken + 1)
+        assert notice.value.values["number"] == str(broken + 1)
 
 
 def test_a_chains_line_and_what_does_not_meet_in_it():

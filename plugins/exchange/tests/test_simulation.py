@@ -32,7 +32,7 @@ from plugins.exchange.handlers import reader_of
 from plugins.exchange.model import deal_data
 from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
-from plugins.exchange.store import told
+from plugins.exchange.store import notice_state
 from plugins.exchange.tests.desk import PORTAL, Desk
 
 SEEDS = [int(os.environ["ANNEX_SEED"])] if "ANNEX_SEED" in os.environ else list(range(1, 13))
@@ -309,7 +309,7 @@ class Simulation:
         """All is well again: each record is told about once more, until nobody has anything to add."""
         self.step += 1
         self.troubled = False
-        self.desk.crm.mend()
+        self.desk.crm.repair()
         for deal in self.deals:
             if self.random.random() < 0.8:
                 self.repair(deal)
@@ -397,7 +397,7 @@ class Simulation:
         record = desk.record(deal)
         reading = reader_of(portal).read(record)
         with desk.unit() as unit:
-            problem = told(unit.tx, reading.deal.subject).problem
+            problem = notice_state(unit.tx, reading.deal.subject).problem
             facts = desk.facts(deal)
             if reading.problems and record.stage == "cancelled":
                 standing = portal.books.book("exchange").standing(unit.tx, reading.deal.subject)

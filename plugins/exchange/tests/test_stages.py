@@ -65,7 +65,7 @@ def test_both_labels_of_the_last_stage_close_a_deal(desk: Desk, label: str) -> N
     desk.cash("412000", "UAH")
     deal = desk.run_through(buy(), to="partner_paid")
     desk.staff.move(deal, label)
-    desk.look(deal)
+    desk.sync(deal)
     assert desk.facts(deal).stage == "closed"
 
 
@@ -77,7 +77,7 @@ def test_a_jump_posts_what_was_skipped_and_equals_the_way_step_by_step(desk: Des
     shape = [list(legs) for legs in desk.standing(slow).values()]
     assert [list(legs) for legs in desk.standing(quick).values()] == shape
     assert sorted(desk.facts(quick).entered) == sorted(["client_paid", "partner_paid", "closed"])
-    assert desk.told(quick) == []
+    assert desk.notices(quick) == []
 
 
 @pytest.mark.row("EX-02")
@@ -87,14 +87,14 @@ def test_a_jump_can_be_refused(desk_of: MakeDesk) -> None:
     before = desk.journal()
     desk.move(deal, "partner_paid")
     assert desk.stage(deal) == "new" and desk.journal() == before
-    [told] = desk.told(deal)
-    assert "«Нове звернення»" in told and "«Підтвердження оплати клієнта»" in told
+    [notice] = desk.notices(deal)
+    assert "«Нове звернення»" in notice and "«Підтвердження оплати клієнта»" in notice
     assert desk.crm.comments(deal)[0].to == (desk.manager.id,)
-    desk.look(deal)
-    desk.look(deal)
-    assert len(desk.told(deal)) == 1
+    desk.sync(deal)
+    desk.sync(deal)
+    assert len(desk.notices(deal)) == 1
     desk.move(deal, "client_paid", "partner_paid")
-    assert desk.stage(deal) == "partner_paid" and len(desk.told(deal)) == 1
+    assert desk.stage(deal) == "partner_paid" and len(desk.notices(deal)) == 1
     desk.move(deal, "cancelled")  # no jump: a cancelled deal has come nowhere
     assert desk.stage(deal) == "cancelled"
 

@@ -43,7 +43,7 @@ def fields(desk: Desk, contact: Any) -> Mapping[str, Any]:
 @pytest.mark.parametrize("kind", ["deposit", "withdraw", "to_partner", "from_partner"])
 def test_nothing_is_booked_over_nothing(desk: Desk, kind: str) -> None:
     deal = desk.deal(own(kind, "0", "USD", partner=desk.partner), stage="closed")
-    assert desk.told(deal) and desk.balances() == {} and desk.faults() == []
+    assert desk.notices(deal) and desk.balances() == {} and desk.faults() == []
 
 
 @pytest.mark.row("EX-09")
@@ -55,17 +55,17 @@ def test_a_payout_by_row_and_stage_at_once_is_refused_as_a_whole(desk: Desk) -> 
     kept, before = desk.facts(deal), desk.balances()
     desk.staff.add_row("deal", deal, "operation", **own("custody_out", "400000", "UAH"))
     desk.staff.move(deal, "closed")
-    desk.look(deal)
-    assert desk.facts(deal) == kept and desk.balances() == before and desk.told(deal)
+    desk.sync(deal)
+    assert desk.facts(deal) == kept and desk.balances() == before and desk.notices(deal)
     assert desk.stage(deal) == "partner_paid" and desk.faults() == []
 
 
 def test_fees_are_read_in_the_scale_of_what_the_client_gets(desk: Desk) -> None:
     deal = desk.deal(sell("100", "USDT/USD", "1.005", network_fee=Decimal("0.000001"), commission_fixed=Decimal("0.123456")))
     [op] = desk.facts(deal).operations
-    assert (op.network_fee, op.commission_fixed) == (1, 123456) and desk.told(deal) == []
+    assert (op.network_fee, op.commission_fixed) == (1, 123456) and desk.notices(deal) == []
     deal = desk.deal(buy("100", "USD/UAH", network_fee=Decimal("0.001")), stage="client_paid")
-    assert desk.told(deal), "a thousandth of a hryvnia is none"
+    assert desk.notices(deal), "a thousandth of a hryvnia is none"
 
 
 def test_an_operations_own_partner_counts_before_the_deals(desk: Desk) -> None:
@@ -77,10 +77,10 @@ def test_an_operations_own_partner_counts_before_the_deals(desk: Desk) -> None:
 
 def test_what_is_missing_in_a_paid_deal_is_told_and_in_a_new_one_is_not(desk: Desk) -> None:
     fresh, paid = desk.deal(buy(rate=None)), desk.deal(buy(rate=None), stage="client_paid")
-    assert desk.told(fresh) == [] and len(desk.told(paid)) == 1
+    assert desk.notices(fresh) == [] and len(desk.notices(paid)) == 1
     desk.edit(paid, 1, client_rate="41")
     desk.edit(paid, 1, client_rate="курс")
-    assert len(desk.told(paid)) == 2, "the second problem is told as well"
+    assert len(desk.notices(paid)) == 2, "the second problem is told as well"
 
 
 # --- what stands in the CRM -------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_what_clients_owe_is_nothing_to_spend_and_what_has_no_rate_has_no_worth(
     assert set(COLUMNS) <= set(line.data())
     with desk.unit() as unit:
         worth = {one.column: one for one in board(unit).worth}
-    assert worth["held"].money is None and worth["held"].lacking == ("UAH",)
+    assert worth["held"].money is None and worth["held"].missing == ("UAH",)
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_of_each_date_money_is_kept_until_the_manager_is_told_once_and_on_that_d
         at(desk, datetime(2026, 11, day, hour, 30, tzinfo=KYIV))
         [work] = [work.name for work in desk.annex.works() if "custody" in work.name]
         desk.work(work.removeprefix("planfix/main:"))
-        return len(desk.told(deal))
+        return len(desk.notices(deal))
 
     assert [reminded(24), reminded(25, 0), reminded(25), reminded(26)] == [0, 1, 1, 1]
     desk.set(deal, custody_until=date(2026, 11, 28))

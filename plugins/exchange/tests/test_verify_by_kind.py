@@ -21,7 +21,7 @@ from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.tests.desk import Desk, buy, own, sell
 from plugins.exchange.tests.test_verify import without_triggers
-from tests.harness.databases import rooms
+from tests.harness.databases import migration_sets
 
 FOLLOW = ("ledger_", "exchange_", "crm_seen")  #: tables of these names follow from the journal, or carry a digest
 NOT_ALL = {
@@ -56,11 +56,11 @@ def desk(both: Desk) -> Desk:
         legs = (Leg("place", "USD", 7, "safe", flow="in"), Leg("difference", "USD", -7, "safe"))
         books.book("cash").settle(tx, "count", [Posting("in", 5, legs)], author="a", trace="t")
     assert checkpoints.keep(both.database, both.clock, legs_between=3) >= 2
-    assert told(both) == []
+    assert notice(both) == []
     return both
 
 
-def told(desk: Desk, tx: Tx | None = None) -> list[str]:
+def notice(desk: Desk, tx: Tx | None = None) -> list[str]:
     if tx is not None:
         return list(faults(desk.annex, Unit(desk.portal, tx, author="", trace="")))
     with desk.unit() as unit:
@@ -75,7 +75,7 @@ def meddled(desk: Desk, sql: str, values: Mapping[str, Any]) -> str:
             without_triggers(tx)
             if tx.run(sql, **values) != 1:
                 raise AssertionError(f"nothing was changed by {sql}")
-            said = next(iter(told(desk, tx)), "")
+            said = next(iter(notice(desk, tx)), "")
             raise Undone
     except sa.exc.DBAPIError:
         return "refused"
@@ -94,9 +94,9 @@ def changes(desk: Desk, table: str) -> Iterator[tuple[str, str, dict[str, Any]]]
     """Name of the case, SQL and values: each column of some rows changed, rows added with another key, rows removed."""
     with desk.database.read() as tx:
         found = tx.all(f"SELECT * FROM {table}")
-        look = sa.inspect(tx.connection)
-        columns = [column["name"] for column in look.get_columns(table)]
-        key = look.get_pk_constraint(table)["constrained_columns"]
+        sync = sa.inspect(tx.connection)
+        columns = [column["name"] for column in sync.get_columns(table)]
+        key = sync.get_pk_constraint(table)["constrained_columns"]
     assert found, f"{table} is empty: nothing is shown"
     rows = random.Random(table).sample(found, min(ROWS_TRIED, len(found)))
     here = " AND ".join(f"{name} = :k_{name}" for name in key)
@@ -121,7 +121,7 @@ COPIES = {"crm_seen: a row removed", "crm_seen: a row added"}
 
 @pytest.mark.row("EX-22", "PL-04")
 def test_nothing_is_changed_by_hand_without_a_fault(desk: Desk) -> None:
-    names = [name for name in tables(rooms()) if name.startswith(FOLLOW) and name not in NOT_ALL]
+    names = [name for name in tables(migration_sets()) if name.startswith(FOLLOW) and name not in NOT_ALL]
     assert len(names) >= 12
     tried, missed = 0, []
     for table in names:
@@ -130,4 +130,4 @@ def test_nothing_is_changed_by_hand_without_a_fault(desk: Desk) -> None:
             if not meddled(desk, sql, values) and case not in COPIES:
                 missed.append((case, values))
     assert missed == [] and tried > 250
-    assert told(desk) == [], "all was undone"
+    assert notice(desk) == [], "all was undone"

@@ -12,7 +12,7 @@ from typing import Any
 import flask
 
 from kernel.clock import Clock, SystemClock, TimeIds
-from kernel.crm import Lack, Record
+from kernel.crm import MissingItem, Record
 from kernel.extension import Plugin
 from kernel.extension.portal import Portal
 from kernel.ledger import Books
@@ -31,7 +31,7 @@ from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate
 from plugins.exchange.settings import ExchangeSettings
 from plugins.exchange.store import load_deal
-from tests.harness.databases import rooms, sqlite_copy
+from tests.harness.databases import migration_sets, sqlite_copy
 
 ROOT = Path(__file__).parents[3]
 PORTAL = "planfix/main"
@@ -55,7 +55,7 @@ class StubCrm:
 
     people = bin = None
 
-    def lacks(self) -> list[Lack]:
+    def missing(self) -> list[MissingItem]:
         return []
 
 
@@ -127,7 +127,7 @@ def make_desk(
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages, rights={DECIDE: "deleted deals"})
-    site = Site([portal], {PORTAL: [plugin]}, settings, database, clock, ids, live, links, list(ready), rooms())
+    site = Site([portal], {PORTAL: [plugin]}, settings, database, clock, ids, live, links, list(ready), migration_sets())
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
 

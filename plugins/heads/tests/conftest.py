@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from plugins.heads.tests.web import Room, make_room
+from plugins.heads.tests.web import HeadsOffice, make_office
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    made = make_room(tmp_path)
+def office(tmp_path: Path) -> Iterator[HeadsOffice]:
+    made = make_office(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def both(database_url: str, tmp_path: Path) -> Iterator[Room]:
-    made = make_room(tmp_path, url=database_url)
+def both(database_url: str, tmp_path: Path) -> Iterator[HeadsOffice]:
+    made = make_office(tmp_path, url=database_url)
     yield made
     made.close()

@@ -13,7 +13,7 @@ from kernel.errors import Rejected, Unreachable
 from plugins.assignment import api as assignment
 from plugins.assignment.tests.office import CARE, SALES
 from plugins.heads.pages import long_text, share_text
-from plugins.heads.tests.web import Room
+from plugins.heads.tests.web import HeadsOffice
 
 pytestmark = pytest.mark.row("BR-13")
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -36,7 +36,7 @@ def figure(page: str, name: str) -> str:
     return found[1].strip()
 
 
-def test_load_overdue_and_the_working_day(both: Room) -> None:
+def test_load_overdue_and_the_working_day(both: HeadsOffice) -> None:
     both.day(both.anna, "open")
     both.day(both.boris, "closed")
     both.crm.late[both.anna.id] = 3
@@ -56,33 +56,33 @@ def test_load_overdue_and_the_working_day(both: Room) -> None:
     ("day", "gets"),
     [("open", True), ("off", True), ("paused", False), ("closed", False), ("expired", False), ("unknown", False)],
 )
-def test_only_who_has_started_the_day_gets_anything(room: Room, day: str, gets: bool) -> None:
-    room.day(room.boris, "closed")
-    room.day(room.anna, day)
-    lead = room.lead()
-    assert room.owner(lead) == ("Анна Белова" if gets else "Портал")
+def test_only_who_has_started_the_day_gets_anything(office: HeadsOffice, day: str, gets: bool) -> None:
+    office.day(office.boris, "closed")
+    office.day(office.anna, day)
+    lead = office.lead()
+    assert office.owner(lead) == ("Анна Белова" if gets else "Портал")
     if not gets:
-        room.day(room.anna, "open")  # told by the plugin of working days, at once
-        assert room.owner(lead) == "Анна Белова"
+        office.day(office.anna, "open")  # told by the plugin of working days, at once
+        assert office.owner(lead) == "Анна Белова"
 
 
-def test_the_queue_with_its_waiting_time(room: Room) -> None:
-    for person in (room.anna, room.boris):
-        room.day(person, "closed")
-    lead = room.lead(name=HOSTILE)
-    room.clock.advance(hours=2, minutes=5)
-    page = room.client().get("/heads/").text
+def test_the_queue_with_its_waiting_time(office: HeadsOffice) -> None:
+    for person in (office.anna, office.boris):
+        office.day(person, "closed")
+    lead = office.lead(name=HOSTILE)
+    office.clock.advance(hours=2, minutes=5)
+    page = office.client().get("/heads/").text
     assert figure(page, "hd_waiting") == "1" and "2 ч 5 мин" in page
     assert f'href="https://crm.example/lead/{lead}"' in page
     assert "&lt;script&gt;" in page and "<script>alert" not in page and "\u202e" not in page
     assert "Портал" in page
 
 
-def test_each_decision_opens_into_its_reason(room: Room) -> None:
-    room.day(room.boris, "closed")
-    room.day(room.anna, "open")
-    lead = room.lead(name="Иван")
-    client = room.client()
+def test_each_decision_opens_into_its_reason(office: HeadsOffice) -> None:
+    office.day(office.boris, "closed")
+    office.day(office.anna, "open")
+    lead = office.lead(name="Иван")
+    client = office.client()
     page = client.get("/heads/").text
     [part] = re.findall(r'data-load="([^"]+)"', page)
     whole = client.get(part).text
@@ -93,12 +93,12 @@ def test_each_decision_opens_into_its_reason(room: Room) -> None:
     assert "<html" in whole and "<html" not in bare
     assert client.get("/heads/decisions/lead/404").status_code == 404
     assert press(client, f"/heads/decisions/lead/{lead}/again").status_code == 303
-    room.run()
-    assert room.waiting("Продажи") == [lead]  # it was taken from her, and nobody else has begun
+    office.run()
+    assert office.waiting("Продажи") == [lead]  # it was taken from her, and nobody else has begun
     assert "забрана у:" in client.get("/heads/").text
 
 
-def test_bar_and_unbar(both: Room) -> None:
+def test_bar_and_unbar(both: HeadsOffice) -> None:
     for person in (both.anna, both.boris):
         both.day(person, "open")
     both.lead()
@@ -114,119 +114,127 @@ def test_bar_and_unbar(both: Room) -> None:
     both.run()
     history = client.get(f"/heads/people/{both.anna.id}").text
     assert "История отстранений" in history and "Сейчас отстранён" not in history
-    with both.portal.look() as unit:
-        [bar] = assignment.bars_of(unit, both.anna.id)
-    assert bar.lifted_by == "Глава Продаж" and bar.until is not None
+    with both.portal.read() as unit:
+        [exclusion] = assignment.exclusions_of(unit, both.anna.id)
+    assert exclusion.lifted_by == "Глава Продаж" and exclusion.until is not None
 
 
 @pytest.mark.parametrize(("span", "status"), [("", 303), ("30", 303), ("day", 303), ("31", 400), ("x", 400)])
-def test_how_long_a_bar_may_stand(room: Room, span: str, status: int) -> None:
-    room.lead()
-    assert press(room.client(), f"/heads/people/{room.anna.id}/bar", span=span).status_code == status
+def test_how_long_a_bar_may_stand(office: HeadsOffice, span: str, status: int) -> None:
+    office.lead()
+    assert press(office.client(), f"/heads/people/{office.anna.id}/bar", span=span).status_code == status
 
 
-def test_a_bar_till_midnight_is_midnight_there(room: Room) -> None:
-    room.lead()
-    press(room.client(), f"/heads/people/{room.anna.id}/bar", span="day")
-    with room.portal.look() as unit:
-        [bar] = assignment.bars_of(unit, room.anna.id)
-    assert bar.until is not None and (bar.until // 1_000_000 + 3 * 3600) % 86_400 == 0  # Moscow
+def test_a_bar_till_midnight_is_midnight_there(office: HeadsOffice) -> None:
+    office.lead()
+    press(office.client(), f"/heads/people/{office.anna.id}/bar", span="day")
+    with office.portal.read() as unit:
+        [exclusion] = assignment.exclusions_of(unit, office.anna.id)
+    assert exclusion.until is not None and (exclusion.until // 1_000_000 + 3 * 3600) % 86_400 == 0  # Moscow
 
 
-def test_a_head_sees_only_his_groups(room: Room) -> None:
-    for person in (room.anna, room.boris, room.kira):
-        room.day(person, "open")
-    lead, deal = room.lead(name="ЛидИван"), room.lead(name="СделкаПётр", entity="deal")
-    sales, care = room.head_client(), room.head_client(room.care_head)
+def test_a_head_sees_only_his_groups(office: HeadsOffice) -> None:
+    for person in (office.anna, office.boris, office.kira):
+        office.day(person, "open")
+    lead, deal = office.lead(name="ЛидИван"), office.lead(name="СделкаПётр", entity="deal")
+    sales, care = office.head_client(), office.head_client(office.care_head)
     for client, seen, unseen in (
         (sales, "Анна Белова ЛидИван", "Кира СделкаПётр"),
         (care, "Кира СделкаПётр", "Анна ЛидИван"),
     ):
         page = client.get("/heads/").text
         assert all(word in page for word in seen.split()) and not any(word in page for word in unseen.split())
-    assert care.get(f"/heads/people/{room.anna.id}").status_code == 404
+    assert care.get(f"/heads/people/{office.anna.id}").status_code == 404
     assert care.get(f"/heads/decisions/lead/{lead}").status_code == 404
     assert sales.get(f"/heads/decisions/deal/{deal}").status_code == 404
-    assert press(care, f"/heads/people/{room.anna.id}/bar").status_code == 404
+    assert press(care, f"/heads/people/{office.anna.id}/bar").status_code == 404
     assert press(care, f"/heads/decisions/lead/{lead}/again").status_code == 404
-    both = room.client().get("/heads/").text
+    both = office.client().get("/heads/").text
     assert "Анна Белова" in both and "Кира" in both
 
 
-def test_staff_and_strangers_see_nothing(room: Room) -> None:
-    lead = room.lead()
-    staff, stranger = room.client("Анна Белова", "staff", room.anna.id), room.app.test_client()
-    paths = ["/heads/", f"/heads/people/{room.anna.id}", f"/heads/decisions/lead/{lead}"]
+def test_staff_and_strangers_see_nothing(office: HeadsOffice) -> None:
+    lead = office.lead()
+    staff, stranger = office.client("Анна Белова", "staff", office.anna.id), office.app.test_client()
+    paths = ["/heads/", f"/heads/people/{office.anna.id}", f"/heads/decisions/lead/{lead}"]
     assert [staff.get(path).status_code for path in paths] == [403] * 3
     assert [stranger.get(path).status_code for path in paths] == [401] * 3
-    token = room.links.csrf(staff.get_cookie("annex_session").value)  # his own and right: it is his role that keeps him out
-    for path in (f"/heads/people/{room.anna.id}/bar", f"/heads/people/{room.anna.id}/unbar",
-                 f"/heads/decisions/lead/{lead}/again", "/heads/cases/1/grant"):  # fmt: skip
+    token = office.links.csrf(
+        staff.get_cookie("annex_session").value
+    )  # his own and right: it is his role that keeps him out
+    for path in (
+        f"/heads/people/{office.anna.id}/bar",
+        f"/heads/people/{office.anna.id}/unbar",
+        f"/heads/decisions/lead/{lead}/again",
+        "/heads/cases/1/grant",
+    ):
         assert staff.post(path, data={"csrf": token}).status_code == 403
         assert stranger.post(path).status_code == 401
-        assert room.client().post(path).status_code == 403  # no token of the page
-    assert room.client("Новый", "head", "user:99").get("/heads/").status_code == 403, "the CRM says of nobody that he is one"
+        assert office.client().post(path).status_code == 403  # no token of the page
+    assert office.client("Новый", "head", "user:99").get("/heads/").status_code == 403, (
+        "the CRM says of nobody that he is one"
+    )
 
 
-def test_a_crm_that_is_down_takes_the_page_away_only_when_rights_cannot_be_known(room: Room) -> None:
-    room.day(room.anna, "open")
-    room.lead()
-    client = room.head_client()
+def test_a_crm_that_is_down_takes_the_page_away_only_when_rights_cannot_be_known(office: HeadsOffice) -> None:
+    office.day(office.anna, "open")
+    office.lead()
+    client = office.head_client()
     assert "Анна Белова" in client.get("/heads/").text
-    room.crm.fail_next(Unreachable("no answer"), on="people", times=9)
-    room.clock.advance(minutes=2)
+    office.crm.fail_next(Unreachable("no answer"), on="people", times=9)
+    office.clock.advance(minutes=2)
     assert "Анна Белова" in client.get("/heads/").text
-    room.clock.advance(minutes=10)
+    office.clock.advance(minutes=10)
     answer = client.get("/heads/")
     assert answer.status_code == 503 and "проверить, что вам разрешено" in answer.text
-    assert "Анна Белова" in room.client().get("/heads/").text, "an operator's rights are nobody's to know but ours"
+    assert "Анна Белова" in office.client().get("/heads/").text, "an operator's rights are nobody's to know but ours"
 
 
 @pytest.mark.row("BR-03")
-def test_a_stage_lock_case_and_its_permission(room: Room) -> None:
-    room.day(room.anna, "open")
-    lead = room.lead(name="Иван")
-    room.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
-    room.staff.move(lead, "won", entity="lead", author=room.anna.id)
-    room.deliver(lead, author=room.anna.id)
-    room.run()
-    client = room.head_client()
+def test_a_stage_lock_case_and_its_permission(office: HeadsOffice) -> None:
+    office.day(office.anna, "open")
+    lead = office.lead(name="Иван")
+    office.crm.fail_next(Rejected("a field of that stage is not filled"), on="update")
+    office.staff.move(lead, "won", entity="lead", author=office.anna.id)
+    office.deliver(lead, author=office.anna.id)
+    office.run()
+    client = office.head_client()
     page = client.get("/heads/").text
     [address] = re.findall(r'action="(/heads/cases/\d+/grant)"', page)
     assert "«Новый» → «Успех»" in page and "Анна Белова" in page
-    care = room.head_client(room.care_head)
+    care = office.head_client(office.care_head)
     assert address not in care.get("/heads/").text and press(care, address).status_code == 404
     assert press(client, address).status_code == 303
-    with room.portal.look() as unit:
+    with office.portal.read() as unit:
         row = unit.tx.one("SELECT * FROM stage_lock_grant")
     assert row is not None and (row["record_id"], row["stage"], row["person"]) == (lead, "won", "Глава Продаж")
     assert press(client, "/heads/cases/99/grant").status_code == 404
 
 
-def test_the_page_is_live(room: Room) -> None:
-    client = room.client()
+def test_the_page_is_live(office: HeadsOffice) -> None:
+    client = office.client()
     versions = [client.get("/live/version").json["version"]]
-    room.day(room.anna, "open")
+    office.day(office.anna, "open")
     versions.append(client.get("/live/version").json["version"])
-    room.lead()
+    office.lead()
     versions.append(client.get("/live/version").json["version"])
-    press(client, f"/heads/people/{room.anna.id}/bar")
+    press(client, f"/heads/people/{office.anna.id}/bar")
     versions.append(client.get("/live/version").json["version"])
     assert len(set(versions)) == 4 and f'data-live="{versions[-1]}"' in client.get("/heads/").text
 
 
-def test_an_office_without_queues_says_so(room: Room) -> None:
-    room.settings = type(room.settings)()
-    room.portal.plugin_settings = {**room.portal.plugin_settings, "assignment": room.settings}
-    assert "Очереди не настроены" in room.client().get("/heads/").text
+def test_an_office_without_queues_says_so(office: HeadsOffice) -> None:
+    office.settings = type(office.settings)()
+    office.portal.plugin_settings = {**office.portal.plugin_settings, "assignment": office.settings}
+    assert "Очереди не настроены" in office.client().get("/heads/").text
 
 
 @pytest.mark.parametrize("language", ["uk", "en", "ru"])
-def test_every_language(room: Room, language: str) -> None:
-    room.day(room.anna, "closed")
-    lead = room.lead()
-    client = room.client()
-    for path in ("/heads/", f"/heads/people/{room.anna.id}", f"/heads/decisions/lead/{lead}"):
+def test_every_language(office: HeadsOffice, language: str) -> None:
+    office.day(office.anna, "closed")
+    lead = office.lead()
+    client = office.client()
+    for path in ("/heads/", f"/heads/people/{office.anna.id}", f"/heads/decisions/lead/{lead}"):
         assert client.get(f"{path}?language={language}").status_code == 200
 
 
@@ -235,8 +243,8 @@ def test_every_language(room: Room, language: str) -> None:
     [(timedelta(seconds=-5), "0 мин"), (timedelta(minutes=59), "59 мин"), (timedelta(hours=3), "3 ч 0 мин"),
      (timedelta(days=2, hours=5, minutes=40), "2 дн 5 ч")],
 )  # fmt: skip
-def test_how_long(room: Room, span: timedelta, text: str) -> None:
-    with room.app.test_request_context(headers={"Cookie": "annex_language=ru"}):
+def test_how_long(office: HeadsOffice, span: timedelta, text: str) -> None:
+    with office.app.test_request_context(headers={"Cookie": "annex_language=ru"}):
         assert long_text(span) == text
 
 
@@ -247,33 +255,33 @@ def test_a_share_as_shown(claim: Any, text: str) -> None:
     assert share_text(claim) == text
 
 
-def test_people_are_counted_once_and_queues_of_the_same_people_are_one_table(room: Room) -> None:
+def test_people_are_counted_once_and_queues_of_the_same_people_are_one_table(office: HeadsOffice) -> None:
     sales = {"entity": "lead", "groups": [SALES], "sources": ["call", "web"], "label": {"ru": "Заявки", "en": "Requests"}}
     deals = {"entity": "deal", "groups": [SALES], "label": "Договоры"}
     care = {"entity": "deal", "groups": [CARE], "stages": ["work"]}
-    room.settings = type(room.settings).model_validate({"queue": {"a": sales, "b": deals, "c": care}})
-    room.portal.plugin_settings = {**room.portal.plugin_settings, "assignment": room.settings}
-    room.day(room.anna, "open")
-    room.day(room.boris, "closed")
-    room.day(room.kira, "off")
-    page = room.client().get("/heads/").text
+    office.settings = type(office.settings).model_validate({"queue": {"a": sales, "b": deals, "c": care}})
+    office.portal.plugin_settings = {**office.portal.plugin_settings, "assignment": office.settings}
+    office.day(office.anna, "open")
+    office.day(office.boris, "closed")
+    office.day(office.kira, "off")
+    page = office.client().get("/heads/").text
     assert figure(page, "hd_on_line") == "1 / 2", "who keeps no working day is on no line"
     assert figure(page, "hd_can_take") == "1 + 1"
-    assert page.count(f'/heads/people/{room.anna.id}" id=') == 1, "one table for both queues"
+    assert page.count(f'/heads/people/{office.anna.id}" id=') == 1, "one table for both queues"
     assert "«Заявки», «Договоры»" in page and "«Договоры»: в работе" in page and "«a»" not in page and "«b»" not in page
 
 
-def test_a_head_sees_the_cases_of_their_own_departments_only(room: Room) -> None:
-    for person in (room.anna, room.kira):
-        room.day(person, "open")
-        lead = room.lead(name=f"Лид {person.name}")
-        room.clock.advance(seconds=5)
-        room.staff.move(lead, "won", entity="lead", author=person.name)
-        room.look(lead, author=person.name)
-    own = room.head_client().get("/stage_lock/").text
+def test_a_head_sees_the_cases_of_their_own_departments_only(office: HeadsOffice) -> None:
+    for person in (office.anna, office.kira):
+        office.day(person, "open")
+        lead = office.lead(name=f"Лид {person.name}")
+        office.clock.advance(seconds=5)
+        office.staff.move(lead, "won", entity="lead", author=person.name)
+        office.sync(lead, author=person.name)
+    own = office.head_client().get("/stage_lock/").text
     assert "Лид Анна Белова" in own and "Лид Кира Лис" not in own and "Кира Лис" not in own
-    everything = room.client().get("/stage_lock/").text
+    everything = office.client().get("/stage_lock/").text
     assert "Лид Анна Белова" in everything and "Лид Кира Лис" in everything
     numbers = re.findall(r"/stage_lock/cases/(\d+)", everything)
-    answers = {room.head_client().get(f"/stage_lock/cases/{number}").status_code for number in numbers}
+    answers = {office.head_client().get(f"/stage_lock/cases/{number}").status_code for number in numbers}
     assert answers == {200, 404}

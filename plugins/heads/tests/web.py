@@ -23,7 +23,7 @@ from tests.harness.databases import sqlite_copy
 HOST = "http://127.0.0.1:8080"
 
 
-class Room(Office):
+class HeadsOffice(Office):
     """Two departments with a head each; the working day is the real plugin's."""
 
     def __init__(self, database: TroubledDatabase, folder: Path, host: str = HOST) -> None:
@@ -79,5 +79,5 @@ class Room(Office):
         self.database.close()
 
 
-def make_room(folder: Path, *, url: str = "", host: str = HOST) -> Room:
-    return Room(TroubledDatabase(url or sqlite_copy(folder / "annex.db")), folder, host)
+def make_office(folder: Path, *, url: str = "", host: str = HOST) -> HeadsOffice:
+    return HeadsOffice(TroubledDatabase(url or sqlite_copy(folder / "annex.db")), folder, host)

@@ -17,10 +17,10 @@ ASKED = {
 }  # fmt: skip
 
 
-def request(desk: Desk, *, look: bool = True, **values: Any) -> str:
+def request(desk: Desk, *, sync: bool = True, **values: Any) -> str:
     deal = desk.staff.new("deal", stage="new", **values)
-    if look:
-        desk.look(deal)
+    if sync:
+        desk.sync(deal)
     return deal
 
 
@@ -36,7 +36,7 @@ def test_a_stranger_gets_a_card_and_the_request_its_people_and_date(both: Desk) 
     )  # fmt: skip
     assert values["manager"] == both.manager and values["executor"] == (both.cashier,)
     assert values["next_contact"] == date(2026, 11, 24) and values["check"] is None
-    assert both.told(deal) == [] and both.crm.doubled() == []
+    assert both.notices(deal) == [] and both.crm.doubled() == []
 
 
 KNOWN = [
@@ -67,7 +67,7 @@ def test_the_phone_counts_more_than_the_mail_and_the_oldest_card_wins(desk: Desk
 
 @pytest.mark.row("EX-01", "PL-03")
 def test_two_requests_of_one_stranger_at_once_share_one_card(desk: Desk) -> None:
-    deals = [request(desk, look=False, **ASKED) for _ in range(2)]
+    deals = [request(desk, sync=False, **ASKED) for _ in range(2)]
     for deal in deals:
         desk.deliver(deal)
     desk.crm.fail_next(Unreachable("no answer", maybe_done=True), on="create", after_commit=True)
@@ -85,7 +85,7 @@ def test_managers_take_turns_and_a_known_client_keeps_his_own(desk: Desk) -> Non
     names = [desk.field(deal, "manager").name for deal in deals]
     assert names == ["Ігор Бондар", "Марія Коваль", "Ігор Бондар", "Марія Коваль"]
     own = desk.contact("Своя", phone="+380509998877", supervisors=(desk.second,))
-    desk.look(deals[0])
+    desk.sync(deals[0])
     assert desk.field(deals[0], "manager").name == "Ігор Бондар"  # looking again gives the same turn
     for _ in range(2):
         deal = request(desk, client_phone="0509998877")
@@ -122,12 +122,12 @@ def test_without_managers_set_nobody_is_named(desk_of: MakeDesk) -> None:
 
 @pytest.mark.row("EX-01", "EX-02")
 def test_a_request_with_its_operation_is_booked_as_soon_as_the_card_is_there(desk: Desk) -> None:
-    deal = request(desk, look=False, **ASKED)
+    deal = request(desk, sync=False, **ASKED)
     desk.staff.add_row("deal", deal, "operation", **buy())
     desk.staff.move(deal, "client_paid")
-    desk.look(deal)
+    desk.sync(deal)
     client = desk.field(deal, "client")
-    assert desk.told(deal) == [] and desk.field(deal, "check") is None
+    assert desk.notices(deal) == [] and desk.field(deal, "check") is None
     assert desk.balances(party=client.id) == {"client USD": "-10000.00"}
 
 
@@ -178,7 +178,7 @@ def test_looks_do_not_change_whose_turn_it_is(desk_of: MakeDesk) -> None:
 @pytest.mark.row("EX-01")
 def test_what_is_on_its_way_into_a_request_is_not_filled_in_anew(desk: Desk) -> None:
     """The portal was down over midnight: the next contact stays the one that was reckoned when the request came."""
-    deal = request(desk, look=False, client=desk.client)
+    deal = request(desk, sync=False, client=desk.client)
     desk.crm.fail_next(Unreachable("no route"), on="update", times=1000)
     desk.deliver(deal)
     for _ in range(4):
@@ -188,6 +188,6 @@ def test_what_is_on_its_way_into_a_request_is_not_filled_in_anew(desk: Desk) -> 
     for _ in range(4):
         desk.queue.run_one(desk.handlers)
     assert len(desk.calls("'waiting', 'sending'")) == 1, "the second look has nothing to add"
-    desk.crm.mend()
+    desk.crm.repair()
     desk.run()
     assert desk.field(deal, "next_contact") == date(2026, 11, 24) and desk.field(deal, "manager") == desk.manager

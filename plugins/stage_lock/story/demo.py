@@ -48,12 +48,12 @@ class StageLockDemo(DemoStory):
             deal.id = office.new_deal(deal.owner, deal.title)
         self._deals += new
         desk.quiet()
-        desk.say(f"{len(new)} deals stand at their first stage")
+        desk.announce(f"{len(new)} deals stand at their first stage")
         desk.faults(ROUGH)
         mishaps: list[Callable[[], None]] = [desk.kill_worker, desk.silence]
         while moving := [deal for deal in new if deal.moves]:
             self._random.shuffle(moving)
-            desk.say(f"{len(moving)} deals are moved, some of them where they may not go")
+            desk.announce(f"{len(moving)} deals are moved, some of them where they may not go")
             for deal in moving:
                 who, stages = deal.moves.pop(0)
                 for stage in stages:

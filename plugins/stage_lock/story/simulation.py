@@ -46,7 +46,7 @@ class StageLockSimulation(SimulatedStory):
         return [(DEAL, deal) for deal in self._kinds]
 
     def figures(self) -> Mapping[str, int]:
-        with self.world.portal.look() as unit:
+        with self.world.portal.read() as unit:
             return {"deals": len(self._kinds), "cases": len(cases(unit.tx, self.world.portal.name, limit=10_000))}
 
     def actions(self) -> Mapping[Action, int]:
@@ -77,7 +77,7 @@ class StageLockSimulation(SimulatedStory):
 
     def at_rest(self) -> None:
         portal = self.world.portal
-        with portal.look() as unit:
+        with portal.read() as unit:
             since = from_micros(int(unit.tx.value(SINCE, p=portal.name)), portal.zone)
             found = cases(unit.tx, portal.name, limit=10_000)
         times: Counter[str] = Counter()
@@ -89,17 +89,21 @@ class StageLockSimulation(SimulatedStory):
             if record.created_at is None or record.created_at <= since or deal in left_alone:
                 continue  # what stood before the lock stays; whom nobody could stop is left alone
             lines = self.world.crm.history(DEAL, deal)
-            told = " ".join(f"{line.stage}({line.by or 'annex'})" for line in lines)
+            announcement = " ".join(f"{line.stage}({line.by or 'annex'})" for line in lines)
             if kind == "heads":
                 continue
             here, forbidden = self._told_again(lines)
             sure = kind == "plain"
             if sure or times[deal] == forbidden:
-                assert record.stage == here, f"deal {deal} stands at {record.stage}, may stand at {here}: {told}"
+                assert record.stage == here, f"deal {deal} stands at {record.stage}, may stand at {here}: {announcement}"
             if sure:
-                assert times[deal] == forbidden, f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {told}"
+                assert times[deal] == forbidden, (
+                    f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {announcement}"
+                )
             else:
-                assert times[deal] >= forbidden, f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {told}"
+                assert times[deal] >= forbidden, (
+                    f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {announcement}"
+                )
 
     def _told_again(self, lines: Sequence[StageChange]) -> tuple[str, int]:
         """Where the record may stand after these moves, by the pool alone, and how many of them were forbidden."""

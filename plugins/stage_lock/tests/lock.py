@@ -9,8 +9,8 @@ from typing import Any
 from kernel.crm import Event, Move, Record
 from kernel.extension import Plugin
 from kernel.extension.calls import carry_out
-from kernel.extension.look import look
 from kernel.extension.portal import Portal
+from kernel.extension.sync import sync
 from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
@@ -137,27 +137,27 @@ class Lock:
 
     # --- hands ----------------------------------------------------------------------------------------------------------
 
-    def deal(self, stage: str = "new", *, look: bool = True, author: str = "Анна") -> str:
+    def deal(self, stage: str = "new", *, sync: bool = True, author: str = "Анна") -> str:
         deal = self.staff.new("deal", stage=stage, author=author, name="Сделка")
-        if look:
-            self.look(deal)
+        if sync:
+            self.sync(deal)
         return deal
 
-    def move(self, deal: str, *stages: str, author: str = "Анна", look: bool = False) -> None:
+    def move(self, deal: str, *stages: str, author: str = "Анна", sync: bool = False) -> None:
         for stage in stages:
             self.clock.advance(milliseconds=10)
             self.staff.move(deal, stage, author=author)
-            if look:
-                self.look(deal, author=author)
+            if sync:
+                self.sync(deal, author=author)
 
     def deliver(self, deal: str, *, author: str = "", event: str = "deal.changed", delivery: str = "") -> None:
         self._count += 1
         self.clock.advance(milliseconds=1)
-        told = Event(event, "deal", deal, author, delivery or f"d{self._count}")
+        reported = Event(event, "deal", deal, author, delivery or f"d{self._count}")
         with self.database.write() as tx:
-            inbox.store(tx, PORTAL, told, "", clock=self.clock, ids=self.portal.ids, queue=self.queue)
+            inbox.store(tx, PORTAL, reported, "", clock=self.clock, ids=self.portal.ids, queue=self.queue)
 
-    def look(self, deal: str, **more: Any) -> None:
+    def sync(self, deal: str, **more: Any) -> None:
         self.deliver(deal, **more)
         self.run()
 
@@ -171,7 +171,7 @@ class Lock:
     @property
     def handlers(self) -> Mapping[str, Any]:
         return {
-            "look": lambda args: look(self.portal, self.plugins, args),
+            "look": lambda args: sync(self.portal, self.plugins, args),
             "call": lambda args: carry_out(self.portal, self.plugins, args),
         }
 
@@ -219,6 +219,6 @@ class Lock:
         """Whatever is looked at again, nothing further leaves."""
         before = len(self.crm.effects)
         for _ in range(2):
-            self.look(deal)
+            self.sync(deal)
             self.work()
         assert len(self.crm.effects) == before

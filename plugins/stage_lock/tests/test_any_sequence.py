@@ -97,11 +97,11 @@ class Story:
         lock = self.lock
         match kind:
             case "move":
-                who, stage, told, event = what
+                who, stage, reported, event = what
                 if stage == lock.stage(self.deal):
                     return
                 lock.move(self.deal, stage, author=who)
-                for _ in range(told):
+                for _ in range(reported):
                     self.waiting.append({"author": who, "event": event, "delivery": f"told{next(self.count)}"})
             case "deliver":
                 if self.waiting:
@@ -136,7 +136,7 @@ class Story:
 
     def end(self) -> None:
         """The sweep looks at it; then all is as it should be."""
-        self.lock.crm.mend()
+        self.lock.crm.repair()
         self.run()
         self.lock.deliver(self.deal, event="annex.sweep")
         self.run()
@@ -173,11 +173,11 @@ def tell(lock: Lock, steps: Sequence[tuple[str, Any]]) -> None:
         lock.database.close()
 
 
-def moves(people: Sequence[str], told: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[str, Any]]:
+def moves(people: Sequence[str], reported: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[str, Any]]:
     return st.tuples(
         st.just("move"),
         st.tuples(
-            st.sampled_from(people), st.sampled_from((*STAGES, UNKNOWN, *OUTSIDE)), told,
+            st.sampled_from(people), st.sampled_from((*STAGES, UNKNOWN, *OUTSIDE)), reported,
             st.sampled_from(["deal.changed", "deal.stage"]),
         ),
     )  # fmt: skip
@@ -190,13 +190,17 @@ common = [
     st.tuples(st.just("run"), st.integers(1, 3)),
     st.tuples(st.just("later"), st.sampled_from([0.2, 3, 70])),
 ]
-told = st.integers(0, 2)  #: a move whose deliveries are lost, come once, or doubled; `deliver` sends them late and shuffled
+reported = st.integers(
+    0, 2
+)  #: a move whose deliveries are lost, come once, or doubled; `deliver` sends them late and shuffled
 LIMIT = {"reversals_per_hour": 1000}
 
 
 @QUICK
 @given(
-    pools, st.integers(0, 3), st.lists(st.one_of(moves((*PEOPLE, HEAD), told), moves(PEOPLE, told), *common), max_size=24)
+    pools,
+    st.integers(0, 3),
+    st.lists(st.one_of(moves((*PEOPLE, HEAD), reported), moves(PEOPLE, reported), *common), max_size=24),
 )
 def test_with_a_history_that_names_people(folder: Path, pool: Any, seed: int, steps: Any) -> None:
     lock = Lock(a_database(folder), pool=pool, names_people=True, seed=seed, settings=LIMIT)
@@ -206,7 +210,7 @@ def test_with_a_history_that_names_people(folder: Path, pool: Any, seed: int, st
 @QUICK
 @given(
     pools, st.integers(0, 3),
-    st.lists(st.one_of(moves(PEOPLE, told), *common, st.tuples(st.just("trouble"), faults)), max_size=24),
+    st.lists(st.one_of(moves(PEOPLE, reported), *common, st.tuples(st.just("trouble"), faults)), max_size=24),
 )  # fmt: skip
 def test_with_a_history_that_names_nobody(folder: Path, pool: Any, seed: int, steps: Any) -> None:
     lock = Lock(a_database(folder), pool=pool, seed=seed, settings=LIMIT)
@@ -239,24 +243,24 @@ def test_without_a_history_and_each_move_told_of_in_time(folder: Path, pool: Any
 @pytest.mark.parametrize("seed", range(12))
 def test_without_a_history_and_deliveries_lost_and_late(folder: Path, seed: int) -> None:
     """Here a move may be misjudged, since nobody can know better; but there is no loop, no double, and an end."""
-    dice = random.Random(seed)
-    pool = {stage: dice.sample(STAGES, dice.randint(0, 3)) for stage in STAGES}
+    rng = random.Random(seed)
+    pool = {stage: rng.sample(STAGES, rng.randint(0, 3)) for stage in STAGES}
     lock = Lock(a_database(folder), pool=pool, history=False, seed=seed, settings=LIMIT)
     story = Story(lock)
     story.watched = lambda: None  # type: ignore[method-assign]
     moved = 0
     for _ in range(60):
-        if dice.random() < 0.4:
+        if rng.random() < 0.4:
             moved += 1
-            lock.move(story.deal, dice.choice((*STAGES, UNKNOWN, *OUTSIDE)), author=dice.choice(PEOPLE))
-            for _ in range(dice.randint(0, 2)):
-                lock.deliver(story.deal, author=dice.choice(PEOPLE), event=dice.choice(["deal.stage", "deal.changed"]))
-        elif dice.random() < 0.2:
-            story.write(dice.choice(STAGES))
+            lock.move(story.deal, rng.choice((*STAGES, UNKNOWN, *OUTSIDE)), author=rng.choice(PEOPLE))
+            for _ in range(rng.randint(0, 2)):
+                lock.deliver(story.deal, author=rng.choice(PEOPLE), event=rng.choice(["deal.stage", "deal.changed"]))
+        elif rng.random() < 0.2:
+            story.write(rng.choice(STAGES))
         else:
             lock.run_one()
     story.run()
-    lock.look(story.deal)
+    lock.sync(story.deal)
     lock.work()
     lock.quiet(story.deal)
     assert lock.crm.doubled() == [] and not any(lock.is_open())

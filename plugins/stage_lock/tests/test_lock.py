@@ -20,7 +20,7 @@ LockOf = Callable[..., Lock]
 
 def test_a_jump_is_put_back_told_once_and_kept(both: Lock) -> None:
     deal = both.deal()
-    both.move(deal, "won", author="Борис", look=True)
+    both.move(deal, "won", author="Борис", sync=True)
     assert both.stage(deal) == "new"
     [(text, to)] = both.notes(deal)
     assert to == (both.boris.id,)
@@ -37,7 +37,7 @@ def test_a_jump_is_put_back_told_once_and_kept(both: Lock) -> None:
 def test_the_stage_is_put_back_before_the_mover_is_told(lock: Lock) -> None:
     """He reads it and looks: then the record has to stand where the comment says."""
     deal = lock.deal()
-    lock.move(deal, "won", author="Борис", look=True)
+    lock.move(deal, "won", author="Борис", sync=True)
     assert [effect.verb for effect in lock.crm.effects] == ["update", "comment"]
 
 
@@ -55,71 +55,71 @@ def test_what_was_put_back_is_counted_record_by_record(lock: Lock) -> None:
 def test_allowed_moves_are_no_case_and_cost_one_reading_of_the_history(lock: Lock) -> None:
     deal = lock.deal()
     lock.crm.called.clear()
-    lock.move(deal, "talk", "terms", "won", "opened", look=True)
+    lock.move(deal, "talk", "terms", "won", "opened", sync=True)
     assert lock.crm.called.count("moves") == 4 and lock.crm.called.count("get") == 4
     lock.crm.called.clear()
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.crm.called == ["get", "moves"] and lock.cases() == [] and lock.crm.effects == []
 
 
 @pytest.mark.parametrize("back", ["new", "talk"])
 def test_no_way_back(lock: Lock, back: str) -> None:
     deal = lock.deal()
-    lock.move(deal, "talk", "terms", look=True)
-    lock.move(deal, back, look=True)
+    lock.move(deal, "talk", "terms", sync=True)
+    lock.move(deal, back, sync=True)
     assert lock.stage(deal) == "terms" and lock.outcomes() == [("terms", back, "put_back")]
 
 
 def test_a_pipeline_is_left_only_where_the_pool_says(lock: Lock) -> None:
     deal = lock.deal()
-    lock.move(deal, "opened", look=True)
+    lock.move(deal, "opened", sync=True)
     assert lock.stage(deal) == "new"
-    lock.move(deal, "talk", "terms", "won", "opened", "served", look=True)
+    lock.move(deal, "talk", "terms", "won", "opened", "served", sync=True)
     assert lock.stage(deal) == "served"
 
 
 def test_two_allowed_moves_within_a_second_are_no_case(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "talk", "terms", "won")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "won" and lock.cases() == []
 
 
 def test_a_detour_that_ends_well_is_kept_but_nothing_is_put_back(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "won", "talk")
-    lock.look(deal, author="Анна")
+    lock.sync(deal, author="Анна")
     assert lock.stage(deal) == "talk" and lock.crm.effects == []
     assert lock.outcomes() == [("new", "won", "left")] and lock.cases()[0].person_name == "Анна"
 
 
 def test_what_he_undid_himself_is_not_told(lock: Lock) -> None:
     deal = lock.deal()
-    lock.move(deal, "talk", look=True)
+    lock.move(deal, "talk", sync=True)
     lock.move(deal, "won", "talk")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.outcomes() == [("talk", "won", "undone")] and lock.crm.effects == []
 
 
 def test_there_and_back_again_between_two_looks_is_still_no_way_back(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "talk", "new")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "talk" and lock.outcomes() == [("talk", "new", "put_back")]
     lock.quiet(deal)
 
 
 def test_a_stage_nobody_mapped(lock: Lock) -> None:
     deal = lock.deal()
-    lock.move(deal, "Архив", look=True)
+    lock.move(deal, "Архив", sync=True)
     assert lock.stage(deal) == "new" and "«Архив» не входит" in lock.notes(deal)[0][0]
     assert lock.cases()[0].to_label == "Архив"
     odd = lock.staff.new("deal", stage="Архив", author="Анна")
-    lock.look(odd)
-    lock.move(odd, "Другое", look=True)
-    lock.move(odd, "won", look=True)  # left alone until it comes to a stage of ours
+    lock.sync(odd)
+    lock.move(odd, "Другое", sync=True)
+    lock.move(odd, "won", sync=True)  # left alone until it comes to a stage of ours
     assert lock.stage(odd) == "won" and len(lock.cases()) == 1
-    lock.move(odd, "new", look=True)
+    lock.move(odd, "new", sync=True)
     assert lock.stage(odd) == "won"
 
 
@@ -127,11 +127,11 @@ def test_our_own_writes_are_never_a_case(lock: Lock) -> None:
     deal = lock.deal()
     lock.write(deal, "won")
     lock.run()
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "won" and lock.cases() == []
-    lock.move(deal, "opened", look=True)
+    lock.move(deal, "opened", sync=True)
     assert lock.stage(deal) == "opened" and lock.cases() == []
-    lock.move(deal, "won", look=True)  # that we once wrote it allows nobody to go there
+    lock.move(deal, "won", sync=True)  # that we once wrote it allows nobody to go there
     assert lock.stage(deal) == "opened" and lock.outcomes() == [("opened", "won", "put_back")]
 
 
@@ -141,7 +141,7 @@ def test_a_forbidden_move_while_our_write_is_on_its_way_ends_at_our_write(lock: 
     lock.crm.fail_next(Unreachable("no answer"), on="update", times=2)
     lock.run_one()
     lock.move(deal, "served")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "terms" and lock.reverts() == ["terms"]
     lock.work()
     assert lock.is_open() == [False]
@@ -150,7 +150,7 @@ def test_a_forbidden_move_while_our_write_is_on_its_way_ends_at_our_write(lock: 
 
 def test_a_head_may_override_and_it_is_kept(lock: Lock) -> None:
     deal = lock.deal()
-    lock.move(deal, "won", author="Вера Главная", look=True)
+    lock.move(deal, "won", author="Вера Главная", sync=True)
     assert lock.stage(deal) == "won" and lock.crm.effects == []
     [case] = lock.cases()
     assert (case.outcome, case.person_name, case.settled_at is not None) == ("override", "Вера Главная", True)
@@ -161,16 +161,16 @@ def test_a_head_between_two_people_keeps_his_right(lock: Lock) -> None:
     lock.move(deal, "won", author="Вера Главная")
     lock.deliver(deal, author="Вера Главная")
     lock.move(deal, "opened", author="Анна")
-    lock.look(deal, author="Анна")
+    lock.sync(deal, author="Анна")
     assert lock.stage(deal) == "opened" and lock.outcomes() == [("new", "won", "override")]
 
 
 def test_a_name_may_override_too(lock_of: LockOf) -> None:
     lock = lock_of(settings={"override": ["борис"]})
     deal = lock.deal()
-    lock.move(deal, "won", author="Борис", look=True)
+    lock.move(deal, "won", author="Борис", sync=True)
     assert lock.stage(deal) == "won"
-    lock.move(deal, "new", author="Вера Главная", look=True)
+    lock.move(deal, "new", author="Вера Главная", sync=True)
     assert lock.stage(deal) == "won"
 
 
@@ -179,13 +179,13 @@ def test_a_permission_is_good_for_one_move(lock: Lock) -> None:
     with lock.portal.unit() as unit:
         grant(unit, "deal", deal, "won", person="Вера Главная", note="просил клиент")
     lock.run()
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "won" and lock.outcomes() == [("new", "won", "granted")]
     with lock.portal.unit() as unit:
         unit.update("deal", deal, {}, stage="new")
     lock.run()
-    lock.look(deal)
-    lock.move(deal, "won", look=True)
+    lock.sync(deal)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "new"
 
 
@@ -193,7 +193,7 @@ def test_a_robot_that_fights_is_left_after_some_rounds_and_the_head_is_told_once
     lock = lock_of(settings={"reversals_per_hour": 3})
     deal = lock.deal()
     for _ in range(9):
-        lock.move(deal, "won", author="", look=True)
+        lock.move(deal, "won", author="", sync=True)
         lock.clock.advance(seconds=5)
     assert lock.stage(deal) == "won" and lock.reverts() == ["new"] * 3
     notes = lock.notes(deal)
@@ -204,11 +204,11 @@ def test_a_robot_that_fights_is_left_after_some_rounds_and_the_head_is_told_once
     assert (case.outcome, case.times, case.settled_at) == ("gave_up", 4, None)
     lock.clock.advance(hours=2)
     lock.quiet(deal)
-    with lock.portal.look() as unit:
+    with lock.portal.read() as unit:
         assert [one.number for one in open_cases(unit)] == [1] and not stands(unit, "deal", deal, "won")
-    lock.move(deal, "talk", author="", look=True)  # allowed from where it may stand
+    lock.move(deal, "talk", author="", sync=True)  # allowed from where it may stand
     assert lock.is_open() == [False] and lock.stage(deal) == "talk"
-    lock.move(deal, "won", author="Анна", look=True)
+    lock.move(deal, "won", author="Анна", sync=True)
     assert lock.stage(deal) == "talk"
 
 
@@ -216,8 +216,8 @@ def test_a_robot_that_fights_is_left_after_some_rounds_and_the_head_is_told_once
 def test_a_head_lets_stand_what_was_given_up(lock_of: LockOf, history: bool) -> None:
     lock = lock_of(settings={"reversals_per_hour": 1}, history=history)
     deal = lock.deal()
-    lock.move(deal, "won", look=True)
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "won" and lock.is_open()[-1]
     with lock.portal.unit() as unit:
         grant(unit, "deal", deal, "won", person="Вера Главная")
@@ -230,19 +230,19 @@ def test_a_write_that_the_crm_refuses_is_tried_some_times_and_shown(lock_of: Loc
     lock = lock_of(settings={"reversals_per_hour": 2})
     deal = lock.deal()
     lock.crm.fail_next(Rejected("fill in the contract first"), on="update", times=99)
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     for _ in range(5):
         lock.work()
     assert lock.crm.called.count("update") == 2 and lock.is_open() == [True] and len(lock.notes(deal)) == 2
-    lock.crm.mend()
+    lock.crm.repair()
     lock.quiet(deal)
 
 
 def test_people_are_told_again_of_another_attempt_later(lock: Lock) -> None:
     deal = lock.deal()
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     lock.clock.advance(minutes=5)
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert len(lock.notes(deal)) == 2 and len(lock.cases()) == 2
 
 
@@ -252,27 +252,27 @@ def test_what_was_there_before_the_lock_is_adopted_and_what_came_after_is_judged
     kept = lock.crm._kept["deal", old]
     kept.created_at = kept.created_at.replace(year=2020)
     kept.moves[0] = kept.moves[0].__class__("1", "terms", "TERMS", kept.created_at, True)
-    lock.move(old, "new", look=True)  # the first that is seen of it
+    lock.move(old, "new", sync=True)  # the first that is seen of it
     assert lock.stage(old) == "terms"
     wrong = lock.deal("talk")
     assert lock.stage(wrong) == "new" and lock.outcomes()[-1] == ("", "talk", "put_back")
     assert "создать нельзя" in lock.notes(wrong)[0][0]
-    other = lock.deal("new", look=False)
+    other = lock.deal("new", sync=False)
     lock.move(other, "talk", "terms")
-    lock.look(other)
+    lock.sync(other)
     assert lock.stage(other) == "terms"
 
 
 def test_moves_from_before_the_lock_are_nobodys_case(lock: Lock) -> None:
     """Whatever way an old record went, it may stand where it stood when the lock was switched on."""
-    old = lock.deal(look=False)
+    old = lock.deal(sync=False)
     lock.move(old, "won", "new", "won", "talk")
     kept = lock.crm._kept["deal", old]
     kept.created_at -= timedelta(days=30)
     kept.moves[:] = [replace(one, at=one.at - timedelta(days=20 - n)) for n, one in enumerate(kept.moves)]
-    lock.look(old)
+    lock.sync(old)
     assert lock.cases() == [] and lock.stage(old) == "talk"
-    lock.move(old, "won", look=True)
+    lock.move(old, "won", sync=True)
     assert lock.outcomes() == [("talk", "won", "put_back")] and lock.stage(old) == "talk"
 
 
@@ -285,7 +285,7 @@ def test_a_record_we_made_ourselves_may_begin_anywhere(lock_of: LockOf) -> None:
     )
     lock.run()
     [record] = lock.crm.records("deal")
-    lock.look(record.id)
+    lock.sync(record.id)
     assert lock.stage(record.id) == "opened" and lock.cases() == []
 
 
@@ -298,15 +298,15 @@ def test_an_objection_forbids_what_the_pool_allows_but_not_to_a_head(lock_of: Lo
 
     lock = lock_of(hooks={OBJECTION.name: (lambda _portal, _person: None, object_to)})
     deal = lock.deal()
-    lock.look(deal)
+    lock.sync(deal)
     assert asked == [], "nobody moved it"
-    lock.move(deal, "talk", look=True)
+    lock.move(deal, "talk", sync=True)
     assert lock.stage(deal) == "new" and asked[0] == lock.anna.id and "ничего" in lock.notes(deal)[0][0]
-    lock.move(deal, "talk", author="Вера Главная", look=True)
+    lock.move(deal, "talk", author="Вера Главная", sync=True)
     assert lock.stage(deal) == "talk"
     asked.clear()
     lock.move(deal, "terms", "won")
-    lock.look(deal, author="Анна")
+    lock.sync(deal, author="Анна")
     assert lock.stage(deal) == "talk", "both moves were hers"
 
 
@@ -314,7 +314,7 @@ def test_the_history_is_newer_than_the_record(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "talk")
     lock.crm.before_history.append(lambda: lock.move(deal, "terms", author="Борис"))
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "terms" and lock.cases() == []
 
 
@@ -323,7 +323,7 @@ def test_the_history_is_late(lock: Lock, readings: int) -> None:
     deal = lock.deal()
     lock.move(deal, "talk", "terms")
     lock.crm.hidden = [2] * readings
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "terms" and lock.cases() == []
     lock.quiet(deal)
 
@@ -333,10 +333,10 @@ def test_a_history_that_never_comes_does_not_hold_up_the_lock(lock: Lock) -> Non
     lock.move(deal, "won")
     lock.crm.hidden = [1] * 10
     began = lock.clock.monotonic()
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "new" and lock.clock.monotonic() - began < 5
     lock.crm.hidden = []
-    lock.move(deal, "talk", look=True)  # now the late line is there, too: the same case, told once
+    lock.move(deal, "talk", sync=True)  # now the late line is there, too: the same case, told once
     assert lock.stage(deal) == "talk" and lock.outcomes() == [("new", "won", "put_back")] and len(lock.notes(deal)) == 1
     lock.quiet(deal)
 
@@ -350,7 +350,7 @@ def test_without_a_history_as_many_moves_are_believed_as_were_told_of(lock_of: L
     lock.run()
     assert lock.stage(deal) == "terms" and lock.cases() == []
     lock.move(deal, "won", "opened")
-    lock.look(deal, event="deal.stage", author="Анна")
+    lock.sync(deal, event="deal.stage", author="Анна")
     assert lock.stage(deal) == "terms" and lock.outcomes() == [("terms", "opened", "put_back")]
     lock.quiet(deal)
 
@@ -390,7 +390,7 @@ def test_without_a_history_our_own_write_is_believed_and_the_way_back_from_it_is
     deal = lock.deal()
     lock.write(deal, "won")
     lock.run()
-    lock.move(deal, "new", look=True)
+    lock.move(deal, "new", sync=True)
     assert lock.stage(deal) == "won"
     lock.quiet(deal)
 
@@ -398,7 +398,7 @@ def test_without_a_history_our_own_write_is_believed_and_the_way_back_from_it_is
 def test_a_person_moves_it_on_while_we_put_it_back(lock: Lock) -> None:
     deal = lock.deal()
     lock.crm.before_update.append(lambda: lock.move(deal, "opened", author="Борис"))
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "new" and lock.reverts() == ["new"]
     lock.quiet(deal)
 
@@ -406,17 +406,17 @@ def test_a_person_moves_it_on_while_we_put_it_back(lock: Lock) -> None:
 def test_a_record_that_is_gone_leaves_no_open_case(lock: Lock) -> None:
     deal = lock.deal()
     lock.crm.fail_next(Rejected("no"), on="update")
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.is_open() == [True]
     lock.staff.delete("deal", deal)
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.is_open() == [False]
 
 
 def test_other_entities_are_left_alone(lock_of: LockOf) -> None:
     lock = lock_of(settings={"entities": ["lead"]})
     deal = lock.deal()
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "won" and lock.crm.called.count("moves") == 0
 
 
@@ -424,5 +424,5 @@ def test_it_takes_less_than_five_seconds(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "won")
     began = to_micros(lock.clock.now())
-    lock.look(deal)
+    lock.sync(deal)
     assert to_micros(lock.clock.now()) - began < 5_000_000 and lock.stage(deal) == "new"

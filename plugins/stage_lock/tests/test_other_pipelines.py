@@ -20,9 +20,9 @@ def closed(request: pytest.FixtureRequest, lock_of: LockOf) -> Lock:
 
 def test_a_deal_won_in_another_pipeline_is_put_back_and_manager_and_head_are_told(closed: Lock) -> None:
     deal = closed.deal()
-    closed.move(deal, "talk", look=True)
+    closed.move(deal, "talk", sync=True)
     closed.move(deal, HR_NEW, HR_WON, author="Борис")
-    closed.look(deal, author="Борис")
+    closed.sync(deal, author="Борис")
     assert closed.stage(deal) == "talk"
     [(text, to)] = closed.notes(deal)
     assert set(to) == {closed.boris.id, closed.head.id}
@@ -33,13 +33,13 @@ def test_a_deal_won_in_another_pipeline_is_put_back_and_manager_and_head_are_tol
 
 
 def test_a_deal_made_in_another_pipeline_goes_to_the_first_stage_of_the_main_one(closed: Lock) -> None:
-    deal = closed.deal(HR_NEW, look=False)
-    closed.look(deal, author="Анна")
+    deal = closed.deal(HR_NEW, sync=False)
+    closed.sync(deal, author="Анна")
     assert closed.stage(deal) == "new" and len(closed.cases()) == 1
     assert closed.notes(deal)[0][0].startswith("Запись переведена на стадию «NEW».")
-    won = closed.deal(HR_NEW, look=False)
+    won = closed.deal(HR_NEW, sync=False)
     closed.move(won, HR_WON)
-    closed.look(won)
+    closed.sync(won)
     assert closed.stage(won) == "new"
     closed.quiet(won)
 
@@ -47,12 +47,12 @@ def test_a_deal_made_in_another_pipeline_goes_to_the_first_stage_of_the_main_one
 def test_there_and_back_again_is_no_way_ahead(lock_of: LockOf) -> None:
     lock = lock_of(starts=["new", "opened"])
     deal = lock.deal()
-    lock.move(deal, "talk", look=True)
+    lock.move(deal, "talk", sync=True)
     lock.move(deal, HR_NEW, "won")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "talk"
     lock.move(deal, HR_NEW, "terms")
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.stage(deal) == "terms", "from talk it might go there; the way round is a case and no more"
     assert [case.outcome for case in lock.cases()][-1] == "left"
 
@@ -66,13 +66,13 @@ def test_what_stood_there_before_the_lock_stays_and_comes_in_only_at_a_start(clo
         kept.moves[:] = [
             closed_line.__class__(**{**closed_line.__dict__, "at": kept.created_at}) for closed_line in kept.moves
         ]
-        closed.look(deals[-1])
-        closed.move(deals[-1], HR_WON, look=True)
+        closed.sync(deals[-1])
+        closed.move(deals[-1], HR_WON, sync=True)
     first, second = deals
     assert closed.cases() == [] and closed.reverts() == []
-    closed.move(first, "won", look=True)
+    closed.move(first, "won", sync=True)
     assert closed.stage(first) == "new", "it begins where deals begin"
-    closed.move(second, "new", look=True)
+    closed.move(second, "new", sync=True)
     assert closed.stage(second) == "new" and len(closed.cases()) == 1
     closed.quiet(first)
 
@@ -80,36 +80,36 @@ def test_what_stood_there_before_the_lock_stays_and_comes_in_only_at_a_start(clo
 def test_an_open_set_lets_deals_leave_and_come_back_to_where_they_were(lock_of: LockOf) -> None:
     lock = lock_of(starts=["new", "opened"], settings={"other_pipelines": "allow"})
     deal = lock.deal()
-    lock.move(deal, "talk", look=True)
-    lock.move(deal, HR_NEW, HR_WON, look=True)
+    lock.move(deal, "talk", sync=True)
+    lock.move(deal, HR_NEW, HR_WON, sync=True)
     assert lock.cases() == [] and lock.reverts() == []
     lock.quiet(deal)
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "talk", "from there it leads nowhere but back"
-    lock.move(deal, HR_NEW, look=True)
-    lock.move(deal, "talk", look=True)
+    lock.move(deal, HR_NEW, sync=True)
+    lock.move(deal, "talk", sync=True)
     assert lock.stage(deal) == "talk" and len(lock.cases()) == 1
     made = lock.deal(HR_NEW)
     assert lock.reverts() == ["talk"]
-    lock.move(made, "won", look=True)
+    lock.move(made, "won", sync=True)
     assert lock.stage(made) == "new"
 
 
 def test_the_head_may_move_it_there_and_it_stays(closed: Lock) -> None:
     deal = closed.deal()
     closed.move(deal, HR_NEW, author="Вера Главная")
-    closed.look(deal, author="Вера Главная")
+    closed.sync(deal, author="Вера Главная")
     assert closed.reverts() == [] and [case.outcome for case in closed.cases()] == ["override"]
     closed.quiet(deal)
-    closed.move(deal, HR_WON, look=True)
-    closed.move(deal, "won", look=True)
+    closed.move(deal, HR_WON, sync=True)
+    closed.move(deal, "won", sync=True)
     assert closed.stage(deal) == "new"
 
 
 def test_a_copy_and_a_converted_lead_begin_at_the_beginning(closed: Lock) -> None:
     for stage in ("terms", "won"):
-        made = closed.deal(stage, look=False)
-        closed.look(made, author="Анна")
+        made = closed.deal(stage, sync=False)
+        closed.sync(made, author="Анна")
         assert closed.stage(made) == "new"
     assert len(closed.cases()) == 2
 
@@ -118,10 +118,10 @@ def test_a_copy_and_a_converted_lead_begin_at_the_beginning(closed: Lock) -> Non
 def test_a_restored_deal_stands_where_it_stood_and_nowhere_else(lock_of: LockOf, anew: bool) -> None:
     lock = lock_of(starts=["new", "opened"])
     deal = lock.deal()
-    lock.move(deal, "talk", "terms", look=True)
+    lock.move(deal, "talk", "terms", sync=True)
     kept = lock.crm._find("deal", deal)
     lock.staff.delete("deal", deal)
-    lock.look(deal)
+    lock.sync(deal)
 
     def restore(stage: str) -> str:
         if anew:
@@ -129,7 +129,7 @@ def test_a_restored_deal_stands_where_it_stood_and_nowhere_else(lock_of: LockOf,
         lock.crm._kept["deal", deal] = kept
         if stage != "terms":
             lock.move(deal, stage)
-        lock.look(deal)
+        lock.sync(deal)
         return deal
 
     back = restore("terms")
@@ -162,17 +162,17 @@ def test_people_who_may_not_are_told_even_if_nobody_knows_the_mover(lock_of: Loc
     lock.portal._people = None
     deal = lock.deal()
     lock.move(deal, HR_WON, author="")
-    lock.look(deal)
+    lock.sync(deal)
     [(_, to)] = lock.notes(deal)
     assert set(to) == {lock.head.id, "user:77"}
 
 
 def test_a_lock_that_is_older_adopts_what_was_moved_before_it_watched(lock_of: LockOf) -> None:
     lock = lock_of(starts=["new", "opened"])
-    deal = lock.deal(HR_NEW, look=False)
+    deal = lock.deal(HR_NEW, sync=False)
     with lock.database.write() as tx:
         tx.run("UPDATE stage_lock_portal SET others_since = NULL")
     lock.clock.advance(seconds=5)
     lock.work()
-    lock.look(deal)
+    lock.sync(deal)
     assert lock.cases() == [] and lock.reverts() == []

@@ -53,7 +53,7 @@ def csrf(text: str) -> str:
 
 def test_only_heads_and_owners_see_it(browser: Browser) -> None:
     deal = browser.lock.deal()
-    browser.lock.move(deal, "won", look=True)
+    browser.lock.move(deal, "won", sync=True)
     for path in ("/stage_lock/", "/stage_lock/cases/1"):
         assert browser.client("staff").get(path).status_code == 403
         assert browser.client("owner").get(path).status_code == browser.client("head").get(path).status_code == 200
@@ -64,8 +64,8 @@ def test_only_heads_and_owners_see_it(browser: Browser) -> None:
 def test_each_case_opens_into_its_reason(browser: Browser) -> None:
     lock = browser.lock
     deal = lock.deal()
-    lock.move(deal, "won", author="Борис", look=True)
-    lock.move(deal, "Архив<b>", look=True)
+    lock.move(deal, "won", author="Борис", sync=True)
+    lock.move(deal, "Архив<b>", sync=True)
     text = browser.client().get("/stage_lock/").text
     assert "Борис" in text and "Со стадии «NEW» нельзя перейти на «WON»." in text and "возвращена" in text
     assert "Архив&lt;b&gt;" in text and "<b>" not in text
@@ -78,7 +78,7 @@ def test_each_case_opens_into_its_reason(browser: Browser) -> None:
 def test_the_filter(browser: Browser) -> None:
     lock = browser.lock
     for author in ("Анна", "Борис"):
-        lock.move(lock.deal(author=author), "won", author=author, look=True)
+        lock.move(lock.deal(author=author), "won", author=author, sync=True)
     client = browser.client()
 
     def shown(query: str) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_permission_is_given_by_a_form_of_ours_and_the_record_then_goes_there(
     text = client.get("/stage_lock/").text
     assert "просил клиент" in text and "Вера Главная" in text
     lock.run()
-    lock.move(deal, "won", look=True)
+    lock.move(deal, "won", sync=True)
     assert lock.stage(deal) == "won" and "просил клиент" not in client.get("/stage_lock/").text
 
 
@@ -118,7 +118,7 @@ def test_what_was_given_up_can_be_let_stand_from_its_page(lock_of: Callable[...,
     browser = Browser(lock, tmp_path)
     client, deal = browser.client(), lock.deal()
     for _ in range(2):
-        lock.move(deal, "won", look=True)
+        lock.move(deal, "won", sync=True)
     text = client.get("/stage_lock/cases/1").text
     assert "Пусть стоит там" in text and "открыт" in text
     form = dict(re.findall(r'name="(csrf|record|to)" value="([^"]+)"', text))
@@ -129,7 +129,7 @@ def test_what_was_given_up_can_be_let_stand_from_its_page(lock_of: Callable[...,
 
 def test_an_open_page_is_told_of_a_new_case(browser: Browser) -> None:
     before = browser.site.live.version()
-    browser.lock.move(browser.lock.deal(), "won", look=True)
+    browser.lock.move(browser.lock.deal(), "won", sync=True)
     assert browser.site.live.version() != before
 
 
@@ -144,9 +144,9 @@ def test_the_rules_as_json(lock: Lock, capsys: pytest.CaptureFixture[str]) -> No
         grant(unit, "deal", deal, "won", person="Вера Главная")
     capsys.readouterr()  # the log of what was done so far
     assert print_rules(lock.portal, argparse.Namespace(without_people=False)) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["format"] == 1 and told["override"] == [lock.head.id]
-    entity = told["entities"]["deal"]
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["format"] == 1 and reported["override"] == [lock.head.id]
+    entity = reported["entities"]["deal"]
     assert entity["stages"]["new"] == {
         "labels": ["NEW"], "code": "", "pipeline": "Продажи", "next": ["talk", "lost"], "start": False,
     }  # fmt: skip

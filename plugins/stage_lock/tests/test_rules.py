@@ -10,7 +10,7 @@ import pytest
 from kernel.crm import Move, Person
 from kernel.mapping import EntityMap, StageMap
 from plugins.stage_lock.model import Objection
-from plugins.stage_lock.people import overriding, sole, told
+from plugins.stage_lock.people import overriding, recipients, sole
 from plugins.stage_lock.reading import lines_after, ordered
 from plugins.stage_lock.rules import NO_START, NOT_IN_POOL, UNKNOWN_STAGE, Facts, Own, Pool, Step, act, judge, timeline
 
@@ -169,4 +169,4 @@ def test_a_mover_is_named_only_if_all_deliveries_name_him() -> None:
 
 
 def test_who_is_told_is_a_living_person_who_is_here() -> None:
-    assert [told(PEOPLE, who) for who in ("2", "Борис", "3", "4", "", "никто")] == [("2",), ("2",), (), (), (), ()]
+    assert [recipients(PEOPLE, who) for who in ("2", "Борис", "3", "4", "", "никто")] == [("2",), ("2",), (), (), (), ()]

@@ -21,7 +21,7 @@ class WorkdayDemo(DemoStory):
         office.day(late, "CLOSED")
         office.day(weary, "EXPIRED")
         self.desk.absent += [late, weary]
-        self.desk.say(
+        self.desk.announce(
             f"{len(office.managers) - 2} managers began their day; {office.names[late]} has not, "
             f"{office.names[weary]} never ended yesterday's"
         )

@@ -32,7 +32,7 @@ class WorkdaySimulation(SimulatedStory):
 
     def at_rest(self) -> None:
         portal = self.world.portal
-        with portal.look() as unit:
+        with portal.read() as unit:
             kept = {person: one.status for person, one in store.all_of(unit.tx, portal.name).items()}
         there = {person: self.world.crm.day_of(person) for person in self._people}
         wrong = {person: (kept.get(person), there[person]) for person in self._people if kept.get(person) != there[person]}

@@ -10,8 +10,8 @@ from kernel.crm import Event, Workday
 from kernel.errors import Fault
 from kernel.extension.calls import carry_out
 from kernel.extension.hooks import collect
-from kernel.extension.look import look
 from kernel.extension.portal import Portal
+from kernel.extension.sync import sync
 from kernel.jobs import inbox
 from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
@@ -76,9 +76,9 @@ class Day:
         self.clock = FakeClock()
         self.queue = MemoryQueue(self.clock)
         self.crm = Crm(SET, self.clock)
-        self.told: list[list[str]] = []
+        self.notified: list[list[str]] = []
         hooks = dict(collect([assignment, stage_lock, workday]))
-        hooks[ELIGIBILITY_CHANGED.name] = (lambda _portal, people: self.told.append(sorted(people)),)
+        hooks[ELIGIBILITY_CHANGED.name] = (lambda _portal, people: self.notified.append(sorted(people)),)
         self.portal = Portal(
             PORTAL, SET, self.crm, self.database, Books(self.clock), self.clock, CountingIds(), self.queue,
             {
@@ -107,14 +107,14 @@ class Day:
     def move(self, deal: str, stage: str, author: str) -> None:
         self.clock.advance(seconds=30)
         self.crm.staff.move(deal, stage, author=author)
-        self.look(deal)
+        self.sync(deal)
 
-    def look(self, deal: str) -> None:
+    def sync(self, deal: str) -> None:
         event = Event("deal.changed", "deal", deal)
         with self.database.write() as tx:
             inbox.store(tx, PORTAL, event, "", clock=self.clock, ids=self.portal.ids, queue=self.queue)
         handlers: dict[str, Any] = {
-            "look": lambda args: look(self.portal, self.plugins, args),
+            "look": lambda args: sync(self.portal, self.plugins, args),
             "call": lambda args: carry_out(self.portal, self.plugins, args),
         }
         self.queue.run_until_quiet(handlers)

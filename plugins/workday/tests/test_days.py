@@ -12,7 +12,7 @@ from plugins.workday.tests.day import PORTAL, Day
 
 def test_a_move_without_a_started_day_is_put_back_and_told(day: Day) -> None:
     deal = day.crm.staff.new("deal", stage="new", author="Анна")
-    day.look(deal)
+    day.sync(deal)
     day.move(deal, "talk", "Борис")
     assert day.crm.record("deal", deal).stage == "new"
     [note] = day.crm.comments(deal)
@@ -27,14 +27,14 @@ def test_who_started_who_is_not_tracked_and_who_may_override_move_freely(day: Da
     day.crm.days[day.boris] = "off"
     for author in ("Анна", "Борис", "Вера", "Глеб"):
         deal = day.crm.staff.new("deal", stage="new", author="Анна")
-        day.look(deal)
+        day.sync(deal)
         day.move(deal, "talk", author)
         assert day.crm.record("deal", deal).stage == "talk", author
 
 
 def test_a_crm_that_does_not_tell_puts_nothing_back_and_gives_nobody_anything(day: Day) -> None:
     deal = day.crm.staff.new("deal", stage="new", author="Анна")
-    day.look(deal)
+    day.sync(deal)
     day.crm.silent = Unreachable("no answer")
     day.move(deal, "talk", "Борис")
     assert day.crm.record("deal", deal).stage == "talk"
@@ -68,15 +68,15 @@ def test_the_crm_is_asked_once_in_ten_seconds(day: Day) -> None:
 
 def test_the_poll_asks_for_all_in_one_call_and_tells_whose_day_changed(day: Day) -> None:
     day.poll()
-    assert day.crm.called.count("workdays") == 1 and day.told == [sorted([day.anna, day.boris, day.head])]
+    assert day.crm.called.count("workdays") == 1 and day.notified == [sorted([day.anna, day.boris, day.head])]
     began = day.clock.now()
     day.clock.advance(seconds=60)
     day.poll()
-    assert len(day.told) == 1
+    assert len(day.notified) == 1
     day.crm.days[day.boris] = "open"
     day.clock.advance(seconds=60)
     day.poll()
-    assert day.told[1:] == [[day.boris]]
+    assert day.notified[1:] == [[day.boris]]
     with day.database.read() as tx:
         kept = all_of(tx, PORTAL)
     assert kept[day.boris].status == "open" and kept[day.boris].since > kept[day.anna].since
@@ -91,7 +91,7 @@ def test_who_leaves_the_group_is_forgotten(day: Day) -> None:
     day.poll()
     with day.database.read() as tx:
         assert day.boris not in all_of(tx, PORTAL)
-    assert day.told[-1] == [day.boris]
+    assert day.notified[-1] == [day.boris]
 
 
 def test_a_poll_without_an_answer_leaves_what_is_known(day: Day) -> None:
@@ -100,4 +100,4 @@ def test_a_poll_without_an_answer_leaves_what_is_known(day: Day) -> None:
     day.poll()
     with day.database.read() as tx:
         assert all_of(tx, PORTAL)[day.anna].status == "open"
-    assert len(day.told) == 1
+    assert len(day.notified) == 1

@@ -26,7 +26,7 @@ def test_one_who_has_not_started_sees_why_and_the_button_starts_his_day(day: Day
     assert client.post("/workday/start").status_code == 403, "only from our own page"
     answer = client.post("/workday/start", data={"csrf": csrf(client)})
     assert (answer.status_code, answer.location) == (303, "/workday/")
-    assert day.crm.days[day.boris] == "open" and day.told[-1] == [day.boris]
+    assert day.crm.days[day.boris] == "open" and day.notified[-1] == [day.boris]
     text = client.get("/workday/").text
     assert 'data-status="open"' in text and "data-start" not in text
 

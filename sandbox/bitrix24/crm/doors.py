@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.bitrix24 import formats
 from sandbox.bitrix24.crm import changes, fields, statuses
 from sandbox.bitrix24.crm.store import CONTACT, DEAL, LEAD, Kind, Record, crm
-from sandbox.bitrix24.doors import Wrong, door
+from sandbox.bitrix24.doors import BadRequest, door
 from sandbox.bitrix24.state import Portal
 
 SOURCES = ("WEB", "CALL", "EMAIL", "OTHER")
@@ -27,10 +27,10 @@ def _own(portal: Portal, kind: Kind, data: Mapping[str, Any]) -> dict[str, int]:
     """Made by the portal itself: created by nobody, given to the portal's default person."""
     source = str(data.get("source") or "WEB").upper()
     if source not in SOURCES:
-        raise Wrong(f"source must be one of {', '.join(SOURCES)}")
+        raise BadRequest(f"source must be one of {', '.join(SOURCES)}")
     responsible = str(data.get("responsible") or portal.default_responsible())
     if responsible not in portal.people:
-        raise Wrong(f"no such user {responsible!r}")
+        raise BadRequest(f"no such user {responsible!r}")
     values: dict[str, Any] = {"SOURCE_ID": source, "ASSIGNED_BY_ID": int(responsible)}
     if data.get("title"):
         values["TITLE"] = str(data["title"])
@@ -73,32 +73,32 @@ def deal(sandbox: Any, data: Mapping[str, Any]) -> dict[str, int]:
 def fill(sandbox: Any, data: Mapping[str, Any]) -> dict[str, int]:
     """Many contacts and deals at once, without events; the same seed makes the same ones."""
     portal: Portal = sandbox.portal
-    dice = random.Random(int(data.get("seed", 1)))  # noqa: S311 - repeatable on purpose
+    rng = random.Random(int(data.get("seed", 1)))  # noqa: S311 - repeatable on purpose
     with portal.lock:
         people = [int(user.id) for user in portal.people.values() if user.active and not user.technical]
-        contacts = [_contact(portal, dice, number, people)["ID"] for number in range(int(data.get("contacts", 0)))] or list(
+        contacts = [_contact(portal, rng, number, people)["ID"] for number in range(int(data.get("contacts", 0)))] or list(
             crm(portal).kinds[CONTACT].ids
         )
         for number in range(int(data.get("deals", 0))):
-            _deal(portal, dice, number, people, contacts, formats.integer(data.get("category")) or 0)
+            _deal(portal, rng, number, people, contacts, formats.integer(data.get("category")) or 0)
     return {"deals": int(data.get("deals", 0)), "contacts": int(data.get("contacts", 0))}
 
 
-def _contact(portal: Portal, dice: random.Random, number: int, people: list[int]) -> Record:
+def _contact(portal: Portal, rng: random.Random, number: int, people: list[int]) -> Record:
     phone = f"+7916{number:07d}"
     values = {
-        "NAME": dice.choice(FIRST), "LAST_NAME": dice.choice(LAST), "ASSIGNED_BY_ID": dice.choice(people),
+        "NAME": rng.choice(FIRST), "LAST_NAME": rng.choice(LAST), "ASSIGNED_BY_ID": rng.choice(people),
         "FM": [{"id": portal.next_id("multifield"), "typeId": "PHONE", "valueType": "MOBILE", "value": phone}],
     }  # fmt: skip
     return changes.create(portal, crm(portal).kinds[CONTACT], values, changes.Actor("1"), silent=True)
 
 
-def _deal(portal: Portal, dice: random.Random, number: int, people: list[int], contacts: list[int], category: int) -> Record:
+def _deal(portal: Portal, rng: random.Random, number: int, people: list[int], contacts: list[int], category: int) -> Record:
     rows = statuses.stages(portal, DEAL, category)
     values = {
-        "TITLE": f"Сделка {number + 1}", "OPPORTUNITY": float(dice.randrange(1, 10_000) * 100), "CATEGORY_ID": category,
-        "STAGE_ID": dice.choice(rows).status_id, "ASSIGNED_BY_ID": dice.choice(people), "SOURCE_ID": dice.choice(SOURCES),
-        "CONTACT_IDS": [dice.choice(contacts)] if contacts else [],
+        "TITLE": f"Сделка {number + 1}", "OPPORTUNITY": float(rng.randrange(1, 10_000) * 100), "CATEGORY_ID": category,
+        "STAGE_ID": rng.choice(rows).status_id, "ASSIGNED_BY_ID": rng.choice(people), "SOURCE_ID": rng.choice(SOURCES),
+        "CONTACT_IDS": [rng.choice(contacts)] if contacts else [],
     }  # fmt: skip
     return changes.create(portal, crm(portal).kinds[DEAL], values, changes.Actor("1"), silent=True)
 
@@ -110,7 +110,7 @@ def required(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         kind = crm(sandbox.portal).kinds.get(int(data.get("entityTypeId", DEAL)))
         name = str(data.get("field") or "")
         if kind is None or name not in kind.fields:
-            raise Wrong("required-field takes entityTypeId and field (UPPER name of a field there is)")
+            raise BadRequest("required-field takes entityTypeId and field (UPPER name of a field there is)")
         kind.required = [entry for entry in kind.required if entry[0] != name]
         if not data.get("remove"):
             kind.required.append((name, frozenset(str(stage) for stage in data.get("stages", []))))
@@ -125,9 +125,9 @@ def robot(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         if data.get("clear"):
             robots.clear()
         elif data.get("action") == "set_stage" and not data.get("to"):
-            raise Wrong("a robot with the action set_stage says `to` which")
+            raise BadRequest("a robot with the action set_stage says `to` which")
         elif data.get("action") in ("set_stage", "set_field", "add_comment"):
             robots.append(dict(data))
         else:
-            raise Wrong("a robot takes stage (or trigger), action (set_stage, set_field, add_comment) and its values")
+            raise BadRequest("a robot takes stage (or trigger), action (set_stage, set_field, add_comment) and its values")
         return {"robots": list(robots)}

@@ -100,23 +100,23 @@ TYPES = [1, 7, 8, 10, 12, 51, 57, 93, 101, 103, 110, 152, 3000, 3101, 3108, 4003
 
 
 def test_no_nonsense_ends_in_an_error_of_ours(robot, caplog):
-    dice = random.Random(1)
+    rng = random.Random(1)
     deal = robot.deal()
     robot.row(deal)
     keys = KEYS.split()
     paths = [path.format(d=deal) for path in PATHS.split()]
     for _ in range(600):
-        body = {key: dice.choice(POOL) for key in dice.sample(keys, 6)}
-        if dice.random() < 0.5:
-            body["customFieldData"] = [{"field": {"id": dice.choice(NUMBERS)}, "value": dice.choice(POOL)}]
-        if dice.random() < 0.5:
-            body["filters"] = [{"type": dice.choice(TYPES), "operator": "equal", "value": dice.choice(POOL), "field": 11011}]
-        if dice.random() < 0.3:
+        body = {key: rng.choice(POOL) for key in rng.sample(keys, 6)}
+        if rng.random() < 0.5:
+            body["customFieldData"] = [{"field": {"id": rng.choice(NUMBERS)}, "value": rng.choice(POOL)}]
+        if rng.random() < 0.5:
+            body["filters"] = [{"type": rng.choice(TYPES), "operator": "equal", "value": rng.choice(POOL), "field": 11011}]
+        if rng.random() < 0.3:
             body |= {"dataTag": {"id": 6}, "items": [{"customFieldData": body.get("customFieldData")}]}
-        path = dice.choice(paths)
+        path = rng.choice(paths)
         robot.call("POST", "/rest" + path, json=body)
         assert [record.getMessage() + str(record.exc_info) for record in caplog.records] == [], (path, body)
     for _ in range(50):
-        text = "".join(dice.choices(string.printable + '{}[]":,', k=20))
+        text = "".join(rng.choices(string.printable + '{}[]":,', k=20))
         assert robot.call("POST", "/rest/task/list", data=text.encode()).status_code in (200, 500)
     assert caplog.records == []

@@ -10,7 +10,7 @@ from connectors.bitrix24.codes import kind_of, smart_key
 from connectors.bitrix24.layout import Layout, Owner, worded
 from connectors.bitrix24.system import SYSTEM_FIELDS
 from connectors.bitrix24.values import PEOPLE, RECORDS, PortalField
-from kernel.crm import Lack
+from kernel.crm import MissingItem
 from kernel.errors import Misconfigured, Rejected
 from kernel.mapping import EntityMap, FieldMap
 
@@ -44,25 +44,25 @@ SCOPES: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-def find_lacks(layout: Layout, client: Client) -> list[Lack]:
+def find_missing(layout: Layout, client: Client) -> list[MissingItem]:
     """Raises Unreachable or Throttled where the portal cannot be asked now."""
     search = _Search(layout)
     missing = missing_scopes(client)
-    if not any(lack.name == "crm" for lack in missing):
+    if not any(item.name == "crm" for item in missing):
         for entity in layout.mapping.entities.values():
             search.entity(entity)
     return [*missing, *search.found]
 
 
-def missing_scopes(client: Client) -> list[Lack]:
+def missing_scopes(client: Client) -> list[MissingItem]:
     try:
-        told = client.call("scope")
+        response = client.call("scope")
     except Rejected:
         return []  # a portal that does not tell
-    granted = {str(one).lower() for one in told} if isinstance(told, list) else set()
+    granted = {str(one).lower() for one in response} if isinstance(response, list) else set()
     remedy = "Разработчикам → Другое → вебхук (или приложение) → права: отметьте «{}», чтобы были доступны {}"
     return [
-        Lack("right", scope, "права REST", remedy.format(scope, what))
+        MissingItem("right", scope, "права REST", remedy.format(scope, what))
         for scope, (any_of, what) in SCOPES.items()
         if granted and not granted & set(any_of)
     ]
@@ -71,10 +71,10 @@ def missing_scopes(client: Client) -> list[Lack]:
 @dataclass
 class _Search:
     layout: Layout
-    found: list[Lack] = field(default_factory=list)
+    found: list[MissingItem] = field(default_factory=list)
 
     def add(self, kind: str, name: str, where: str, remedy: str) -> None:
-        self.found.append(Lack(kind, name, where, remedy))
+        self.found.append(MissingItem(kind, name, where, remedy))
 
     def entity(self, entity: EntityMap) -> None:
         where = f"смарт-процесс «{entity.object}»" if kind_of(entity) == "smart" else entity.entity

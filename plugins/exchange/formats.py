@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import Currency, format_minor, plain
 from plugins.exchange.figures import chain_line, figures, profits, remainders
 from plugins.exchange.model import Deal, Money
@@ -36,10 +36,10 @@ def list_text(items: Sequence[Money], language: str) -> str:
 def profit_text(deal: Deal, language: str) -> str:
     """Profit per currency; «—» where a partner's rate is still unknown."""
     parts = [figures(op) for op in deal.exchanges]
-    told = []
+    message = []
     for currency, minor in profits(deal, parts):
-        told.append(f"{UNKNOWN} {currency.code}" if minor is None else money_text(Money(minor, currency), language))
-    return "; ".join(told)
+        message.append(f"{UNKNOWN} {currency.code}" if minor is None else money_text(Money(minor, currency), language))
+    return "; ".join(message)
 
 
 def analytics_text(deal: Deal, merge_from: int, language: str) -> str:
@@ -50,7 +50,7 @@ def analytics_text(deal: Deal, merge_from: int, language: str) -> str:
         return ""
     if len(parts) < merge_from:
         return "; ".join(
-            say(
+            translate(
                 language,
                 "op_text",
                 number=op.number,
@@ -60,7 +60,7 @@ def analytics_text(deal: Deal, merge_from: int, language: str) -> str:
             for op, part in zip(ops, parts, strict=True)
         )
     line = chain_line(parts)
-    return say(
+    return translate(
         language, "chain_text", first=money_text(line.first, language), last=money_text(line.last, language),
         rate=rate_text(line.rate, language), profit=profit_text(deal, language),
     )  # fmt: skip

@@ -142,7 +142,7 @@ def test_a_value_put_back_while_an_older_write_waits_does_not_stay_wrong(both: S
     both.crm.staff.set("deal", both.deal, asked="як справи")  # the CRM still shows the first answer, so nothing differs
     both.deliver()
     both.run()
-    assert both.field("answer") == "ЯК СПРАВИ" and both.seen[-1].soon.values["answer"] == "ІНШЕ"
+    assert both.field("answer") == "ЯК СПРАВИ" and both.seen[-1].expected.values["answer"] == "ІНШЕ"
 
 
 @pytest.mark.row("PL-03")
@@ -160,8 +160,8 @@ def test_soon_shows_stage_and_rows_as_they_will_be(small: Small) -> None:
     small.queue.run_one(small.handlers)
     small.deliver()
     small.run()
-    soon = small.seen[1].soon
-    assert soon.stage == "done" and soon.values["note"] == "x" and soon.rows["line"][0].values["text"] == "новий"
+    expected = small.seen[1].expected
+    assert expected.stage == "done" and expected.values["note"] == "x" and expected.rows["line"][0].values["text"] == "новий"
     assert small.crm.record("deal", small.deal).stage == "done"
 
 

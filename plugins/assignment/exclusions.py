@@ -8,7 +8,7 @@ from kernel.storage import Row, Tx
 
 
 @dataclass(frozen=True)
-class Bar:
+class Exclusion:
     """Times are microseconds; `until` None: till somebody lifts it."""
 
     id: str
@@ -27,27 +27,33 @@ class Bar:
 _HOLDS = "lifted_at IS NULL AND (until IS NULL OR until > :now)"
 
 
-def standing(tx: Tx, portal: str, now: int) -> dict[str, Bar]:
+def standing(tx: Tx, portal: str, now: int) -> dict[str, Exclusion]:
     """By person: the bar that holds now; of several the newest."""
     rows = tx.all(f"SELECT * FROM assignment_bar WHERE portal = :p AND {_HOLDS} ORDER BY at, id", p=portal, now=now)
-    return {row["person"]: _bar(row) for row in rows}
+    return {row["person"]: _exclusion(row) for row in rows}
 
 
-def past(tx: Tx, portal: str, person: str, most: int = 50) -> list[Bar]:
+def past(tx: Tx, portal: str, person: str, most: int = 50) -> list[Exclusion]:
     """All of a person, newest first, those that hold among them."""
     rows = tx.all(
         "SELECT * FROM assignment_bar WHERE portal = :p AND person = :who ORDER BY at DESC, id DESC LIMIT :most",
         p=portal, who=person, most=most,
     )  # fmt: skip
-    return [_bar(row) for row in rows]
+    return [_exclusion(row) for row in rows]
 
 
-def add(tx: Tx, portal: str, bar: Bar) -> None:
+def add(tx: Tx, portal: str, exclusion: Exclusion) -> None:
     tx.run(
         "INSERT INTO assignment_bar (id, portal, person, by_name, reason, at, until) "
         "VALUES (:id, :p, :who, :by, :why, :at, :until)",
-        id=bar.id, p=portal, who=bar.person, by=bar.by_name, why=bar.reason, at=bar.at, until=bar.until,
-    )  # fmt: skip
+        id=exclusion.id,
+        p=portal,
+        who=exclusion.person,
+        by=exclusion.by_name,
+        why=exclusion.reason,
+        at=exclusion.at,
+        until=exclusion.until,
+    )
 
 
 def lift(tx: Tx, portal: str, person: str, by: str, now: int) -> int:
@@ -58,5 +64,5 @@ def lift(tx: Tx, portal: str, person: str, by: str, now: int) -> int:
     )  # fmt: skip
 
 
-def _bar(row: Row) -> Bar:
-    return Bar(**{name: row[name] for name in Bar.__dataclass_fields__})
+def _exclusion(row: Row) -> Exclusion:
+    return Exclusion(**{name: row[name] for name in Exclusion.__dataclass_fields__})

@@ -13,11 +13,11 @@ from kernel.extension.portal import Portal, Unit
 from kernel.storage import Tx
 from kernel.telemetry import log
 from kernel.values import to_micros
-from plugins.assignment import bars, store
+from plugins.assignment import exclusions, store
 from plugins.assignment.hooks import UNFIT
 from plugins.assignment.rules import Member, Objection, Reason, heads_of, members
 from plugins.assignment.settings import AssignmentSettings, QueueSettings
-from plugins.assignment.store import Fit
+from plugins.assignment.store import Eligibility
 
 NAME = "assignment"
 FRESH_SECONDS = 10
@@ -34,43 +34,43 @@ def queue_of(portal: Portal, name: str) -> QueueSettings | None:
     return settings_of(portal).queue.get(name)
 
 
-def read(portal: Portal, name: str, *, seconds: float = FRESH_SECONDS) -> Fit:
+def read(portal: Portal, name: str, *, seconds: float = FRESH_SECONDS) -> Eligibility:
     """What is known, asked anew if it is older. Calls out: no database may be open. Writes nothing; `keep` does. Raises a
     Fault that passes by itself."""
     now = to_micros(portal.clock.now())
     with portal.database.read() as tx:
-        known = store.fit(tx, portal.name, name)
+        known = store.eligibility(tx, portal.name, name)
     if known and 0 <= now - known.read_at <= seconds * 1_000_000:
         return known
     return _ask(portal, settings_of(portal).queue[name], now)
 
 
-def keep(unit: Unit, name: str, found: Fit) -> None:
+def keep(unit: Unit, name: str, found: Eligibility) -> None:
     """For all processes and for the pages. The caller holds the queue's row."""
-    if store.keep_fit(unit.tx, unit.portal.name, name, found):
+    if store.keep_eligibility(unit.tx, unit.portal.name, name, found):
         store.touch(unit.tx, unit.portal.name, name)
         unit.tx.after_commit(unit.portal.changed)
 
 
-def _ask(portal: Portal, queue: QueueSettings, now: int) -> Fit:
+def _ask(portal: Portal, queue: QueueSettings, now: int) -> Eligibility:
     people = portal.people()
     found = members(people, queue.groups, queue.people, queue.weights)
     heads = tuple(person.id for person in heads_of(people, queue.groups, queue.tell))
     ids = [member.id for member in found]
     if not ids:
-        return Fit(now, heads=heads)
+        return Eligibility(now, heads=heads)
     try:
         overdue = _overdue(portal, ids)
-        said = [answer(portal, ids) for answer in UNFIT.functions(portal)]
+        objections = [answer(portal, ids) for answer in UNFIT.functions(portal)]
     except Fault as exc:
         if exc.retry:
             raise
         # For good, until somebody mends it: then the record must wait and the heads must know, not vanish into a list.
         log.error("assignment.unknown", reason=str(exc))
         unknown = Reason("asg_unknown", {"text": str(exc)[:200]})
-        return Fit(now, tuple(replace(member, reasons=(unknown,)) for member in found), heads, str(exc)[:300])
-    weighed = tuple(_weighed(member, overdue[member.id], queue.overdue_max, said) for member in found)
-    return Fit(now, weighed, heads)
+        return Eligibility(now, tuple(replace(member, reasons=(unknown,)) for member in found), heads, str(exc)[:300])
+    weighed = tuple(_weighed(member, overdue[member.id], queue.overdue_max, objections) for member in found)
+    return Eligibility(now, weighed, heads)
 
 
 def _overdue(portal: Portal, ids: list[str]) -> dict[str, int]:
@@ -84,9 +84,9 @@ def _overdue(portal: Portal, ids: list[str]) -> dict[str, int]:
     return {one: known[one][1] for one in ids}
 
 
-def without_departed(portal: Portal, found: Fit) -> Fit:
+def without_departed(portal: Portal, found: Eligibility) -> Eligibility:
     """Who has left the CRM gets nothing from that moment on, whatever the list of people said a minute ago."""
-    people, eligible = portal.crm.people, [member.id for member in found.members if member.fits]
+    people, eligible = portal.crm.people, [member.id for member in found.members if member.eligible]
     if people is None or not eligible:
         return found
     known: dict[str, tuple[float, bool]] = portal.memory.setdefault(f"{NAME}.active", {})
@@ -102,8 +102,8 @@ def without_departed(portal: Portal, found: Fit) -> Fit:
     return found if members == found.members else replace(found, members=members)
 
 
-def _weighed(member: Member, overdue: int, most: int, said: list[Mapping[str, Objection]]) -> Member:
-    reasons = [Reason(one[member.id].code, dict(one[member.id].values)) for one in said if member.id in one]
+def _weighed(member: Member, overdue: int, most: int, objections: list[Mapping[str, Objection]]) -> Member:
+    reasons = [Reason(one[member.id].code, dict(one[member.id].values)) for one in objections if member.id in one]
     if overdue > most:
         reasons.append(Reason("asg_overdue", {"count": overdue, "most": most}))
     return replace(member, overdue=overdue, reasons=tuple(reasons))
@@ -111,21 +111,21 @@ def _weighed(member: Member, overdue: int, most: int, said: list[Mapping[str, Ob
 
 def ids_of(tx: Tx, portal: Portal, name: str) -> tuple[frozenset[str], frozenset[str]]:
     """The members of a queue as last known, and those of them whom the CRM names as responsible by itself."""
-    found, queue = store.fit(tx, portal.name, name), queue_of(portal, name)
+    found, queue = store.eligibility(tx, portal.name, name), queue_of(portal, name)
     known = found.members if found else ()
     names = {one.casefold() for one in queue.stand_ins} if queue else set()
     return frozenset(one.id for one in known), frozenset(one.id for one in known if one.name.casefold() in names)
 
 
-def judged(unit: Unit, found: Fit) -> list[Member]:
+def judged(unit: Unit, found: Eligibility) -> list[Member]:
     """The members with their bars of this very moment."""
-    return with_bars(unit.tx, unit.portal, found.members)
+    return with_exclusions(unit.tx, unit.portal, found.members)
 
 
-def with_bars(tx: Tx, portal: Portal, found: tuple[Member, ...]) -> list[Member]:
-    standing = bars.standing(tx, portal.name, to_micros(portal.clock.now()))
-    return [replace(one, reasons=(*one.reasons, barred(standing[one.id]))) if one.id in standing else one for one in found]
+def with_exclusions(tx: Tx, portal: Portal, found: tuple[Member, ...]) -> list[Member]:
+    standing = exclusions.standing(tx, portal.name, to_micros(portal.clock.now()))
+    return [replace(one, reasons=(*one.reasons, excluded(standing[one.id]))) if one.id in standing else one for one in found]
 
 
-def barred(bar: bars.Bar) -> Reason:
-    return Reason("asg_barred", {"by": bar.by_name, "reason": bar.reason or "—"})
+def excluded(exclusion: exclusions.Exclusion) -> Reason:
+    return Reason("asg_barred", {"by": exclusion.by_name, "reason": exclusion.reason or "—"})

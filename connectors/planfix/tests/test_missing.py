@@ -12,12 +12,12 @@ from kernel.http import Answer
 from kernel.telemetry import mask
 
 
-def lacking(crm):
-    return {(lack.kind, lack.name): lack for lack in crm.lacks()}
+def missing(crm):
+    return {(item.kind, item.name): item for item in crm.missing()}
 
 
 def test_a_portal_as_the_guide_asks_lacks_nothing(portal, crm):
-    assert crm.lacks() == []
+    assert crm.missing() == []
     assert not any(portal.records.values()) and not portal.rows and not portal.comments
 
 
@@ -32,7 +32,7 @@ def test_everything_that_can_be_missing_is_named_with_its_place(portal, crm):
     kind["enumValues"] = ["Купівля", "Продаж", "Внесення", "Виведення", "Переміщення", "Передача партнеру"]
     del portal.tags[7], portal.objects[4704], portal.templates[1]
     portal.statuses = [status for status in portal.statuses if status["name"] not in ("Скасовано", "Закриття угоди")]
-    found = lacking(crm)
+    found = missing(crm)
     assert set(found) == {
         ("field", "Прибуток"), ("field", "Партнер"), ("field", "На зберіганні"), ("field", "Операції за місяць"),
         ("field", "Пара"), ("field", "Вид: Отримання від партнера"), ("field", "Вид: Зняття зі зберігання"),
@@ -40,18 +40,18 @@ def test_everything_that_can_be_missing_is_named_with_its_place(portal, crm):
     }  # fmt: skip
     assert "не додане" in found["field", "Прибуток"].remedy and "«Чекбокс»" in found["field", "На зберіганні"].remedy
     assert "«Контакт»" in found["field", "Партнер"].remedy
-    assert all("Керування акаунтом →" in lack.remedy and lack.where for lack in found.values())
+    assert all("Керування акаунтом →" in item.remedy and item.where for item in found.values())
 
 
 def test_a_missing_object_is_one_line_and_its_fields_are_still_checked(portal, crm):
     del portal.objects[4703]
     portal.fields["task"] = [f for f in portal.fields["task"] if f["name"] != "Партнер"]
-    assert set(lacking(crm)) == {("object", "Заявка"), ("field", "Партнер")}
+    assert set(missing(crm)) == {("object", "Заявка"), ("field", "Партнер")}
 
 
 def test_one_label_twice(portal, crm):
     portal.fields["contact"].append({"id": 12, "name": "ключ annex", "type": 0})
-    assert "кількох" in lacking(crm)["field", "Ключ Annex"].remedy
+    assert "кількох" in missing(crm)["field", "Ключ Annex"].remedy
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_one_label_twice(portal, crm):
 )  # fmt: skip
 def test_missing_rights(portal, crm, path, scope):
     portal.before = lambda method, asked, body: fail(405, 5, "Scope denied") if asked == path else None
-    found = lacking(crm)
+    found = missing(crm)
     assert ("right", scope) in found and scope in found["right", scope].remedy
     assert all(kind == "right" for kind, _name in found)
 
@@ -69,11 +69,11 @@ def test_missing_rights(portal, crm, path, scope):
 def test_a_portal_that_cannot_be_asked_lacks_nothing_it_may_have(portal, crm):
     portal.before = lambda method, path, body: Answer(502, {}, b"<html>") if path == "object/list" else None
     with pytest.raises(Unreachable):
-        crm.lacks()
+        crm.missing()
 
 
 def words(portal, **changed):
-    return list(connector.doctor(portal.connecting(**changed)))
+    return list(connector.doctor(portal.connection(**changed)))
 
 
 def test_doctor_finds_nothing_wrong(portal):
@@ -100,9 +100,9 @@ def test_doctor_finds_nothing_wrong(portal):
     ],
 )
 def test_doctor_on_settings(portal, changed, word):
-    told = words(portal, **changed)
-    assert len(told) == 1 and word in told[0]
-    assert not any(value and len(value) > 5 and value in told[0] for name, value in changed.items() if "TOKEN" in name)
+    caught = words(portal, **changed)
+    assert len(caught) == 1 and word in caught[0]
+    assert not any(value and len(value) > 5 and value in caught[0] for name, value in changed.items() if "TOKEN" in name)
 
 
 def refuse(error):
@@ -130,21 +130,21 @@ def refuse(error):
 )
 def test_doctor_on_the_first_call(portal, trouble, word):
     portal.before = refuse(trouble)
-    told = words(portal)
-    assert len(told) == 1 and word in told[0] and SETTINGS["PLANFIX_TOKEN"] not in told[0]
+    caught = words(portal)
+    assert len(caught) == 1 and word in caught[0] and SETTINGS["PLANFIX_TOKEN"] not in caught[0]
 
 
 def test_doctor_compares_zones(portal):
     portal.users.append({"id": "user:9", "name": "Робот", "role": "Robot", "timezone": "Europe/Warsaw"})
-    [told] = words(portal)
-    assert "Europe/Warsaw" in told and "Europe/Kyiv" in told
+    [caught] = words(portal)
+    assert "Europe/Warsaw" in caught and "Europe/Kyiv" in caught
 
 
 def test_the_pause_between_requests_leaves_room_for_the_network():
     read = settings.read({**SETTINGS, "PLANFIX_REQUESTS_PER_SECOND": "4"}, "Europe/Kyiv")
-    assert read.pace.per_second == 4
-    assert read.pace.arrival_seconds_max == 0.25
-    assert settings.read(SETTINGS).pace.per_second == 1
+    assert read.rate_limit.per_second == 4
+    assert read.rate_limit.arrival_seconds_max == 0.25
+    assert settings.read(SETTINGS).rate_limit.per_second == 1
     assert "token" not in repr(read).replace("token=", "") or SETTINGS["PLANFIX_TOKEN"] not in repr(read)
     with pytest.raises(Misconfigured):
         settings.read({**SETTINGS, "PLANFIX_URL": "https://"})

@@ -16,9 +16,9 @@ from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
 from kernel.storage import Row
 from kernel.telemetry import log
-from kernel.texts import say
+from kernel.texts import translate
 from kernel.values import to_micros
-from plugins.assignment import clients, fitness, store
+from plugins.assignment import clients, eligibility, store
 from plugins.assignment.rules import (
     Choice,
     Member,
@@ -31,10 +31,10 @@ from plugins.assignment.rules import (
     undo,
 )
 from plugins.assignment.settings import QueueSettings, label_of
-from plugins.assignment.store import Decision, Fit, Waiting
+from plugins.assignment.store import Decision, Eligibility, Waiting
 
 READ_SECONDS_MAX = 60  #: a record read longer ago is read again before it is given out
-FIT_SECONDS_MAX = 30  #: nobody is given anything on knowledge older than this
+ELIGIBILITY_SECONDS_MAX = 30  #: nobody is given anything on knowledge older than this
 PAGE = 50  #: so many waiting records are read with one request
 PAGES_MAX = 40
 TOLD_PEOPLE_MAX = 20
@@ -52,7 +52,7 @@ class _Table:
     turn: int
 
 
-def give(unit: Unit, name: str, *, look: bool = True) -> int:
+def give(unit: Unit, name: str, *, resync: bool = True) -> int:
     """Give out what waits in the queue, from its front, while somebody fits. The caller holds the queue's row.
 
     A record that was read too long ago must be read first, and nothing behind it is given out before it; `look`: have it
@@ -64,12 +64,12 @@ def give(unit: Unit, name: str, *, look: bool = True) -> int:
         return 0
     clients.hold(unit)
     count = skipped = 0
-    while any(member.fits for member in table.members):
+    while any(member.eligible for member in table.members):
         page = store.front(tx, portal, name, skip=skipped, most=PAGE)
         for one in page:
             if now - one.read_at > READ_SECONDS_MAX * 1_000_000:
-                if look:
-                    unit.look_again(one.entity, one.record_id)
+                if resync:
+                    unit.resync(one.entity, one.record_id)
                 return _end(unit, table, count)
             if _give_one(unit, table, one):
                 count += 1
@@ -81,12 +81,12 @@ def give(unit: Unit, name: str, *, look: bool = True) -> int:
 
 
 def _table(unit: Unit, name: str, now: int) -> _Table | None:
-    queue, found = fitness.queue_of(unit.portal, name), store.fit(unit.tx, unit.portal.name, name)
-    if queue is None or found is None or now - found.read_at > FIT_SECONDS_MAX * 1_000_000:
+    queue, found = eligibility.queue_of(unit.portal, name), store.eligibility(unit.tx, unit.portal.name, name)
+    if queue is None or found is None or now - found.read_at > ELIGIBILITY_SECONDS_MAX * 1_000_000:
         return None
     row = store.open_queue(unit.tx, unit.portal.name, name, now)
     shares = store.shares(unit.tx, unit.portal.name, name)
-    return _Table(name, queue, fitness.judged(unit, found), found.heads, shares, row["turn"])
+    return _Table(name, queue, eligibility.judged(unit, found), found.heads, shares, row["turn"])
 
 
 def _give_one(unit: Unit, table: _Table, one: Waiting) -> bool:
@@ -98,7 +98,7 @@ def _give_one(unit: Unit, table: _Table, one: Waiting) -> bool:
         for member in table.members
     ]
     members, repeat = _for_the_same(unit, one, members)
-    candidates = [member for member in members if member.fits]
+    candidates = [member for member in members if member.eligible]
     if not candidates:
         return False
     table.turn += 1
@@ -154,11 +154,11 @@ def _body(members: Sequence[Member], choice: Choice, turn: int) -> dict[str, obj
                 "id": one.id, "name": one.name, "weight": one.weight, "overdue": one.overdue,
                 "claim": str(choice.claims[one.id]), "given": choice.shares[one.id].given - (one.id == choice.member.id),
             }
-            for one in members if one.fits
+            for one in members if one.eligible
         ],
         "left_out": [
             {"id": one.id, "name": one.name, "reasons": [store.reason_data(reason) for reason in one.reasons]}
-            for one in members if not one.fits
+            for one in members if not one.eligible
         ],
     }  # fmt: skip
 
@@ -175,7 +175,7 @@ def _end(unit: Unit, table: _Table, count: int) -> int:
         changed(unit, table.name)
     if not store.count_waiting(tx, portal, table.name):
         store.end_spell(tx, portal, table.name)
-    elif not any(member.fits for member in table.members):
+    elif not any(member.eligible for member in table.members):
         _tell(unit, table)
     return count
 
@@ -189,35 +189,35 @@ def _tell(unit: Unit, table: _Table) -> None:
     """Tell the heads that nobody fits: once in a spell, and not too often whatever the spells."""
     tx, portal, now = unit.tx, unit.portal, to_micros(unit.now)
     row = store.open_queue(tx, portal.name, table.name, now)
-    pause = fitness.settings_of(portal).tell_minutes * 60_000_000
+    pause = eligibility.settings_of(portal).tell_minutes * 60_000_000
     if row["told_spell"] or (row["told_at"] is not None and now - row["told_at"] < pause):
         return
     first = store.front(tx, portal.name, table.name, most=1)[0]
     language = portal.mapping.portal.language
-    lines = [f"— {one.name}: {said_all(one.reasons, language)}" for one in table.members[:TOLD_PEOPLE_MAX]]
+    lines = [f"— {one.name}: {reasons_text(one.reasons, language)}" for one in table.members[:TOLD_PEOPLE_MAX]]
     lines += ["— …"] if len(table.members) > TOLD_PEOPLE_MAX else []
-    text = say(
+    text = translate(
         language, "asg_nobody_fits", queue=label_of(table.queue, table.name, language),
         count=store.count_waiting(tx, portal.name, table.name),
-        people="\n".join(lines) or say(language, "asg_nobody_there"),
+        people="\n".join(lines) or translate(language, "asg_nobody_there"),
     )  # fmt: skip
     unit.comment(
         first.entity, first.record_id, text, to=table.heads,
         key=f"assignment:{table.name}:{first.entity}:{first.record_id}:{now}",
     )  # fmt: skip
-    store.keep_told(tx, portal.name, table.name, at=now)
+    store.keep_notice(tx, portal.name, table.name, at=now)
 
 
-def said(reason: Reason, language: str) -> str:
+def reason_text(reason: Reason, language: str) -> str:
     """A reason in words; another plugin's code that no catalog has is better shown raw than not at all."""
     try:
-        return say(language, reason.code, **reason.values)
+        return translate(language, reason.code, **reason.values)
     except KeyError:
         return reason.code
 
 
-def said_all(reasons: Sequence[Reason], language: str) -> str:
-    return "; ".join(said(one, language) for one in reasons)
+def reasons_text(reasons: Sequence[Reason], language: str) -> str:
+    return "; ".join(reason_text(one, language) for one in reasons)
 
 
 # --- settling a waiting record ----------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def settle(unit: Unit, one: Waiting, record: Record, author: Person | None = Non
     if is_closed(portal.mapping.entity(one.entity), record):
         drop(unit, one, "closed")
         return
-    members, stand_ins = fitness.ids_of(unit.tx, portal, one.queue)
+    members, stand_ins = eligibility.ids_of(unit.tx, portal, one.queue)
     # A record that was taken back was not read yet: whose name it bears is no news.
     if one.read_at and changed_by_hand(one.owner, owner.id, author, members - stand_ins):
         drop(unit, one, "by_hand", owner)
@@ -262,22 +262,22 @@ class Asked:
     """What was read for one sitting, before its unit of work: who is eligible, and what waits at the front."""
 
     queue: str
-    fit: Fit
+    eligibility: Eligibility
     fit_is_new: bool
     page: Sequence[Waiting] = ()
     records: Mapping[tuple[str, str], Record] | None = None  #: None: nobody is eligible, so nothing was read
 
 
-def ask(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS, joins: bool = False) -> Asked:
+def ask(portal: Portal, name: str, *, seconds: float = eligibility.FRESH_SECONDS, joins: bool = False) -> Asked:
     """Reads only; `joins`: a record is about to join the queue. Calls out: no database may be open."""
-    found = fitness.read(portal, name, seconds=seconds)
+    found = eligibility.read(portal, name, seconds=seconds)
     with portal.database.read() as tx:
         page = store.front(tx, portal.name, name, most=PAGE)
-        known = store.fit(tx, portal.name, name)
+        known = store.eligibility(tx, portal.name, name)
     if page or joins:
-        found = fitness.without_departed(portal, found)
+        found = eligibility.without_departed(portal, found)
     with portal.database.read() as tx:
-        anybody = any(member.fits for member in fitness.with_bars(tx, portal, found.members))
+        anybody = any(member.eligible for member in eligibility.with_exclusions(tx, portal, found.members))
     records = None
     if page and anybody:
         try:
@@ -290,13 +290,13 @@ def ask(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS, jo
 def hold(unit: Unit, asked: Asked) -> Row:
     """Take the queue's row until the end of the unit of work and bring the queue up to what was read."""
     row = store.open_queue(unit.tx, unit.portal.name, asked.queue, to_micros(unit.now))
-    fitness.keep(unit, asked.queue, asked.fit)
+    eligibility.keep(unit, asked.queue, asked.eligibility)
     if asked.records is not None:
         _settle_page(unit, asked.page, asked.records)
     return row
 
 
-def give_out(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECONDS) -> int:
+def give_out(portal: Portal, name: str, *, seconds: float = eligibility.FRESH_SECONDS) -> int:
     """Regular: read what waits at the front anew and give it out while somebody fits. Calls out."""
     count = 0
     for _ in range(PAGES_MAX):
@@ -305,7 +305,7 @@ def give_out(portal: Portal, name: str, *, seconds: float = fitness.FRESH_SECOND
             break
         with portal.unit() as unit:
             hold(unit, asked)
-            done = give(unit, name, look=False)
+            done = give(unit, name, resync=False)
         count += done
         if not done or len(asked.page) < PAGE:
             break
@@ -378,7 +378,7 @@ def take_back(unit: Unit, one: Decision, outcome: str, by: str = "") -> None:
     waits = Waiting(one.entity, one.record_id, one.queue, one.since, number, now, 0, one.name, "", "", by)
     store.join(tx, portal, waits)
     changed(unit, one.queue)
-    unit.look_again(one.entity, one.record_id)
+    unit.resync(one.entity, one.record_id)
 
 
 def number_of(record_id: str) -> int:

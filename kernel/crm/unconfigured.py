@@ -7,7 +7,7 @@ from typing import Any
 from kernel.errors import Misconfigured
 
 
-class UnsetCRM:
+class UnconfiguredCRM:
     """The books, their reports and the import work without a CRM; whoever asks it is told what is not set up."""
 
     name = "unset"

@@ -10,7 +10,7 @@ from connectors.planfix import limits
 from connectors.planfix.client import Client
 from connectors.planfix.layout import Layout, PortalField, by_label, folded, kind_of
 from connectors.planfix.system import CONTACT_FIELDS, TASK_FIELDS
-from kernel.crm import Lack
+from kernel.crm import MissingItem
 from kernel.errors import Fault, Misconfigured, NoRight
 from kernel.mapping import EntityMap, FieldMap
 
@@ -68,12 +68,12 @@ def best_type(mapped: FieldMap) -> int:
     return types.TEXT if mapped.multiline else WRITABLE[mapped.type][0]
 
 
-def find_lacks(layout: Layout, client: Client) -> list[Lack]:
+def find_missing(layout: Layout, client: Client) -> list[MissingItem]:
     """Raises Unreachable or Throttled where the portal cannot be asked now."""
-    return [lack for lack, _new in search(layout, client)]
+    return [item for item, _new in search(layout, client)]
 
 
-def search(layout: Layout, client: Client) -> list[tuple[Lack, NewField | None]]:
+def search(layout: Layout, client: Client) -> list[tuple[MissingItem, NewField | None]]:
     """What is missing, and where REST can make it, the field to make. Raises like find_lacks."""
     rights = missing_rights(client)
     found = _Search(layout)
@@ -82,11 +82,11 @@ def search(layout: Layout, client: Client) -> list[tuple[Lack, NewField | None]]
             found.entity(entity)
         except NoRight as exc:
             if exc.vendor_code != SCOPE_CODE or not rights:
-                rights.append(Lack("right", entity.entity, "токен REST", f"{exc}: {_token('усі потрібні дозволи')}"))
-    return [*((right, None) for right in rights), *((lack, found.new.get(lack)) for lack in found.found)]
+                rights.append(MissingItem("right", entity.entity, "токен REST", f"{exc}: {_token('усі потрібні дозволи')}"))
+    return [*((right, None) for right in rights), *((item, found.new.get(item)) for item in found.found)]
 
 
-def missing_rights(client: Client) -> list[Lack]:
+def missing_rights(client: Client) -> list[MissingItem]:
     """The rights (scopes) whose probe is refused for want of them; every other refusal is what the probe is after."""
     found = []
     for scope, (method, path, payload) in PROBES.items():
@@ -94,7 +94,7 @@ def missing_rights(client: Client) -> list[Lack]:
             client.probe(method, path, payload)
         except Fault as exc:
             if exc.vendor_code == SCOPE_CODE:
-                found.append(Lack("right", scope, "токен REST", _token(f"дозвіл «{scope}»")))
+                found.append(MissingItem("right", scope, "токен REST", _token(f"дозвіл «{scope}»")))
             elif not exc.vendor_code or (exc.retry and exc.vendor_code != "0"):
                 raise  # no answer, or too many requests: says nothing about the right
     return found
@@ -107,15 +107,15 @@ def _token(what: str) -> str:
 @dataclass
 class _Search:
     layout: Layout
-    found: list[Lack] = field(default_factory=list)
-    new: dict[Lack, NewField] = field(default_factory=dict)
+    found: list[MissingItem] = field(default_factory=list)
+    new: dict[MissingItem, NewField] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, where: str, remedy: str, new: NewField | None = None) -> None:
-        lack = Lack(kind, name, where, remedy)
-        if lack not in self.found:
-            self.found.append(lack)
+        item = MissingItem(kind, name, where, remedy)
+        if item not in self.found:
+            self.found.append(item)
         if new is not None:
-            self.new[lack] = new
+            self.new[item] = new
 
     def entity(self, entity: EntityMap) -> None:
         if kind_of(entity) == "contact":

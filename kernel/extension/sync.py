@@ -30,11 +30,11 @@ SWEPT_WAITS_SECONDS = 1.0
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 15.0  #: a CRM that is back must not wait long for us
 
 
-def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
+def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
     """Run one look job. Raises Again when the CRM cannot answer now."""
     entity, record_id = args["entity"], args["id"]
     if "/" in entity:
-        _look_at_owner(portal, args, attempt)
+        _sync_owner(portal, args, attempt)
         return
     watches = _in_turn(plugins, entity)
     with portal.database.read() as tx:
@@ -64,7 +64,7 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     with portal.unit(author=author, trace=args["trace"]) as unit:
         if not inbox.still_new(unit.tx, portal.name, entity, record_id, ids):
             # We stood still since the reading, and somebody in our place has read the record anew: ours is old.
-            log.warning("look.overtaken", entity=entity, record=record_id)
+            log.warning("sync.overtaken", entity=entity, record=record_id)
             raise Again(PAUSE_SECONDS_MIN)
         if record is None:
             _gone(unit, watches, keepers, entity, record_id)
@@ -76,26 +76,26 @@ def look(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
                 if keeps.back is not None:
                     keeps.back(unit, record_id)
         before = last_seen(unit.tx, portal.name, entity, record_id)
-        soon = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
+        with_ours = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in watches:
             if record.elsewhere and not watch.elsewhere:
                 if watch.gone is not None:
                     watch.gone(unit, record_id)
                 continue
-            # All judge the same reading; what those before have written in this pass stands in `soon`.
-            expected = _with_writes(soon, unit.writes_to(entity, record_id))
+            # All judge the same reading; what those before have written in this pass stands in `expected`.
+            expected = _with_writes(with_ours, unit.writes_to(entity, record_id))
             watch.handle(unit, Seen(record, before, events, expected, prepared.get(plugin.name)))
         kept = replace(record, entity=elsewhere_name(entity)) if record.elsewhere else record
         keep_seen(unit.tx, portal.name, kept, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "it stands outside of the set" if record.elsewhere else "", portal.clock)
-    log.info("look.done", entity=entity, record=record_id, deliveries=len(ids))
+    log.info("sync.done", entity=entity, record=record_id, deliveries=len(ids))
 
 
 def _gone(
     unit: Unit, watches: Sequence[tuple[Plugin, Watch]], keepers: Sequence[Keeps], entity: str, record_id: str
 ) -> None:
     """The CRM has no such record: watching plugins hear of it each time, those that keep figures of it once."""
-    log.info("look.gone", entity=entity, record=record_id)
+    log.info("sync.gone", entity=entity, record=record_id)
     for _plugin, watch in watches:
         if watch.gone is not None:
             watch.gone(unit, record_id)
@@ -141,7 +141,7 @@ def _delivery_may_follow(portal: Portal, waiting: Sequence[Waiting]) -> float:
     return left if 0 < left <= SWEPT_WAITS_SECONDS else 0.0
 
 
-def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> None:
+def _sync_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> None:
     """A child row changed: what has to be read is the record to which it belongs."""
     entity, row_id = args["entity"], args["id"]
     with portal.database.read() as tx:
@@ -162,7 +162,7 @@ def _look_at_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> Non
         return
     with portal.unit(trace=args["trace"]) as unit:
         for one in sorted((owners | {owner or ""}) - {""}):  # of both, where the row has moved
-            unit.look_again(entity.partition("/")[0], one, author=author)
+            unit.resync(entity.partition("/")[0], one, author=author)
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
 
 
@@ -171,7 +171,7 @@ def _again_or_give_up(portal: Portal, ids: list[str], exc: Fault, args: Mapping[
         _give_up(portal, ids, exc)
         return
     wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN * 2 ** min(attempt, 6)
-    log.warning("look.again", entity=args["entity"], record=args["id"], reason=str(exc))
+    log.warning("sync.again", entity=args["entity"], record=args["id"], reason=str(exc))
     raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
 
 
@@ -212,6 +212,6 @@ def _with_writes(record: Record, writes: Sequence[Write]) -> Record:
 
 def _give_up(portal: Portal, ids: list[str], exc: AnnexError) -> None:
     """Into the list that a person looks at, with its reason."""
-    log.error("look.failed", reason=str(exc))
+    log.error("sync.failed", reason=str(exc))
     with portal.database.write() as tx:
         inbox.settle(tx, ids, "failed", str(exc), portal.clock)
