@@ -13,35 +13,40 @@ from pydantic import ValidationError
 
 import kernel
 import mappings
+from app.connections import check_wishes, chosen_connectors, known_settings, make_connections
 from app.discovery import find_connectors, find_plugins
 from kernel.clock import Clock, Ids, SystemClock, TimeIds
+from kernel.conversations import store as messages
 from kernel.crm import CRM
 from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connection, Connector, Plugin, Sweeping
 from kernel.extension.calls import carry_out
+from kernel.extension.connector import CATCH_UP_EVERY
 from kernel.extension.hooks import collect
+from kernel.extension.listening import catch_up
+from kernel.extension.messages import hand_over
 from kernel.extension.portal import Portal
 from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
 from kernel.extension.sync import sync
-from kernel.http import HttpClient, RateLimit, SharedGate, Transport, Vault
+from kernel.http import Transport
 from kernel.jobs import Handler, Job, Queue, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
 from kernel.ledger import Books, checkpoints
 from kernel.mapping import MappingSet, load_set
-from kernel.settings import Known, Settings
+from kernel.settings import Settings
 from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, end_departed_sessions, secret_of
+from kernel.web import WEB_SETTINGS, end_departed_sessions
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 SESSIONS_EVERY_MINUTES = 10
-KERNEL_MODULES = ("http", "crm", "jobs", "ledger", "web")
+KERNEL_MODULES = ("http", "crm", "jobs", "ledger", "conversations", "web")
 
 
 class OffsetClock(SystemClock):
@@ -80,12 +85,15 @@ class LateQueue:
 
 @dataclass(frozen=True)
 class PortalRuntime:
-    """One portal with everything that belongs to it."""
+    """The set's portal with everything that belongs to it."""
 
     portal: Portal
-    connector: Connector
     plugins: Sequence[Plugin]
-    connection: Connection
+    connection: Connection  #: the CRM's
+
+    @property
+    def connector(self) -> Connector:
+        return self.connection.connector
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,12 @@ class Annex:
             sync(self.runtime.portal, self.runtime.plugins, args, attempt=attempt)
             tries.pop(args["trace"], None)
 
-        return {"look": sync_job, "call": partial(carry_out, self.runtime.portal, self.runtime.plugins)}
+        runtime = self.runtime
+        return {
+            inbox.SYNC_JOB: sync_job,
+            "call": partial(carry_out, runtime.portal, runtime.plugins),
+            messages.JOB: partial(hand_over, runtime.portal, runtime.plugins),
+        }
 
     def tidy(self) -> None:
         """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""
@@ -147,12 +160,14 @@ class Annex:
         old = to_micros(now - timedelta(days=DELIVERIES_KEPT_DAYS))
         with self.database.write() as tx:
             tx.run("DELETE FROM inbox WHERE state IN ('done', 'dropped') AND received_at < :old", old=old)
+            # Messages stay: their content is nowhere else, and a vendor may bring an old one again.
             # Calls with a key or a target stay: they say what exists in the CRM already.
             tx.run(
                 "DELETE FROM outgoing WHERE state IN ('done', 'superseded', 'dropped') AND key = '' AND target = '' "
                 "AND created_at < :old",
                 old=old,
             )
+            tx.run("DELETE FROM call_decision WHERE call_id NOT IN (SELECT id FROM outgoing)")
 
     def revive(self, older_than: timedelta = timedelta(minutes=OVERDUE_MINUTES)) -> None:
         """Give what waits unusually long another job.
@@ -166,6 +181,8 @@ class Annex:
         with self.database.write() as tx:
             for portal, entity, record_id, trace in inbox.overdue(tx, before):
                 inbox.sync(tx, portal, entity, record_id, trace=trace, queue=self.queue, mark=f":{mark}")
+            for message in messages.overdue(tx, before):
+                messages.revive(tx, message, queue=self.queue, mark=mark)
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
@@ -189,6 +206,11 @@ class Annex:
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
+                Work(f"{one.full_name}:catch_up", CATCH_UP_EVERY, partial(catch_up, portal, self.runtime.plugins, one))
+                for one in portal.connections.values()
+                if one.connector.catch_up is not None and one.connector.listen is None
+            ),
+            *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
                 for plugin in self.runtime.plugins
                 for work in plugin.every
@@ -211,18 +233,13 @@ def build(
 ) -> Annex:
     """Put everything together from the settings. Connects to nothing yet."""
     plugins, connectors = find_plugins(), find_connectors()
-    lines = [
-        Known(line.name, f"{connector.title}: {line.help}", line.default, line.secret)
-        for connector in connectors.values()
-        for line in connector.settings
-    ]
-    settings = Settings(environment, also=[*WEB_SETTINGS, *lines])
+    mapping = load_set(set_folder(Settings(environment)["ANNEX_SET"]))
+    settings = Settings(environment, also=[*WEB_SETTINGS, *known_settings(mapping, connectors)])
     if clock is None:
         clock = OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock()
     ids = TimeIds(clock) if ids is None else ids
     database = Database(settings.database_url) if database is None else database
     queue = LateQueue(partial(DbosQueue, database)) if queue is None else queue
-    mapping = load_set(set_folder(settings["ANNEX_SET"]))
     runtime = _portal(settings, mapping, plugins, connectors, database, clock, ids, queue, transport, crm)
     return Annex(settings, database, clock, ids, queue, plugins, connectors, mapping, runtime)
 
@@ -255,31 +272,18 @@ def _portal(
     transport: Transport | None,
     crm: CRM | None,
 ) -> PortalRuntime:
-    wanted = mapping.portal
-    if wanted.connector not in connectors:
-        raise Misconfigured(f"{mapping.name}/portal.toml: connector «{wanted.connector}» is not installed")
-    connector, name = connectors[wanted.connector], f"{wanted.connector}/{wanted.portal}"
+    chosen = chosen_connectors(mapping, connectors)
     switched_on = _switched_on(mapping, plugins)
-
-    def http(
-        base_url: str, *, rate_limit: RateLimit | None = None, headers: Callable[[], Mapping[str, str]] = dict
-    ) -> HttpClient:
-        gate = SharedGate(name, rate_limit, database, clock) if rate_limit else None
-        return HttpClient(connector.name, base_url, clock=clock, gate=gate, transport=transport, headers=headers)
-
-    own = {line.name: settings[line.name] for line in connector.settings}
-    vault = Vault(name, database, clock, secret_of(settings), settings["ANNEX_SECRET_OLD"].encode())
-    public_url = settings["ANNEX_PUBLIC_URL"].rstrip("/")
-    connection = Connection(own, mapping, http, clock, vault, transport, public_url, tuple(switched_on))
+    connections = make_connections(settings, mapping, chosen, switched_on, database, clock, transport)
+    connection = connections[mapping.portal.portal]
     if crm is None:
-        if connector.crm is None:
-            raise Misconfigured(f"{mapping.name}/portal.toml: connector «{connector.name}» is no CRM")
         try:
-            crm = connector.crm(connection)
+            crm = connection.crm
         except Misconfigured as exc:
             crm = cast("CRM", UnconfiguredCRM(str(exc)))
+    connection = connections[connection.name] = connection.given(crm=crm)
     portal = Portal(
-        name=name,
+        name=connection.full_name,
         mapping=mapping,
         crm=crm,
         database=database,
@@ -287,12 +291,14 @@ def _portal(
         clock=clock,
         ids=ids,
         queue=queue,
+        connections=connections,
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
-        public_url=public_url,
+        public_url=connection.public_url,
         hooks=collect(switched_on, plugins.values()),
     )
-    return PortalRuntime(portal, connector, switched_on, connection)
+    check_wishes(portal, switched_on)
+    return PortalRuntime(portal, switched_on, connection)
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from app.bootstrap import Annex
+from kernel.extension import Connection, FrameRequest, Visitor
 from kernel.web import Frame, Links, Live, Site, create_app, idle_seconds, secret_of
 from webhooks.door import Door, HookRoute
 
@@ -19,16 +22,17 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     portal.links = Links(
         annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
     )
-    word = annex.mapping.portal.portal
-    routes = {(runtime.connector.name, word): HookRoute(portal, runtime.connector, runtime.connection, runtime.plugins)}
-    frames, identify = {}, runtime.connector.identity
-    if identify is not None:
-        frames[runtime.connector.name, word] = Frame(portal, lambda request: identify(request, runtime.connection))
+    connections = list(portal.connections.values())
+    frames = {
+        (one.connector.name, one.name): Frame(portal, partial(_visitor, one))
+        for one in connections
+        if one.connector.sign_in is not None
+    }
     live = Live(annex.database, listeners_max=listeners_max)
     portal.changed = live.nudge
     site = Site(
-        portals=[portal],
-        plugins={portal.name: list(runtime.plugins)},
+        portal=portal,
+        plugins=list(runtime.plugins),
         settings=settings,
         database=annex.database,
         clock=annex.clock,
@@ -40,5 +44,11 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
         framed_by=runtime.connector.framed_by(runtime.connection.settings),
     )
     made = create_app(site)
+    routes = [HookRoute(portal, one, runtime.plugins) for one in connections]
     made.wsgi_app = Door(routes, made.wsgi_app)  # type: ignore[method-assign]
     return made
+
+
+def _visitor(connection: Connection, opened: FrameRequest) -> Visitor:
+    assert connection.connector.sign_in is not None
+    return connection.connector.sign_in(opened, connection)

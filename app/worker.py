@@ -6,6 +6,7 @@ import threading
 
 from app.bootstrap import Annex
 from kernel.errors import AnnexError
+from kernel.extension.listening import Listener
 from kernel.jobs.engine import Engine
 from kernel.jobs.regular import Ticker
 from kernel.telemetry import log
@@ -19,10 +20,18 @@ class Worker:
         self._portal = annex.runtime.portal
         self._engine = Engine(annex.database, annex.handlers(), worker_id=worker_id)
         self._ticker = Ticker(annex.database, annex.clock, annex.works())
+        runtime = annex.runtime
+        self._listeners = [
+            Listener(runtime.portal, runtime.plugins, one, worker_id)
+            for one in runtime.portal.connections.values()
+            if one.connector.listen is not None
+        ]
 
     def start(self) -> None:
         self._engine.start()
         self._ticker.start()
+        for listener in self._listeners:
+            listener.start()
         threading.Thread(target=self._log_missing, name="missing", daemon=True).start()
         log.info("worker.started", worker=self._id)
 
@@ -35,6 +44,8 @@ class Worker:
             log.warning("portal.unknown", reason=str(exc))
 
     def stop(self) -> None:
+        for listener in self._listeners:
+            listener.stop()
         self._ticker.stop()
         self._engine.stop()
         log.info("worker.stopped", worker=self._id)

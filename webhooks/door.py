@@ -1,7 +1,7 @@
-"""The one door in: POST /hooks/<connector>/<portal>[/<event>].
+"""The one door in: /hooks/<connector>/<connection>[/<rest>], with any method that the connector takes.
 
-Find the connector, let it check the proof, store, answer exactly 200, and leave the work to a job. What fails the proof
-leaves no trace but a counter. What was answered 200 is on disk before the answer leaves.
+Find the connection, let its connector check the proof, store, answer as this vendor wants it, and leave the work to a job.
+What fails the proof leaves no trace but a counter. What was answered is on disk before the answer leaves.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from kernel.crm import Event
 from kernel.errors import BadInput, Closed, Fault
-from kernel.extension import Connection, Connector, Delivery, NotProven, Plugin
+from kernel.extension import OK, Connection, Delivery, NotProven, Plugin, Received, Reply
 from kernel.extension.portal import Portal
-from kernel.jobs import inbox
+from kernel.extension.receiving import Arrival, keep_many
 from kernel.storage import Tx
 from kernel.storage.group import GroupCommit
 from kernel.telemetry import MASK, log, mask, metrics
@@ -31,27 +32,23 @@ if TYPE_CHECKING:
 
 ADDRESS = "/hooks/"
 HEADERS = (
-    ("Content-Type", "application/json"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
 )
-Answer = tuple[int, dict[str, Any]]  #: status and what to say
 _PROOF = r"(?:access_token|refresh_token|application_token|event_token|AUTH_ID|REFRESH_ID|sig|key|secret|password)"
 _PROOF_IN_FORM = re.compile(rf"((?:^|[&\[]|%5B){_PROOF}(?:\]|%5D)?=)[^&]*", re.IGNORECASE)
 _PROOF_IN_JSON = re.compile(rf'("{_PROOF}"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
-Group = GroupCommit[inbox.StoredDelivery, str]  #: gives the trace of each
-BODY_BYTES_MAX = 256 * 1024
+Group = GroupCommit[Arrival, str]  #: gives the trace of each
 BODY_BYTES_DRAINED_MAX = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class HookRoute:
-    """One portal's entrance."""
+    """One connection's entrance."""
 
     portal: Portal
-    connector: Connector
     connection: Connection
     plugins: Sequence[Plugin]
 
@@ -63,79 +60,104 @@ class Door:
     storing a delivery, and a delivery needs none of it.
     """
 
-    def __init__(self, routes: Mapping[tuple[str, str], HookRoute], behind: WSGIApplication) -> None:
-        """Doorways by (connector name, the portal's word in the address)."""
-        self._routes, self._behind = routes, behind
-        self._groups = {name: _group(route.portal) for name, route in routes.items()}
+    def __init__(self, routes: Iterable[HookRoute], behind: WSGIApplication) -> None:
+        self._behind = behind
+        self._routes = {
+            (route.connection.connector.name, route.connection.name): (route, _group(route))
+            for route in routes
+            if route.connection.connector.receive is not None
+        }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(ADDRESS):
             return self._behind(environ, start_response)
-        status, result = self._delivered(environ, path)
-        body = json.dumps(result, ensure_ascii=False).encode("utf-8", "replace")
-        more = [("Allow", "POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
-        start_response(f"{status} {HTTPStatus(status).phrase}", [*HEADERS, ("Content-Length", str(len(body))), *more])
-        return [body]
+        reply, more = self._delivered(environ, path)
+        size = ("Content-Length", str(len(reply.body)))
+        start_response(
+            f"{reply.status} {_phrase(reply.status)}", [("Content-Type", reply.content_type), *HEADERS, size, *more]
+        )
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
-    def _delivered(self, environ: WSGIEnvironment, path: str) -> Answer:
+    def _delivered(self, environ: WSGIEnvironment, path: str) -> tuple[Reply, list[tuple[str, str]]]:
         started = time.perf_counter()
-        connector, portal, event, *rest = [*path.removeprefix(ADDRESS).split("/"), "", ""]
-        route = self._routes.get((connector, portal))
-        if route is None or route.connector.intake is None or any(rest) or path.endswith("/"):
+        connector, name, rest = [*path.removeprefix(ADDRESS).split("/", 2), "", ""][:3]
+        route, group = self._routes.get((connector, name), (None, None))
+        if route is None or group is None or path.endswith("/"):
             metrics.delivery("unknown", "not_found")
-            return 404, {"error": "no such door"}
-        if environ["REQUEST_METHOD"] != "POST":
-            return 405, {"error": "a delivery is a POST"}
+            return _json(404, {"error": "no such door"}), []
+        methods, full_name = route.connection.connector.methods, route.connection.full_name
+        if environ["REQUEST_METHOD"] not in methods:
+            allowed = ", ".join(methods)
+            return _json(405, {"error": f"a delivery is a {allowed}"}), [("Allow", allowed)]
         try:
-            answer = _receive(route, event, environ, self._groups[connector, portal])
+            reply = _receive(route, rest, environ, group)
         except Closed as exc:  # whoever sends may try again: by then the desk's new home answers
-            metrics.delivery(connector, "closed")
-            log.warning("delivery.closed", connector=connector, reason=str(exc))
-            answer = 503, {"error": "not here any more"}
+            metrics.delivery(full_name, "closed")
+            log.warning("delivery.closed", connection=full_name, reason=str(exc))
+            reply = _json(503, {"error": "not here any more"})
         except Exception:
-            metrics.delivery(connector, "broken")
-            log.exception("delivery.broken", connector=connector)
-            answer = 500, {"error": "not stored"}
-        metrics.intake(connector, time.perf_counter() - started)
-        return answer
+            metrics.delivery(full_name, "broken")
+            log.exception("delivery.broken", connection=full_name)
+            reply = _json(500, {"error": "not stored"})
+        metrics.intake(full_name, time.perf_counter() - started)
+        return reply, []
 
 
-def _group(portal: Portal) -> Group:
+def _json(status: int, result: Mapping[str, Any]) -> Reply:
+    return Reply(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"), status, "application/json")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a vendor's own
+        return "OK"
+
+
+def _group(route: HookRoute) -> Group:
     """Deliveries that come in together share a commit."""
 
-    def together(tx: Tx, deliveries: Sequence[inbox.StoredDelivery]) -> list[str]:
-        return inbox.store_many(tx, portal.name, deliveries, clock=portal.clock, ids=portal.ids, queue=portal.queue)
+    def together(tx: Tx, arrivals: Sequence[Arrival]) -> list[str]:
+        return keep_many(tx, route.portal, route.plugins, route.connection, arrivals)
 
-    return GroupCommit(portal.database, together)
+    return GroupCommit(route.portal.database, together)
 
 
-def _receive(route: HookRoute, event: str, environ: WSGIEnvironment, group: Group) -> Answer:
-    name, intake = route.connector.name, route.connector.intake
-    assert intake is not None
+def _receive(route: HookRoute, rest: str, environ: WSGIEnvironment, group: Group) -> Reply:
+    connection = route.connection
+    name, receive = connection.full_name, connection.connector.receive
+    assert receive is not None
+    limit = connection.connector.body_bytes_max
     try:
-        body = _body(environ)
-        events = intake(Delivery(_headers(environ), body, event), route.connection)
+        body = _body(environ, limit)
+        delivery = Delivery(_headers(environ), body, rest, environ["REQUEST_METHOD"], _query(environ))
+        received = receive(delivery, connection)
     except NotProven as exc:
         metrics.delivery(name, "not_proven")
-        return exc.status, {"error": "not proven"}
+        return _json(exc.status, {"error": "not proven"})
     except RequestEntityTooLarge:
         metrics.delivery(name, "too_large")
-        return 413, {"error": f"the body is larger than {BODY_BYTES_MAX} bytes", "field": "body"}
+        return _json(413, {"error": f"the body is larger than {limit} bytes", "field": "body"})
     except HTTPException as exc:  # who sent it went away half-way
         metrics.delivery(name, "bad")
-        return exc.code or 400, {"error": "not a whole request", "field": "body"}
+        return _json(exc.code or 400, {"error": "not a whole request", "field": "body"})
     except Fault as exc:  # an installation whose proof could not be checked just now
         metrics.delivery(name, "not_checked")
-        log.warning("delivery.not_checked", connector=name, reason=str(exc))
-        return 503, {"error": mask(str(exc))}
+        log.warning("delivery.not_checked", connection=name, reason=str(exc))
+        return _json(503, {"error": mask(str(exc))})
     except BadInput as exc:
         metrics.delivery(name, "bad")
-        log.warning("delivery.bad", connector=name, field=exc.field, reason=str(exc))
-        return 400, {"error": mask(str(exc)), "field": exc.field}
-    trace, extra = _store(route, events, body, group)
+        log.warning("delivery.bad", connection=name, field=exc.field, reason=str(exc))
+        return _json(400, {"error": mask(str(exc)), "field": exc.field})
+    trace, extra = _store(route, received, body, group)
     metrics.delivery(name, "stored")
-    return 200, {"ok": True, "trace": trace, **extra}
+    return _json(200, {"ok": True, "trace": trace, **extra}) if received.reply is OK else received.reply
+
+
+def _query(environ: WSGIEnvironment) -> dict[str, str]:
+    text = environ.get("QUERY_STRING", "")
+    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
 
 def _headers(environ: WSGIEnvironment) -> dict[str, str]:
@@ -147,10 +169,10 @@ def _headers(environ: WSGIEnvironment) -> dict[str, str]:
     return found
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
+def _body(environ: WSGIEnvironment, bytes_max: int) -> bytes:
     stream = get_input_stream(environ)
-    body = stream.read(BODY_BYTES_MAX + 1)
-    if len(body) > BODY_BYTES_MAX:
+    body = stream.read(bytes_max + 1)
+    if len(body) > bytes_max:
         # Who still sends when we close never reads our answer: let him finish, within reason.
         left = BODY_BYTES_DRAINED_MAX
         while left > 0 and (piece := stream.read(min(left, 64 * 1024))):
@@ -159,23 +181,23 @@ def _body(environ: WSGIEnvironment) -> bytes:
     return body
 
 
-def _store(route: HookRoute, events: Sequence[Event], body: bytes, group: Group) -> tuple[str, dict[str, Any]]:
+def _store(route: HookRoute, received: Received, body: bytes, group: Group) -> tuple[str, dict[str, Any]]:
     portal, trace = route.portal, ""
     extra: dict[str, Any] = {}
     answers: dict[str, Callable[[Portal, Event], Mapping[str, Any]]] = {}
     for plugin in route.plugins:
         answers.update(plugin.answers)
-    to_store = [event for event in events if event.name not in answers]
-    for event in events:
+    to_store = [event for event in received.events if event.name not in answers]
+    for event in received.events:
         if event.name in answers:
             extra.update(answers[event.name](portal, event))
-    if to_store:
-        text = body.decode("utf-8", "replace")
-        kept = _without_proof(text)
-        trace = group.run(inbox.StoredDelivery(to_store, kept))
+    text = _without_proof(body.decode("utf-8", "replace")) if to_store else ""
+    if arrival := Arrival(to_store, received.messages, received.receipts, text):
+        trace = group.run(arrival)
         log.info(
-            "delivery", trace=trace, connector=route.connector.name, portal=portal.name,
+            "delivery", trace=trace, connection=route.connection.full_name,
             events=[f"{event.name} {event.entity}:{event.record_id}" for event in to_store],
+            **({"messages": len(received.messages)} if received.messages else {}),
         )  # fmt: skip
     return trace, extra
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
 from kernel.errors import BadInput
+from kernel.extension.decisions import doubt_what_waits
 from kernel.storage.dump import dump, load
+
+RESTORED = "restored from a copy in which it waited: it may have been sent since"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,8 @@ def _restore(annex: Annex, args: argparse.Namespace) -> int:
     rows = load(annex.database, annex.migration_sets, args.file, annex.clock)
     annex.migrate(jobs=True)
     # The queue's own tables are not in the copy: what was waiting gets its jobs again.
+    if doubtful := doubt_what_waits(annex.runtime.portal, RESTORED):
+        print(f"{doubtful} calls may have been sent since the copy was made: see `annex jobs`")
     annex.revive(older_than=timedelta(0))
     print(f"{rows} rows, {_head(annex)}; now `annex verify`")
     return 0

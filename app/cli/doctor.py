@@ -15,7 +15,9 @@ from app.cli.command import BuiltIn
 from kernel import texts
 from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import AnnexError
+from kernel.extension import Connection, SettingLine
 from kernel.extension.roles import problems
+from kernel.extension.standing import standings
 from kernel.settings import GENERAL, SECRET_CHARACTERS_MIN, SECRET_COMMAND, Value
 from kernel.telemetry import mask
 from kernel.web import WEB_SETTINGS
@@ -37,8 +39,10 @@ def _say(annex: Annex, code: str, **values: object) -> str:
 
 
 def settings_of(annex: Annex) -> list[Value]:
-    """Those that this set uses: the general ones and its connector's."""
-    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)} | {line.name for line in annex.runtime.connector.settings}
+    """Those that this set uses: the general ones and its connections'."""
+    used = {known.name for known in (*GENERAL, *WEB_SETTINGS)}
+    for one in annex.runtime.portal.connections.values():
+        used |= {one.setting_name(line.name) for line in one.connector.settings}
     return [value for value in annex.settings.values_with_source() if value.known.name in used]
 
 
@@ -53,10 +57,10 @@ def help_of(annex: Annex, name: str, fallback: str = "") -> str:
 def _about_settings(annex: Annex) -> Iterator[str]:
     for name in annex.settings.unknown():
         yield _say(annex, "doctor_unknown_setting", name=name)
-    for line in annex.runtime.connector.settings:
-        if line.required and not annex.settings[line.name]:
+    for one in annex.runtime.portal.connections.values():
+        for line in _unset(one):
             words = help_of(annex, line.name, line.help)
-            yield _say(annex, "doctor_not_set", name=line.name, help=words)
+            yield _say(annex, "doctor_not_set", name=one.setting_name(line.name), help=words)
     if 0 < len(annex.settings["ANNEX_SECRET"]) < SECRET_CHARACTERS_MIN:
         least = SECRET_CHARACTERS_MIN
         yield _say(annex, "doctor_short_secret", name="ANNEX_SECRET", least=least, how=SECRET_COMMAND)
@@ -64,33 +68,63 @@ def _about_settings(annex: Annex) -> Iterator[str]:
         yield _say(annex, "doctor_open_pages")
 
 
+def _unset(connection: Connection) -> list[SettingLine]:
+    return [line for line in connection.connector.settings if line.required and not connection.settings[line.name]]
+
+
 def wrong(annex: Annex) -> list[str]:
     """Everything that is not as it should be, each with what to do."""
-    found, runtime = list(_about_settings(annex)), annex.runtime
+    found, portal = list(_about_settings(annex)), annex.runtime.portal
     try:
         annex.migrate(jobs=True)
+        found += _about_calls(annex)
     except Exception as exc:
         found.append(_say(annex, "doctor_database", text=f"{type(exc).__name__}: {mask(str(exc))[:300]}"))
-    if isinstance(runtime.portal.crm, UnconfiguredCRM):
-        unset = any(line.required and not annex.settings[line.name] for line in runtime.connector.settings)
-        return found if unset else [*found, runtime.portal.crm.reason]
-    reach: list[str] = []
-    try:
-        reach = [mask(line) for line in runtime.connector.doctor(runtime.connection)] if runtime.connector.doctor else []
+    for connection in portal.connections.values():
+        if _unset(connection):
+            continue  # said already; it cannot be asked
+        if connection.full_name == portal.name and isinstance(portal.crm, UnconfiguredCRM):
+            found.append(portal.crm.reason)
+            continue
+        reach = list(_reached(connection))
         output = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
         found = [line for line in found if line.partition(" ")[0] not in output] + reach
-        found += [
-            _say(annex, "doctor_missing", where=item.where, kind=_kind(annex, item.kind), name=item.name, remedy=item.remedy)
-            for item in runtime.portal.crm.missing()
-        ]
-        for one in problems(annex.mapping, runtime.portal.people()):
+        if connection.full_name == portal.name:
+            found += _missing(annex, reported=bool(reach))
+    return list(dict.fromkeys(found))
+
+
+def _reached(connection: Connection) -> Iterator[str]:
+    """What the connector itself finds wrong with one connection; of the CRM in its own words, of others with their name."""
+    crm = connection.connector.crm is not None
+    try:
+        for line in connection.connector.doctor(connection) if connection.connector.doctor else ():
+            text = connection.in_words(line)
+            yield text if crm else f"{connection.full_name}: {text}"
+    except AnnexError as exc:
+        yield f"{connection.connector.title if crm else connection.full_name}: {connection.in_words(str(exc))}"
+
+
+def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:
+    """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
+    try:
+        for item in annex.runtime.portal.crm.missing():
+            kind = _kind(annex, item.kind)
+            yield _say(annex, "doctor_missing", where=item.where, kind=kind, name=item.name, remedy=item.remedy)
+        for one in problems(annex.mapping, annex.runtime.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
-            found.append(_say(annex, one.code, **{**one.values, **named}))
+            yield _say(annex, one.code, **{**one.values, **named})
     except AnnexError as exc:
-        if not reach:  # else it is said already why the portal does not answer
-            found.append(f"{runtime.connector.title}: {mask(str(exc))}")
-    return list(dict.fromkeys(found))
+        if not reported:
+            yield f"{annex.runtime.connector.title}: {mask(str(exc))}"
+
+
+def _about_calls(annex: Annex) -> Iterator[str]:
+    with annex.database.read() as tx:
+        for one in standings(tx, annex.runtime.portal):
+            if number := one.calls["uncertain"]:
+                yield _say(annex, "doctor_uncertain", connection=one.full_name, number=number)
 
 
 def _kind(annex: Annex, kind: str) -> str:

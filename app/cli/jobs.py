@@ -1,22 +1,31 @@
-"""`annex jobs` and `annex replay`: what failed, and what to do with it."""
+"""`annex jobs` and `annex replay`: what failed or is uncertain, and what to do with it."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 from typing import Any
 
 from app.bootstrap import Annex
 from app.cli.command import BuiltIn
+from kernel.conversations import store as messages
 from kernel.errors import BadInput
+from kernel.extension.decisions import ALLOWED, decide
 from kernel.jobs import inbox, outgoing
 from kernel.storage import Tx
 from kernel.values import from_micros
 
+DECISIONS = {"retry": "again", "again": "again", "arrived": "arrived", "drop": "drop"}
+ACTIONS = ["list", "show", *DECISIONS]
+DONE = {"retry": "will be tried again", "again": "will be sent again", "arrived": "counts as arrived", "drop": "dropped"}
+
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "show", "retry", "drop"], default="list")
+    parser.add_argument("action", nargs="?", choices=ACTIONS, default="list")
     parser.add_argument("id", nargs="?", default="")
+    parser.add_argument("--by", default="", help="who decides; default: who is logged in here")
+    parser.add_argument("--result", default="", help="with arrived: what the other side calls it (its number of a message)")
     parser.add_argument("--json", action="store_true")
 
 
@@ -25,86 +34,120 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def failed(tx: Tx) -> list[dict[str, Any]]:
-    """Failed deliveries and calls, oldest first."""
-    rows = [
+    """What waits for a person: uncertain calls first, then failed calls, deliveries and messages, oldest first."""
+    calls = [
+        {
+            "id": row["id"],
+            "kind": row["state"] if row["state"] == "uncertain" else "call",
+            "what": _what(row),
+            **_common(row),
+        }
+        for row in tx.all(
+            "SELECT *, connection AS portal, created_at AS at FROM outgoing WHERE state IN ('uncertain', 'failed') "
+            "ORDER BY state DESC, created_at"
+        )
+    ]
+    deliveries = [
         {"id": row["id"], "kind": "delivery", "what": f"{row['event']} {row['entity']}:{row['record_id']}", **_common(row)}
         for row in tx.all("SELECT *, received_at AS at FROM inbox WHERE state = 'failed' ORDER BY received_at")
     ]
-    rows += [
-        {"id": row["id"], "kind": "call", "what": f"{row['verb']} {row['lane'].split(':', 2)[-1]}", **_common(row)}
-        for row in tx.all("SELECT *, created_at AS at FROM outgoing WHERE state = 'failed' ORDER BY created_at")
+    texts = [
+        {"id": row["id"], "kind": "message", "what": row["address"], **_common(row)}
+        for row in tx.all(
+            "SELECT *, connection AS portal, received_at AS at FROM incoming_message WHERE state = 'failed' "
+            "ORDER BY received_at"
+        )
     ]
-    return rows
+    return [*calls, *deliveries, *texts]
+
+
+def _kind(row: Any) -> str:
+    return "uncertain" if row["state"] == "uncertain" else "call"
+
+
+def _what(row: Any) -> str:
+    return f"{row['verb']} {row['lane'].removeprefix('out:' + row['connection'] + ':')}"
 
 
 def _common(row: Any) -> dict[str, Any]:
-    return {"portal": row["portal"], "at": from_micros(row["at"]).isoformat(timespec="seconds"), "reason": row["reason"]}
+    at = from_micros(row["at"]).isoformat(timespec="seconds")
+    return {"connection": row["portal"], "at": at, "reason": row["reason"]}
 
 
-def retry(annex: Annex, tx: Tx, item: str) -> None:
-    """Have a failed delivery looked at again, or a failed call sent again. Raises BadInput if there is none."""
-    row = tx.one("SELECT * FROM inbox WHERE id = :i AND state = 'failed'", i=item)
-    if row is not None:
-        tx.run("UPDATE inbox SET state = 'new', reason = '', done_at = NULL WHERE id = :i", i=item)
+def act(annex: Annex, item: str, action: str, *, who: str, result: str = "") -> None:
+    """Decide about what waits for a person. Raises BadInput if there is no such thing."""
+    with annex.database.write() as tx:
+        if _delivery(annex, tx, item, action) or _message(annex, tx, item, action):
+            return
+        call = outgoing.load(tx, item)
+    if call is None or call.state not in ALLOWED:
+        raise BadInput(f"{item}: nothing of that id waits for a person (see `annex jobs`)")
+    decide(annex.runtime.portal, annex.runtime.plugins, item, DECISIONS[action], who=who, result=result)
+
+
+def _delivery(annex: Annex, tx: Tx, item: str, action: str) -> bool:
+    row = tx.lock("SELECT * FROM inbox WHERE id = :i AND state = 'failed'", i=item)
+    if row is None:
+        return False
+    if action == "drop":
+        inbox.settle(tx, [item], "dropped", "dropped by hand", annex.clock)
+    else:
+        inbox.settle(tx, [item], "new", "", annex.clock)
         mark = f":{annex.ids.new()}"
         inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
-        return
-    call = outgoing.load(tx, item)
-    if call is None or call.state != "failed":
-        raise BadInput(f"{item}: there is no failed delivery or call of that id (see `annex jobs`)")
-    outgoing.again(tx, call, queue=annex.queue, clock=annex.clock)
+    return True
 
 
-def drop(annex: Annex, tx: Tx, item: str) -> None:
-    """Give a failed delivery or call up."""
-    if tx.value("SELECT id FROM inbox WHERE id = :i AND state = 'failed'", i=item):
-        inbox.settle(tx, [item], "dropped", "dropped by hand", annex.clock)
-        return
-    call = outgoing.load(tx, item)
-    if call is None or call.state != "failed":
-        raise BadInput(f"{item}: there is no failed delivery or call of that id (see `annex jobs`)")
-    outgoing.mark(tx, item, "dropped", annex.clock, reason=f"dropped by hand; was: {call.reason}")
+def _message(annex: Annex, tx: Tx, item: str, action: str) -> bool:
+    if action == "drop":
+        return messages.drop(tx, item, "dropped by hand", annex.clock)
+    return messages.again(tx, item, queue=annex.queue, mark=annex.ids.new(), clock=annex.clock)
 
 
 def _jobs(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate()
     if args.action == "list":
-        with annex.database.read() as tx:
-            rows = failed(tx)
-        if args.json:
-            print(json.dumps({"failed": rows}, ensure_ascii=False, indent=2))
-        else:
-            print(
-                "\n".join(f"{r['id']}  {r['at']}  {r['kind']}  {r['what']}: {r['reason']}" for r in rows) or "nothing failed"
-            )
-        return 0
+        return _list(annex, as_json=args.json)
     if not args.id:
         raise BadInput(f"annex jobs {args.action}: name the id")
     if args.action == "show":
         return _show(annex, args.id)
     annex.migrate(jobs=True)
-    with annex.database.write() as tx:
-        (retry if args.action == "retry" else drop)(annex, tx, args.id)
-    print(f"{args.id}: {'will be tried again' if args.action == 'retry' else 'dropped'}")
+    act(annex, args.id, args.action, who=args.by or getpass.getuser(), result=args.result)
+    print(f"{args.id}: {DONE[args.action]}")
+    return 0
+
+
+def _list(annex: Annex, *, as_json: bool) -> int:
+    with annex.database.read() as tx:
+        rows = failed(tx)
+    if as_json:
+        print(json.dumps({"failed": rows}, ensure_ascii=False, indent=2))
+        return 0
+    lines = [f"{r['id']}  {r['at']}  {r['kind']}  {r['connection']}  {r['what']}: {r['reason']}" for r in rows]
+    if any(r["kind"] == "uncertain" for r in rows):
+        lines.append("uncertain: look there whether it arrived, then `annex jobs arrived ID` or `annex jobs again ID`")
+    print("\n".join(lines) or "nothing failed")
     return 0
 
 
 def _show(annex: Annex, item: str) -> int:
     with annex.database.read() as tx:
-        row = tx.one("SELECT * FROM inbox WHERE id = :i", i=item) or tx.one("SELECT * FROM outgoing WHERE id = :i", i=item)
+        tables = ("inbox", "outgoing", "incoming_message")
+        row = next((row for table in tables if (row := tx.one(f"SELECT * FROM {table} WHERE id = :i", i=item))), None)
+        made = [{**one, "at": from_micros(one["at"]).isoformat()} for one in outgoing.decisions(tx, item)]
     if row is None:
-        raise BadInput(f"{item}: there is no delivery or call of that id")
-    print(json.dumps(dict(row), ensure_ascii=False, indent=2))
+        raise BadInput(f"{item}: there is no delivery, message or call of that id")
+    print(json.dumps({**row, **({"decisions": made} if made else {})}, ensure_ascii=False, indent=2))
     return 0
 
 
 def _replay(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(jobs=True)
-    with annex.database.write() as tx:
-        retry(annex, tx, args.id)
+    act(annex, args.id, "retry", who=getpass.getuser())
     print(f"{args.id}: will be tried again")
     return 0
 
 
-JOBS = BuiltIn("jobs", "failed deliveries and calls: list, show, retry, drop", _arguments, _jobs)
+JOBS = BuiltIn("jobs", "what failed or is uncertain: list, show, retry, again, arrived, drop", _arguments, _jobs)
 REPLAY = BuiltIn("replay", "try a failed delivery or call again", _replay_arguments, _replay)

@@ -163,6 +163,7 @@ def _waiting(tx: Tx) -> int:
     return int(
         tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
         + tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
+        + tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = 'new'")
     )
 
 

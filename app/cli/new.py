@@ -28,9 +28,14 @@ PLUGIN_NEXT = """\
    it stands in story.py (`annex simulate`), what its tests must notice in tests/mutants.toml (`make mutants`)."""
 CONNECTOR_NEXT = """\
 1. Try it:       make test ARGS=connectors/{name}
-2. Set it up:    {upper}_URL, {upper}_TOKEN and {upper}_HOOK_SECRET in the environment or the settings file
-3. Make it yours: capture what the system really sends into tests/fixtures, then intake.py, client.py and errors.py.
-   For a CRM write crm.py (kernel.crm.CRM), name it in __init__.py, and set connector = "{name}" in portal.toml."""
+2. Set it up:    in portal.toml of your mapping set write
+                     [connection.partners]
+                     connector = "{name}"
+                 and in the environment or the settings file {upper}_PARTNERS_URL, {upper}_PARTNERS_TOKEN,
+                 {upper}_PARTNERS_HOOK_SECRET
+3. Make it yours: capture what the system really sends into tests/fixtures, then receive.py, client.py and errors.py.
+   What it can do besides is said in __init__.py: channel, listen, verbs … (kernel/extension/connector.py). For a CRM write
+   crm.py (kernel.crm.CRM), declare it with verbs=CRM_VERBS, and set connector = "{name}" in portal.toml itself."""
 
 
 def main(argv: list[str]) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Annex, build, our_sets
-from app.cli.jobs import failed, retry
+from app.cli.jobs import act, failed
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
 from app.simulation.crm import SimulatedCRM
@@ -351,8 +351,7 @@ class Run:
             rows = failed(tx)
         for row in rows:
             self.note(f"retry {row['what']}: {row['reason']}")
-            with self.database.write() as tx:
-                retry(annex, tx, row["id"])
+            act(annex, row["id"], "retry", who="the owner")
 
     def sweep(self) -> int:
         """As the ticker does, on its time; how many records it found."""

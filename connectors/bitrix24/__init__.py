@@ -2,21 +2,22 @@
 
 from connectors.bitrix24.crm import crm
 from connectors.bitrix24.doctor import doctor
-from connectors.bitrix24.identity import identity
-from connectors.bitrix24.intake import intake
+from connectors.bitrix24.receive import receive
 from connectors.bitrix24.settings import SETTINGS, framed_by, sweeping
 from connectors.bitrix24.setup import setup
-from kernel.extension import Connector
+from connectors.bitrix24.sign_in import sign_in
+from kernel.extension import CRM_VERBS, Connector
 
 connector = Connector(
     name="bitrix24",
     title="Битрикс24",
     settings=SETTINGS,
-    intake=intake,
-    identity=identity,
+    receive=receive,
+    sign_in=sign_in,
     framed_by=framed_by,
     setup=setup,
     crm=crm,
+    verbs=CRM_VERBS,
     sweeping=sweeping,
     doctor=doctor,
 )

@@ -1,35 +1,28 @@
 """Plugin and Connector: what a folder declares about itself."""
 
-from kernel.extension.model import (
-    Command,
+from kernel.extension.connector import (
+    BODY_BYTES_MAX,
+    OK,
     Connection,
     Connector,
+    Deliver,
     Delivery,
     FrameRequest,
-    Keeps,
     NotProven,
-    Plugin,
-    RunsEvery,
-    Seen,
+    Receipt,
+    Received,
+    Reply,
     SettingLine,
     Sweeping,
+    Verb,
     Visitor,
-    Watch,
 )
+from kernel.extension.crm_verbs import CRM_VERBS
+from kernel.extension.model import Command, Keeps, Plugin, RunsEvery, Seen, Watch
 
 __all__ = [
-    "Command",
-    "Connection",
-    "Connector",
-    "Delivery",
-    "FrameRequest",
-    "Keeps",
-    "NotProven",
-    "Plugin",
-    "RunsEvery",
-    "Seen",
-    "SettingLine",
-    "Sweeping",
-    "Visitor",
+    "BODY_BYTES_MAX", "CRM_VERBS", "OK", "Command", "Connection", "Connector", "Deliver", "Delivery", "FrameRequest",
+    "Keeps", "NotProven", "Plugin", "Receipt", "Received", "Reply", "RunsEvery", "Seen", "SettingLine",
+    "Sweeping", "Verb", "Visitor",
     "Watch",
 ]  # fmt: skip

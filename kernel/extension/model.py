@@ -1,4 +1,4 @@
-"""What a connector's and a plugin's folder say of themselves. The folder's name is the name; nothing else registers it."""
+"""What a plugin's folder says of itself. The folder's name is the name; nothing else registers it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kernel.crm import CRM, Event, Record, Values
-from kernel.errors import AnnexError
+from kernel.conversations import Incoming
+from kernel.crm import Event, Record, Values
+from kernel.extension.connector import Capability
 from kernel.extension.hooks import Hook, Implementation
 from kernel.ledger.chart import Chart
 
@@ -20,100 +21,7 @@ if TYPE_CHECKING:
 
     from kernel.extension.portal import Portal, Unit
     from kernel.extension.reading import ReadOnlyPortal
-    from kernel.http import HttpClient, Transport, Vault
-    from kernel.mapping import MappingSet, Setup
     from kernel.storage import Tx
-
-
-class NotProven(AnnexError):
-    """The delivery does not prove where it comes from."""
-
-    def __init__(self, text: str = "", *, status: int = 403) -> None:
-        super().__init__(text)
-        self.status = status  #: 401 when the proof is missing, 403 when it is wrong
-
-
-@dataclass(frozen=True)
-class SettingLine:
-    """One setting of a connector, from the environment or the settings file."""
-
-    name: str
-    help: str
-    default: str = ""
-    secret: bool = False
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """An HTTP request as it arrived at our door, before anyone believed it."""
-
-    headers: Mapping[str, str]  #: names in lower case
-    body: bytes
-    event: str = ""  #: last part of the address, if any
-
-
-@dataclass(frozen=True)
-class FrameRequest:
-    """A page of ours as the CRM opens it inside a frame of its own, before anyone believed it."""
-
-    query: Mapping[str, str]
-    form: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who opened a page, by the CRM's own proof."""
-
-    person_id: str
-    context: Mapping[str, str] = field(default_factory=dict)  #: what he opened it on: {"deal": "5121"}
-
-
-@dataclass(frozen=True)
-class Connection:
-    """What a connector gets to build its CRM: settings, set, and the way out."""
-
-    settings: Mapping[str, str]
-    mapping: MappingSet
-    http: Callable[..., HttpClient]  #: http(base_url, pace=…, headers=…) -> HttpClient
-    clock: Any
-    vault: Vault  #: tokens, encrypted
-    transport: Transport | None = None
-    public_url: str = ""  #: where the CRM reaches us
-    plugins: Sequence[Plugin] = ()  #: those switched on: what they watch says which events are wanted
-
-
-@dataclass(frozen=True)
-class Sweeping:
-    """How often a CRM may be asked what changed: at most 5 of 100 requests of its budget."""
-
-    every_seconds: float = 20.0
-    calm_seconds: float = 20.0  #: after a while without any change
-    turns: Mapping[str, int] = field(default_factory=dict)  #: entity -> only every so many sweeps
-    existing_turns: int = 4  #: every so many sweeps the CRM is asked whether it still has some records
-    existing_ids: int = 100  #: about so many, as one request answers
-
-
-@dataclass(frozen=True)
-class Connector:
-    """An outside system: its protocol, limits, errors and proof of origin."""
-
-    name: str
-    title: str
-    settings: tuple[SettingLine, ...] = ()
-    intake: Callable[[Delivery, Connection], list[Event]] | None = None
-    """Is it really them, and what happened. Asks nobody but the vault, except at an installation. Raises NotProven, or
-    BadInput naming the field. An empty list: proven, and nothing to look at."""
-    identity: Callable[[FrameRequest, Connection], Visitor] | None = None
-    """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
-    framed_by: Callable[[Mapping[str, str]], Sequence[str]] = lambda settings: ()
-    """From the settings: whose pages show ours in a frame (CSP sources)."""
-    setup: Callable[[Connection], Setup] | None = None
-    """What `annex plan` and `annex apply` work with."""
-    crm: Callable[[Connection], CRM] | None = None
-    sweeping: Callable[[Mapping[str, str]], Sweeping] = lambda settings: Sweeping()
-    doctor: Callable[[Connection], Iterable[str]] | None = None
-    """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
 
 
 def author_of(events: Sequence[Event]) -> str:
@@ -205,6 +113,11 @@ class Plugin:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: entity -> logical fields ("table.field" too)
     watches: tuple[Watch, ...] = ()
     keeps: tuple[Keeps, ...] = ()
+    connects: Mapping[str, Capability] = field(default_factory=dict)
+    """Which of its settings name a connection, and what that connection must be able to do: {"chat": "channel"}."""
+    on_message: Callable[[Unit, Incoming], None] | None = None
+    """A message came in on one of those connections (`unit.connection` is its name). Runs in one unit of work, once per
+    message and in order for each writer."""
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
     books: tuple[Chart, ...] = ()
@@ -223,20 +136,4 @@ class Plugin:
     migrations: Path | None = None
 
 
-__all__ = [
-    "Command",
-    "Connection",
-    "Connector",
-    "Delivery",
-    "FrameRequest",
-    "Keeps",
-    "NotProven",
-    "Plugin",
-    "RunsEvery",
-    "Seen",
-    "SettingLine",
-    "Sweeping",
-    "Values",
-    "Visitor",
-    "Watch",
-]  # fmt: skip
+__all__ = ["Command", "Keeps", "Plugin", "RunsEvery", "Seen", "Values", "Watch"]

@@ -12,9 +12,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from kernel.clock import Clock, Ids
+from kernel.conversations import Outgoing
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
 from kernel.crm.gone import gone_since
+from kernel.errors import Misconfigured
+from kernel.extension.connector import Connection, Connector, Verb
+from kernel.extension.crm_verbs import CRM_VERBS, RESTORE
 from kernel.extension.hooks import Hooks
 from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
 from kernel.jobs import Queue, inbox, outgoing
@@ -26,7 +30,6 @@ from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
 RESYNC_SECONDS = 3600
-RESTORE = "restore"
 
 
 @dataclass
@@ -47,12 +50,46 @@ class Portal:
     links: Any = None  #: one-time sign-in links (kernel.web.links), where pages are served
     changed: Callable[[], None] = lambda: None  #: told after each unit of work that booked something
     hooks: Hooks = field(default_factory=dict)  #: what plugins answer to each other's hooks
+    connections: Mapping[str, Connection] = field(default_factory=dict)  #: by the customer's names, the CRM's among them
     memory: dict[str, Any] = field(default_factory=dict)
     """By plugin: what it keeps in this process to save a question; may be gone at any time."""
     staff: StaffList = field(init=False)
 
     def __post_init__(self) -> None:
         self.staff = StaffList(lambda: self.crm.people.all() if self.crm.people else [], self.clock)
+        if not any(one.full_name == self.name for one in self.connections.values()):
+            connector, _, name = self.name.partition("/")
+            mine = Connector(connector, connector, crm=lambda _connection: self.crm, verbs=CRM_VERBS)
+            self.connections = {**self.connections, name: self._own(mine, name)}
+
+    def _own(self, connector: Connector, name: str) -> Connection:
+        """A connection to a CRM that was handed over ready: it needs no way out."""
+
+        def no_way_out(*_args: Any, **_more: Any) -> Any:
+            raise Misconfigured(f"«{name}» has no HTTP client")
+
+        nothing: Any = None
+        return Connection({}, self.mapping, no_way_out, self.clock, nothing, name=name, connector=connector)
+
+    def connection(self, name: str) -> Connection:
+        """By the customer's name. Raises Misconfigured."""
+        if name not in self.connections:
+            raise Misconfigured(f"there is no connection «{name}»; known: {', '.join(self.connections)}")
+        return self.connections[name]
+
+    def connected(self, full_name: str) -> Connection:
+        """By the name that stands in our tables. Raises Misconfigured where the set has it no more."""
+        found = next((one for one in self.connections.values() if one.full_name == full_name), None)
+        if found is None:
+            raise Misconfigured(f"this set has no connection «{full_name}» (any more): see [connection.…] in portal.toml")
+        return found
+
+    def verb(self, call: outgoing.Call) -> tuple[Connection, Verb]:
+        """What carries the call out. Raises Misconfigured."""
+        connection = self.connected(call.connection)
+        if call.verb not in connection.connector.verbs:
+            raise Misconfigured(f"connection «{connection.name}» ({connection.connector.title}) cannot «{call.verb}»")
+        return connection, connection.connector.verbs[call.verb]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -106,6 +143,7 @@ class Unit:
     tx: Tx
     author: str
     trace: str
+    connection: str = ""  #: whose message is being handled, where that is why
     filling: set[tuple[str, str, str]] = field(default_factory=set)
     """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
     _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
@@ -132,8 +170,8 @@ class Unit:
         """Write the collected updates down as calls."""
         for (entity, record_id), (values, stage, resync) in self._updates.items():
             payload: dict[str, Any] = {"values": pack_values(values), "stage": stage}
-            if resync and not self._is_redundant(entity, record_id, {**payload, "look": True}):
-                payload["look"] = True
+            if resync and not self._is_redundant(entity, record_id, {**payload, outgoing.RESYNC: True}):
+                payload[outgoing.RESYNC] = True
             self._call("update", entity, record_id, payload)
         self._updates.clear()
 
@@ -168,7 +206,32 @@ class Unit:
 
     def restore(self, entity: str, record_id: str, *, key: str) -> None:
         """Bring a deleted record back, once per `key`, and read it again; only where the CRM has a `bin`."""
-        self._call(RESTORE, entity, record_id, {"look": True}, key=key)
+        self._call(RESTORE, entity, record_id, {outgoing.RESYNC: True}, key=key)
+
+    def send(
+        self, connection: str, message: Outgoing, *, key: str, done: str = "", context: Mapping[str, Any] | None = None
+    ) -> None:
+        """Send a message by that connection's channel, once per `key`; messages to one address go in order."""
+        payload = {name: getattr(message, name) for name in ("address", "text", "account", "reply_to")}
+        lane = f"{message.account}:{message.address}"
+        self.call(connection, "send", payload, lane=lane, key=key, done=done, context=context)
+
+    def call(
+        self,
+        connection: str,
+        verb: str,
+        payload: Mapping[str, Any],
+        *,
+        lane: str,
+        key: str = "",
+        done: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have that connection (by the customer's name) do something, once per `key` if there is one; calls of one lane go
+        in order. Then the plugin's `done` handler of that name gets payload (with `context`) and result."""
+        body = {**payload, **({"done": done, "key": key, "context": dict(context or {})} if done else {})}
+        to = self.portal.connection(connection)
+        self._enqueue(verb, body, lane=lane, key=key, connection=to.full_name)
 
     def resync(self, entity: str, record_id: str, *, author: str = "") -> None:
         """Have the record read and handled once more; `author`: who changed it, where that is known."""
@@ -187,9 +250,11 @@ class Unit:
         full = {"entity": entity, "id": record_id, **payload}
         self._enqueue(verb, full, lane=f"{entity}:{record_id}", key=key, target=target)
 
-    def _enqueue(self, verb: str, payload: Mapping[str, Any], *, lane: str, key: str, target: str = "") -> None:
+    def _enqueue(
+        self, verb: str, payload: Mapping[str, Any], *, lane: str, key: str, target: str = "", connection: str = ""
+    ) -> None:
         portal = self.portal
         outgoing.enqueue(
-            self.tx, portal.name, verb, payload, lane=lane, key=key, target=target, trace=self.trace,
+            self.tx, connection or portal.name, verb, payload, lane=lane, key=key, target=target, trace=self.trace,
             clock=portal.clock, ids=portal.ids, queue=portal.queue,
         )  # fmt: skip

@@ -80,6 +80,8 @@ class ReadOnlyPortal(Portal):
     def of(cls, portal: Portal, *, read_at: int = 0, last_reading: bool = True) -> ReadOnlyPortal:
         own = {one.name: getattr(portal, one.name) for one in fields(Portal) if one.init}
         own["crm"] = cast("CRM", _Reads(portal.crm))
+        mine = {name: one.given(crm=own["crm"]) for name, one in portal.connections.items() if one.full_name == portal.name}
+        own["connections"] = {**portal.connections, **mine}
         own["database"] = cast("Database", _ReadDatabase(portal.database))
         own["queue"] = cast("Queue", _NoQueue())
         return cls(**own, real=portal, read_at=read_at, last_reading=last_reading)

@@ -15,7 +15,8 @@ from kernel.crm import Changed, Record
 from kernel.crm.gone import asked_after, gone_ids, keep_asked
 from kernel.crm.seen import Known, elsewhere_name, known_of, owner_seen
 from kernel.errors import AnnexError, NotFound
-from kernel.extension.model import Plugin, Sweeping
+from kernel.extension.connector import Sweeping
+from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
 from kernel.storage import Row, Tx

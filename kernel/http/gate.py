@@ -43,7 +43,13 @@ class RateLimit:
     burst: int = 0  #: a leaky bucket of that size, which `per_second` drains; 0: an even pace without any burst
 
 
-_fence: ContextVar[Callable[[Tx], bool] | None] = ContextVar("fence", default=None)
+@dataclass(frozen=True)
+class _Fence:
+    database: Database
+    still_ours: Callable[[Tx], bool]
+
+
+_fence: ContextVar[_Fence | None] = ContextVar("fence", default=None)
 
 
 class Overtaken(Exception):
@@ -51,17 +57,26 @@ class Overtaken(Exception):
 
 
 @contextmanager
-def fenced(still_ours: Callable[[Tx], bool]) -> Iterator[None]:
+def fenced(database: Database, still_ours: Callable[[Tx], bool]) -> Iterator[None]:
     """Requests in here leave only if that says so at the last moment, in the unit of work that lets them go.
 
     A process may stand still at any point: frozen, cut off from the database, moved by its host. Others may have taken its
     work over by the time it goes on, and it cannot know. Raises Overtaken instead of sending.
     """
-    token = _fence.set(still_ours)
+    token = _fence.set(_Fence(database, still_ours))
     try:
         yield
     finally:
         _fence.reset(token)
+
+
+def leaving() -> None:
+    """Right before something leaves that no gate lets go, over a socket of a connector's own: raises Overtaken where it must
+    not leave any more."""
+    if (fence := _fence.get()) is not None:
+        with fence.database.write() as tx:
+            if not fence.still_ours(tx):
+                raise Overtaken
 
 
 class Gate(Protocol):
@@ -83,7 +98,8 @@ class Gate(Protocol):
 class OpenGate:
     """No limits: for systems that have none, and for tests."""
 
-    def acquire(self) -> None: ...
+    def acquire(self) -> None:
+        leaving()
 
     def release(self) -> None: ...
 
@@ -184,7 +200,7 @@ class SharedGate:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:
                 return float((slot - now) / 1e6)
-            if (still_ours := _fence.get()) is not None and not still_ours(tx):
+            if (fence := _fence.get()) is not None and not fence.still_ours(tx):
                 raise Overtaken
             self._mine.claimed_at = self._clock.monotonic()
             following = to_micros(self._clock.now()) + step

@@ -13,8 +13,9 @@ from kernel.telemetry import mask
 from kernel.values import to_micros
 
 BODY_KEPT_CHARACTERS = 20_000
-SWEPT = "annex.sweep"  #: the event name of a look that a sweep asked for
-ASKED = "annex.look"  #: the event name of a look that we ask for ourselves
+SWEPT = "annex.sweep"  #: the event name of a sync that a sweep asked for
+ASKED = "annex.look"  #: the event name of a sync that we ask for ourselves; stored in the inbox, so the word of 0.1.0 stays
+SYNC_JOB = "look"  #: the name of a sync job in the queue: jobs that 0.1.0 left waiting have it, so it stays
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,11 @@ def sync(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue:
 
 def _sync_job(portal: str, entity: str, record_id: str, trace: str, number: int, mark: str) -> Job:
     args = {"portal": portal, "entity": entity, "id": record_id, "trace": trace}
-    return Job("look", f"look:{trace}{mark}", _lane(portal, entity, record_id), number, args)
+    return Job(SYNC_JOB, f"{SYNC_JOB}:{trace}{mark}", _lane(portal, entity, record_id), number, args)
 
 
 def _lane(portal: str, entity: str, record_id: str) -> str:
-    return f"look:{portal}:{entity}:{record_id}"
+    return f"{SYNC_JOB}:{portal}:{entity}:{record_id}"
 
 
 def overdue(tx: Tx, before: int) -> list[tuple[str, str, str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from kernel.clock import Clock, Ids
 from kernel.jobs.queue import Job, Queue, next_number
 from kernel.storage import Tx
+from kernel.storage.text import storable
 from kernel.telemetry import mask
 from kernel.values import to_micros
 
@@ -19,7 +20,7 @@ class Call:
     """One call that waits, runs, or has ended."""
 
     id: str
-    portal: str
+    connection: str  #: its full name: "planfix/main"
     lane: str
     number: int
     verb: str
@@ -32,15 +33,30 @@ class Call:
     result: str
     trace: str
     created_at: int
+    row_made: str = ""  #: where it is about a child row: the CRM's key of it, if an earlier call made it
+    row_tried: bool = False  #: and whether an earlier call tried to
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The other side says what became of a call of ours, known by the key that we gave it."""
+
+    key: str
+    arrived: bool = True
+    result: str = ""  #: what it calls the thing made
+    reason: str = ""
 
 
 STAGE = "#stage"
+RESYNC = "look"  #: the key of a stored call whose record is to be synced after it; 0.1.0 wrote it, so it stays
 OPEN_STATES = "('waiting', 'sending')"
+COUNTED = ("waiting", "sending", "uncertain", "failed")
+UNENDED_STATES = "('waiting', 'sending', 'uncertain', 'failed')"
 
 
 def enqueue(
     tx: Tx,
-    portal: str,
+    connection: str,
     verb: str,
     payload: Mapping[str, Any],
     *,
@@ -54,40 +70,45 @@ def enqueue(
 ) -> str | None:
     """Write a call down and enqueue its job; None if a call with that key exists already."""
     new_id = ids.new()
-    full_lane = f"out:{portal}:{lane}"
+    full_lane = storable(f"out:{connection}:{lane}")
     number = next_number(tx, full_lane)
     added = tx.run(
-        "INSERT INTO outgoing VALUES (:id, :p, :lane, :n, :verb, :key, :target, :payload, 'waiting', 0, '', '', :trace, "
+        "INSERT INTO outgoing VALUES (:id, :c, :lane, :n, :verb, :key, :target, :payload, 'waiting', 0, '', '', :trace, "
         ":at, NULL) ON CONFLICT DO NOTHING",
-        id=new_id, p=portal, lane=full_lane, n=number, verb=verb, key=key, target=target,
-        payload=json.dumps(payload, ensure_ascii=False, sort_keys=True), trace=trace, at=to_micros(clock.now()),
+        id=new_id, c=connection, lane=full_lane, n=number, verb=verb, key=storable(key), target=target,
+        payload=_text(payload), trace=trace, at=to_micros(clock.now()),
     )  # fmt: skip
     if not added:
         return None
-    queue.enqueue(tx, _job(new_id, portal, full_lane, number, trace, ""))
+    queue.enqueue(tx, _job(new_id, full_lane, number, trace, ""))
     return new_id
 
 
+def _text(payload: Mapping[str, Any]) -> str:
+    return storable(json.dumps(payload, ensure_ascii=False, sort_keys=True))
+
+
 def again(tx: Tx, call: Call, *, queue: Queue, clock: Clock) -> None:
-    """A person asks for a failed call to be tried once more."""
+    """A person asks for a failed or uncertain call to be tried once more."""
     tx.run("UPDATE outgoing SET state = 'waiting', reason = '' WHERE id = :id", id=call.id)
     mark = f":again{to_micros(clock.now())}"
-    queue.enqueue(tx, _job(call.id, call.portal, call.lane, next_number(tx, call.lane), call.trace, mark))
+    queue.enqueue(tx, _job(call.id, call.lane, next_number(tx, call.lane), call.trace, mark))
 
 
 def overdue(tx: Tx, before: int) -> list[Call]:
-    """Calls written down before that moment (microseconds) that have not ended."""
+    """Calls written down before that moment (microseconds) that wait or are being sent. Never uncertain ones: those wait for
+    a decision, not for a job."""
     rows = tx.all(f"SELECT * FROM outgoing WHERE state IN {OPEN_STATES} AND created_at < :b ORDER BY created_at", b=before)
     return [_call(row) for row in rows]
 
 
 def revive(tx: Tx, call: Call, *, queue: Queue, mark: str) -> None:
     """A further job for a call whose own job may have been given up; two jobs for one call do no harm."""
-    queue.enqueue(tx, _job(call.id, call.portal, call.lane, next_number(tx, call.lane), call.trace, f":{mark}"))
+    queue.enqueue(tx, _job(call.id, call.lane, next_number(tx, call.lane), call.trace, f":{mark}"))
 
 
-def _job(call_id: str, portal: str, lane: str, number: int, trace: str, mark: str) -> Job:
-    return Job("call", f"call:{call_id}{mark}", lane, number, {"id": call_id, "portal": portal, "trace": trace})
+def _job(call_id: str, lane: str, number: int, trace: str, mark: str) -> Job:
+    return Job("call", f"call:{call_id}{mark}", lane, number, {"id": call_id, "trace": trace})
 
 
 def load(tx: Tx, call_id: str) -> Call | None:
@@ -95,48 +116,48 @@ def load(tx: Tx, call_id: str) -> Call | None:
     return _call(row) if row else None
 
 
-def by_key(tx: Tx, portal: str, key: str) -> Call | None:
-    row = tx.one("SELECT * FROM outgoing WHERE portal = :p AND key = :k AND key <> ''", p=portal, k=key)
+def by_key(tx: Tx, connection: str, key: str) -> Call | None:
+    row = tx.one("SELECT * FROM outgoing WHERE connection = :c AND key = :k AND key <> ''", c=connection, k=storable(key))
     return _call(row) if row else None
 
 
 def earlier_rows(tx: Tx, call: Call) -> tuple[str, bool]:
     """Of the child row this call is about: the CRM's key of it if an earlier call made it, and whether one tried."""
     rows = tx.all(
-        "SELECT result, attempts FROM outgoing WHERE portal = :p AND target = :t AND target <> '' AND number < :n "
+        "SELECT result, attempts FROM outgoing WHERE connection = :c AND target = :t AND target <> '' AND number < :n "
         "ORDER BY number",
-        p=call.portal, t=call.target, n=call.number,
+        c=call.connection, t=call.target, n=call.number,
     )  # fmt: skip
     return next((row["result"] for row in rows if row["result"]), ""), any(row["attempts"] for row in rows)
 
 
-def unseen_writes(tx: Tx, portal: str, lane: str, since: int) -> list[Call]:
+def unseen_writes(tx: Tx, connection: str, lane: str, since: int) -> list[Call]:
     """Writes to a record that a reading begun at `since` (microseconds) may not show yet, in the order they take effect."""
     rows = tx.all(
-        "SELECT * FROM outgoing WHERE portal = :p AND lane = :l AND verb IN ('update', 'update_row') AND "
+        "SELECT * FROM outgoing WHERE connection = :c AND lane = :l AND verb IN ('update', 'update_row') AND "
         "(state IN ('waiting', 'sending') OR (state = 'done' AND done_at >= :since)) ORDER BY number",
-        p=portal, l=f"out:{portal}:{lane}", since=since,
+        c=connection, l=f"out:{connection}:{lane}", since=since,
     )  # fmt: skip
     return [_call(row) for row in rows]
 
 
-def already_sent(tx: Tx, portal: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
+def already_sent(tx: Tx, connection: str, lane: str, payload: Mapping[str, Any], since: int) -> bool:
     """Whether the very same call was already carried out since then."""
-    text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+    text = _text(payload)
     found = tx.value(
-        "SELECT id FROM outgoing WHERE portal = :p AND lane = :l AND payload = :text AND state = 'done' "
+        "SELECT id FROM outgoing WHERE connection = :c AND lane = :l AND payload = :text AND state = 'done' "
         "AND done_at >= :since LIMIT 1",
-        p=portal, l=f"out:{portal}:{lane}", text=text, since=since,
+        c=connection, l=f"out:{connection}:{lane}", text=text, since=since,
     )  # fmt: skip
     return found is not None
 
 
-def newest_values(tx: Tx, portal: str, target: str) -> Mapping[str, Any] | None:
+def newest_values(tx: Tx, connection: str, target: str) -> Mapping[str, Any] | None:
     """What the newest call about that child row sets."""
     payload = tx.value(
-        "SELECT payload FROM outgoing WHERE portal = :p AND target = :t AND target <> '' AND state <> 'dropped' "
+        "SELECT payload FROM outgoing WHERE connection = :c AND target = :t AND target <> '' AND state <> 'dropped' "
         "ORDER BY number DESC LIMIT 1",
-        p=portal, t=target,
+        c=connection, t=target,
     )  # fmt: skip
     return json.loads(payload)["values"] if payload else None
 
@@ -176,6 +197,36 @@ def not_sent(tx: Tx, call_id: str, reason: str) -> None:
     )  # fmt: skip
 
 
+def answered_late(tx: Tx, call_id: str, attempt: int) -> bool:
+    """Whether the call was given up as uncertain during that very try: its answer, late as it is, decides."""
+    row = tx.lock("SELECT state, attempts FROM outgoing WHERE id = :id", id=call_id)
+    return row is not None and (row["state"], row["attempts"]) == ("uncertain", attempt)
+
+
+def keep_decision(tx: Tx, call_id: str, who: str, decision: str, reason: str, clock: Clock) -> None:
+    """Who decided what about it, for ever."""
+    tx.run(
+        "INSERT INTO call_decision VALUES (:id, :at, :who, :d, :why)",
+        id=call_id, at=to_micros(clock.now()), who=who[:200], d=decision, why=mask(reason)[:500],
+    )  # fmt: skip
+
+
+def decisions(tx: Tx, call_id: str) -> list[Mapping[str, Any]]:
+    """What was decided about it, oldest first."""
+    return tx.all("SELECT at, who, decision, reason FROM call_decision WHERE call_id = :id ORDER BY at", id=call_id)
+
+
+def counts(tx: Tx, connection: str | None = None) -> dict[str, int]:
+    """How many calls wait, are being sent, are uncertain, have failed; of one connection, or of all."""
+    rows = tx.all(
+        f"SELECT state, COUNT(*) AS n FROM outgoing WHERE state IN {UNENDED_STATES} "
+        f"{'' if connection is None else 'AND connection = :c '}GROUP BY state",
+        **({} if connection is None else {"c": connection}),
+    )
+    found = {row["state"]: int(row["n"]) for row in rows}
+    return {state: found.get(state, 0) for state in COUNTED}
+
+
 def _sets(payload: Mapping[str, Any]) -> set[str]:
     """What a call sets: fields, and the stage under a name that no field has."""
     return set(payload["values"]) | ({STAGE} if payload.get("stage") else set())
@@ -187,12 +238,12 @@ def superseded(tx: Tx, call: Call) -> bool:
         return False
     mine = _sets(call.payload)
     for row in tx.all(
-        "SELECT payload FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = 'update' "
+        "SELECT payload FROM outgoing WHERE connection = :c AND lane = :l AND number > :n AND verb = 'update' "
         "AND state = 'waiting'",
-        p=call.portal, l=call.lane, n=call.number,
+        c=call.connection, l=call.lane, n=call.number,
     ):  # fmt: skip
         later = json.loads(row["payload"])
-        if call.payload.get("look") and not later.get("look"):
+        if call.payload.get(RESYNC) and not later.get(RESYNC):
             continue
         if mine <= _sets(later):
             return True
@@ -209,9 +260,9 @@ def not_overtaken(tx: Tx, call: Call) -> Call | None:
     about = call.payload.get("row_key"), call.target
     covered: set[str] = set()
     for row in tx.all(
-        "SELECT payload, target FROM outgoing WHERE portal = :p AND lane = :l AND number > :n AND verb = :v "
+        "SELECT payload, target FROM outgoing WHERE connection = :c AND lane = :l AND number > :n AND verb = :v "
         "AND state = 'done'",
-        p=call.portal, l=call.lane, n=call.number, v=call.verb,
+        c=call.connection, l=call.lane, n=call.number, v=call.verb,
     ):  # fmt: skip
         later = json.loads(row["payload"])
         if (later.get("row_key"), row["target"]) == about:
@@ -227,7 +278,7 @@ def not_overtaken(tx: Tx, call: Call) -> Call | None:
 def _call(row: Mapping[str, Any]) -> Call:
     names = (
         "id",
-        "portal",
+        "connection",
         "lane",
         "number",
         "verb",

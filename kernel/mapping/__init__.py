@@ -2,6 +2,7 @@
 
 from kernel.mapping.plan import Change, Setup
 from kernel.mapping.schema import (
+    ConnectionMap,
     EntityMap,
     FieldMap,
     ListMap,
@@ -18,6 +19,6 @@ from kernel.mapping.schema import (
 from kernel.mapping.values import read_value, write_value
 
 __all__ = [
-    "Change", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap", "RobotMap",
-    "RoleMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
+    "Change", "ConnectionMap", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap",
+    "RobotMap", "RoleMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
 ]  # fmt: skip

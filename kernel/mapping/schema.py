@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kernel.errors import Misconfigured
 
 T = TypeVar("T", bound=BaseModel)
+CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
 FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
 
@@ -138,6 +139,12 @@ class PlacementMap(_Strict):
     page: str  #: the path of ours that opens there: "/heads/"
 
 
+class ConnectionMap(_Strict):
+    """One more outside system; its settings are in the environment: CONNECTOR_CONNECTION_SETTING."""
+
+    connector: str
+
+
 class RoleMap(_Strict):
     """Who has a role, and which rights it brings. Any one line makes somebody have it."""
 
@@ -159,8 +166,9 @@ class RoleMap(_Strict):
 
 
 class PortalMap(_Strict):
-    connector: str
-    portal: str = "main"  #: the word in our webhook addresses
+    connector: str  #: the CRM's
+    portal: str = "main"  #: the name of the CRM's connection, and the word in its webhook addresses
+    connection: dict[str, ConnectionMap] = Field(default_factory=dict)  #: all others, by the customer's own names
     language: Literal["uk", "ru", "en"] = "uk"
     time_zone: str = "UTC"
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -174,6 +182,15 @@ class PortalMap(_Strict):
         for name in self.role:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name == OPERATOR:
                 raise ValueError(f"role.{name}: a role's name is a word of small Latin letters, and not «{OPERATOR}»")
+        return self
+
+    @model_validator(mode="after")
+    def _plain_names(self) -> PortalMap:
+        for name in self.connection:
+            if not CONNECTION_NAME.fullmatch(name):
+                raise ValueError(f"connection.{name}: a name is made of a-z, 0-9 and _, and begins with a letter")
+            if name == self.portal:
+                raise ValueError(f"connection.{name}: the CRM's own connection has that name (portal = «{self.portal}»)")
         return self
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
 
 _deliveries = Counter(
-    "annex_deliveries_total", "Webhook deliveries by what became of them", ["connector", "outcome"], registry=REGISTRY
+    "annex_deliveries_total", "Webhook deliveries by what became of them", ["connection", "outcome"], registry=REGISTRY
 )
 _intake = Histogram(
-    "annex_intake_seconds", "Time from a webhook's arrival to our answer", ["connector"], registry=REGISTRY,
+    "annex_intake_seconds", "Time from a webhook's arrival to our answer", ["connection"], registry=REGISTRY,
     buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.25, 0.5, 1, 3),
 )  # fmt: skip
 _outgoing = Histogram(
-    "annex_outgoing_seconds", "Calls to outside systems", ["system", "status"], registry=REGISTRY,
+    "annex_outgoing_seconds", "Calls to outside systems", ["connection", "status"], registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
 )  # fmt: skip
 _jobs = Counter("annex_jobs_total", "Jobs by name and outcome", ["job", "outcome"], registry=REGISTRY)
@@ -22,18 +24,20 @@ _swept = Counter(
     "annex_sweep_looks_total", "Changes that no delivery had told of, found by a sweep", ["portal"], registry=REGISTRY
 )
 _waiting = Gauge("annex_waiting", "What waits, by kind", ["kind"], registry=REGISTRY)
+_calls = Gauge("annex_calls", "Calls that have not ended well, by connection", ["connection", "state"], registry=REGISTRY)
+_up = Gauge("annex_connection_up", "1: the connection works as far as we know", ["connection"], registry=REGISTRY)
 
 
-def delivery(connector: str, outcome: str) -> None:
-    _deliveries.labels(connector, outcome).inc()
+def delivery(connection: str, outcome: str) -> None:
+    _deliveries.labels(connection, outcome).inc()
 
 
-def intake(connector: str, seconds: float) -> None:
-    _intake.labels(connector).observe(seconds)
+def intake(connection: str, seconds: float) -> None:
+    _intake.labels(connection).observe(seconds)
 
 
-def outgoing(system: str, status: str, seconds: float) -> None:
-    _outgoing.labels(system, status).observe(seconds)
+def outgoing(connection: str, status: str, seconds: float) -> None:
+    _outgoing.labels(connection, status).observe(seconds)
 
 
 def job(name: str, outcome: str) -> None:
@@ -46,6 +50,12 @@ def swept(portal: str, syncs: int) -> None:
 
 def waiting(kind: str, number: int) -> None:
     _waiting.labels(kind).set(number)
+
+
+def connection(name: str, *, up: bool, calls: Mapping[str, int]) -> None:
+    _up.labels(name).set(int(up))
+    for state, number in calls.items():
+        _calls.labels(name, state).set(number)
 
 
 def page() -> bytes:

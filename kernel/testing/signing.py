@@ -30,7 +30,7 @@ def operator_session(site: Site, name: str = "Олег Власник") -> str:
 
 def person_session(site: Site, person: Person) -> str:
     """The cookie of a person of the CRM. Whom the CRM does not have yet is added to its people."""
-    portal = site.portals[0]
+    portal = site.portal
     people: Any = portal.crm.people
     if people is None:
         people = portal.crm.people = SimpleNamespace(all=list)
@@ -45,7 +45,7 @@ def session(site: Site, role: str = "owner", name: str = "Олена Власн�
     """The cookie of somebody with that role of `roles`: with `person`, of that one of the CRM as they are there; without,
     an owner is an operator, and others are somebody new."""
     if person:
-        people: Any = site.portals[0].crm.people
+        people: Any = site.portal.crm.people
         known = next((one for one in (people.all() if people else ()) if one.id == person), None)
         return person_session(site, known or Person(person, name, "staff"))
     if role == "owner":

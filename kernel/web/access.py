@@ -33,14 +33,14 @@ def default_right(app: Flask, blueprint: str, right: str) -> None:
 
 def right_of(app: Flask, endpoint: str) -> str | None:
     """What a view needs; None if nobody said, and then nobody may."""
-    said: str | None = getattr(app.view_functions[endpoint], MARK, None)
+    declared: str | None = getattr(app.view_functions[endpoint], MARK, None)
     defaults: Mapping[str, str] = app.extensions.get(_DEFAULTS, {})
-    return said or defaults.get(endpoint.rpartition(".")[0])
+    return declared or defaults.get(endpoint.rpartition(".")[0])
 
 
 def check_views(app: Flask, site: Site, free: set[str]) -> None:
     """Every view behind the sign-in must name a right that exists. Raises Misconfigured."""
-    known = {ANY_ROLE, SIGNED_IN, *known_rights(plugin for plugins in site.plugins.values() for plugin in plugins)}
+    known = {ANY_ROLE, SIGNED_IN, *known_rights(site.plugins)}
     for endpoint in app.view_functions:
         if endpoint.partition(".")[0] in free or endpoint in LINK_VIEWS:
             continue
@@ -55,7 +55,7 @@ def user_of(site: Site, session: Session) -> User:
     """The person of that session with the roles they have now. Raises RightsUnknown."""
     if session.operator:
         return User(session.name, session.csrf, rights=frozenset({ALL}), operator=True, session=session.hash)
-    portal = site.portals[0]
+    portal = site.portal
     person, declared = whoever(portal, session), portal.mapping.portal
     if person is None:
         return User(session.name, session.csrf, person_id=session.person_id, session=session.hash)

@@ -11,10 +11,9 @@ from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_f
 
 from kernel import texts
 from kernel.extension.model import Plugin
-from kernel.extension.portal import Portal
 from kernel.extension.roles import OPERATE
 from kernel.telemetry import bind_trace, log
-from kernel.web import access, answers, assets, frames, health, identity, jobs, live_pages, portals, sessions, words
+from kernel.web import access, answers, assets, connections, frames, health, identity, jobs, live_pages, sessions, words
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.links import Session, User
 from kernel.web.pages import Pages
@@ -34,12 +33,12 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.extensions[EXTENSION] = site
     for own in (
         assets.blueprint(), health.blueprint(site), identity.blueprint(site), live_pages.blueprint(site),
-        jobs.blueprint(site), portals.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
+        jobs.blueprint(site), connections.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
         app.register_blueprint(free)
-    nav = [_mount(app, site, portal, plugin) for portal in site.portals for plugin in site.plugins.get(portal.name, ())]
+    nav = [_mount(app, site, plugin) for plugin in site.plugins]
     free_names = {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)}
     _guard(app, site, free_names)
     _dress(app, [entry for entries in nav for entry in entries])
@@ -57,15 +56,13 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     return app
 
 
-def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[str, Any]]:
-    """The plugin's pages; the first portal has the short address, further ones their name in it."""
+def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
+    """The plugin's pages, under its name."""
     if plugin.pages is None:
         return []
-    pages = plugin.pages(portal)
-    first = portal is site.portals[0]
-    name = plugin.name if first else f"{plugin.name}@{portal.name}".replace(".", "_")
-    app.register_blueprint(pages, name=name, url_prefix=f"/{plugin.name}" if first else f"/{portal.name}/{plugin.name}")
-    access.default_right(app, name, plugin.name)
+    pages = plugin.pages(site.portal)
+    app.register_blueprint(pages, name=plugin.name, url_prefix=f"/{plugin.name}")
+    access.default_right(app, plugin.name, plugin.name)
     folder = Path(pages.root_path)
     assets.add_folder(plugin.name, folder / "static")
     texts.add_folder(folder / "locale_pages")
@@ -73,7 +70,7 @@ def _mount(app: Flask, site: Site, portal: Portal, plugin: Plugin) -> list[dict[
         return []
     if pages.version is not None:
         site.live.add(pages.version)
-    return [{"endpoint": f"{name}.{entry.view}", "title": entry.title} for entry in pages.nav]
+    return [{"endpoint": f"{plugin.name}.{entry.view}", "title": entry.title} for entry in pages.nav]
 
 
 def _guard(app: Flask, site: Site, free: set[str]) -> None:
@@ -144,7 +141,7 @@ def _user(site: Site, session: Session | None, wanted: str | None) -> User | Non
 def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
     """What every template may use."""
     kernel = (
-        ("jobs.show", "web_nav_jobs"), ("portals.show", "web_nav_portals"), ("sessions.show", "web_nav_sessions"),
+        ("jobs.show", "web_nav_jobs"), ("connections.show", "web_nav_connections"), ("sessions.show", "web_nav_sessions"),
     )  # fmt: skip
 
     def entries(user: User | None) -> list[dict[str, Any]]:

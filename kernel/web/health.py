@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
 from kernel.errors import Closed
+from kernel.extension.standing import standings
+from kernel.jobs import outgoing
 from kernel.telemetry import log, metrics
 from kernel.values import to_micros
 from kernel.web.site import Site
 
-WAITING = {"inbox": ("new", "failed"), "outgoing": ("waiting", "sending", "failed")}
+WAITING = {
+    "inbox": ("inbox", ("new", "failed")), "message": ("incoming_message", ("new", "failed")),
+    "outgoing": ("outgoing", outgoing.COUNTED),
+}  # fmt: skip
 
 
 def blueprint(site: Site) -> Blueprint:
@@ -24,11 +30,12 @@ def blueprint(site: Site) -> Blueprint:
     @pages.get("/readyz")
     def readyz() -> tuple[Response, int]:
         wrong = list(faults(site))
-        return jsonify(ready=not wrong, wrong=wrong), 503 if wrong else 200
+        return jsonify(ready=not wrong, wrong=wrong, connections=_connections(site)), 503 if wrong else 200
 
     @pages.get("/metrics")
     def numbers() -> Response:
         count_waiting(site)
+        count_connections(site)
         return Response(metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     return pages
@@ -52,6 +59,17 @@ def faults(site: Site) -> Iterator[str]:
             yield wrong
 
 
+def _connections(site: Site) -> dict[str, Any]:
+    """An outside system that is away does not make us unready: what comes in is kept, what goes out waits."""
+    try:
+        with site.database.read() as tx:
+            found = standings(tx, site.portal)
+    except Exception as exc:  # said already under `wrong`
+        log.warning("ready.connections", error=str(exc))
+        return {}
+    return {one.full_name: {"up": not one.trouble, "uncertain": one.calls["uncertain"]} for one in found}
+
+
 def _migrations(site: Site) -> Iterator[str]:
     with site.database.read() as tx:
         applied = {(row["room"], row["number"]) for row in tx.all("SELECT room, number FROM annex_migration")}
@@ -63,9 +81,15 @@ def _migrations(site: Site) -> Iterator[str]:
 
 def count_waiting(site: Site) -> None:
     with site.database.read() as tx:
-        for table, states in WAITING.items():
+        for kind, (table, states) in WAITING.items():
             marks = ", ".join(f"'{state}'" for state in states)
             rows = tx.all(f"SELECT state, COUNT(*) AS n FROM {table} WHERE state IN ({marks}) GROUP BY state")
             found = {row["state"]: int(row["n"]) for row in rows}
             for state in states:
-                metrics.waiting(f"{table}_{state}", found.get(state, 0))
+                metrics.waiting(f"{kind}_{state}", found.get(state, 0))
+
+
+def count_connections(site: Site) -> None:
+    with site.database.read() as tx:
+        for one in standings(tx, site.portal):
+            metrics.connection(one.full_name, up=not one.trouble, calls=one.calls)

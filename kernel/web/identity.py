@@ -75,11 +75,11 @@ def blueprint(site: Site) -> Blueprint:
             abort(403)  # another site's form must not sign anybody in
         link = site.links.peek(token)
         if link is None:
-            return _spent()
+            return _not_named() if token == NOBODY else _spent()
         person = None
         if link["role"] != OPERATOR:
             try:
-                person = person_meant(site.portals[0], link["person"])
+                person = person_meant(site.portal, link["person"])
             except AnnexError as exc:
                 log.warning("session.nobody_asked", reason=str(exc))
                 return render_template("web/not_named.html", text="web_crm_silent"), 503

@@ -1,14 +1,18 @@
-"""What waits for a person: failed deliveries and calls, to be retried or dropped; and one id followed all the way."""
+"""What waits for a person: what failed, to be retried or dropped; what is uncertain, to be decided; one id followed all the
+way."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from kernel.conversations import store as messages
+from kernel.errors import Refused
+from kernel.extension.decisions import decide
 from kernel.extension.roles import OPERATE
 from kernel.jobs import inbox, outgoing
 from kernel.ledger import entry_of
@@ -17,15 +21,18 @@ from kernel.values import from_micros
 from kernel.web.identity import current_user
 from kernel.web.rights import needs
 from kernel.web.site import Site
+from kernel.web.words import t
 
 SHOWN_MAX = 200
+KINDS = {"inbox": ("retry", "drop"), "message": ("retry", "drop"), "outgoing": ("retry", "again", "arrived", "drop")}
+TABLES = {"inbox": "inbox", "message": "incoming_message", "outgoing": "outgoing"}
 
 
 def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("jobs", __name__)
 
     def moment(micros: int | None) -> Any:
-        return None if micros is None else from_micros(micros, site.portals[0].zone if site.portals else None)
+        return None if micros is None else from_micros(micros, site.portal.zone)
 
     @pages.get("/jobs")
     @needs(OPERATE)
@@ -35,30 +42,35 @@ def blueprint(site: Site) -> Blueprint:
             deliveries = tx.all(
                 "SELECT * FROM inbox WHERE state = 'failed' ORDER BY received_at DESC LIMIT :most", most=SHOWN_MAX
             )
-            calls = tx.all(
-                "SELECT * FROM outgoing WHERE state = 'failed' ORDER BY created_at DESC LIMIT :most", most=SHOWN_MAX
-            )
+            calls, uncertain = (_calls(tx, state) for state in ("failed", "uncertain"))
+            found = messages.failed(tx, SHOWN_MAX)
             counts = {
                 "inbox": _counts(tx, "inbox", ("new", "failed")),
-                "outgoing": _counts(tx, "outgoing", ("waiting", "sending", "failed")),
+                "message": _counts(tx, "incoming_message", ("new", "failed")),
+                "outgoing": list(outgoing.counts(tx).items()),
             }
             regular = tx.all("SELECT * FROM regular ORDER BY name")
         return render_template(
-            "web/jobs.html", deliveries=deliveries, calls=calls, counts=counts, regular=regular, moment=moment,
-            version=version, link=_link(site), most=SHOWN_MAX,
+            "web/jobs.html", deliveries=deliveries, calls=calls, uncertain=uncertain, messages=found, counts=counts,
+            regular=regular, moment=moment, version=version, link=_link(site), most=SHOWN_MAX,
+            title=work_title,
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
     @needs(OPERATE)
     def act(kind: str, one: str, action: str) -> Response:
-        if kind not in ("inbox", "outgoing") or action not in ("retry", "drop"):
+        if action not in KINDS.get(kind, ()):
             abort(404)
-        with site.database.write() as tx:
-            row = tx.lock(f"SELECT * FROM {kind} WHERE id = :id", id=one)
-            if row is None:
+        with site.database.read() as tx:
+            if tx.value(f"SELECT id FROM {TABLES[kind]} WHERE id = :id", id=one) is None:
                 abort(404)
-            if row["state"] == "failed":  # pressed twice, or by two people: the first one counts
-                (_act_delivery if kind == "inbox" else _act_call)(site, tx, row, action)
+        with suppress(Refused):  # pressed twice, or by two people: the first one counts
+            if kind == "outgoing":
+                decision = "again" if action == "retry" else action
+                decide(site.portal, site.plugins, one, decision, who=current_user().name)
+            else:
+                with site.database.write() as tx:
+                    (_act_delivery if kind == "inbox" else _act_message)(site, tx, one, action)
         site.live.nudge()
         return redirect(url_for("jobs.show"), 303)
 
@@ -74,6 +86,21 @@ def blueprint(site: Site) -> Blueprint:
     return pages
 
 
+def work_title(name: str) -> str:
+    """What a regular work is called for people; one that no catalog names (an outside plugin's) goes by its name."""
+    key = name.rpartition(":")[2].replace(".", "_")
+    try:
+        return t(f"work_{key}")
+    except KeyError:
+        return name
+
+
+def _calls(tx: Tx, state: str) -> list[dict[str, Any]]:
+    """Calls in that state, newest first, each with where it goes: a record of the CRM, or an address elsewhere."""
+    rows = tx.all("SELECT * FROM outgoing WHERE state = :s ORDER BY created_at DESC LIMIT :most", s=state, most=SHOWN_MAX)
+    return [dict(row) | {"about": row["lane"].removeprefix(f"out:{row['connection']}:")} for row in rows]
+
+
 def _counts(tx: Tx, table: str, states: tuple[str, ...]) -> list[tuple[str, int]]:
     marks = ", ".join(f"'{state}'" for state in states)
     rows = tx.all(f"SELECT state, COUNT(*) AS n FROM {table} WHERE state IN ({marks}) GROUP BY state")
@@ -82,35 +109,30 @@ def _counts(tx: Tx, table: str, states: tuple[str, ...]) -> list[tuple[str, int]
 
 
 def _link(site: Site) -> Any:
-    def address(portal_name: str, entity: str, record_id: str) -> str:
-        portal = site.portal(portal_name)
-        return portal.crm.link(entity, record_id) if portal and entity and record_id else ""
+    def address(connection: str, entity: str, record_id: str) -> str:
+        ours = connection == site.portal.name and entity and record_id
+        return site.portal.crm.link(entity, record_id) if ours else ""
 
     return address
 
 
-def _act_delivery(site: Site, tx: Tx, row: Mapping[str, Any], action: str) -> None:
-    if action == "drop":
-        inbox.settle(tx, [row["id"]], "dropped", f"dropped by {current_user().name}", site.clock)
+def _act_delivery(site: Site, tx: Tx, one: str, action: str) -> None:
+    row = tx.lock("SELECT * FROM inbox WHERE id = :id", id=one)
+    if row is None or row["state"] != "failed":
         return
-    portal = site.portal(row["portal"])
-    if portal is None:
-        abort(409)
-    inbox.settle(tx, [row["id"]], "new", "", site.clock)
-    inbox.sync(
-        tx, row["portal"], row["entity"], row["record_id"], trace=row["id"], queue=portal.queue, mark=f":{site.ids.new()}"
-    )
-
-
-def _act_call(site: Site, tx: Tx, row: Mapping[str, Any], action: str) -> None:
-    call, portal = outgoing.load(tx, row["id"]), site.portal(row["portal"])
-    assert call is not None
     if action == "drop":
-        outgoing.mark(tx, call.id, "dropped", site.clock, reason=f"dropped by {current_user().name}; was: {call.reason}")
-    elif portal is None:
-        abort(409)
+        inbox.settle(tx, [one], "dropped", f"dropped by {current_user().name}", site.clock)
+        return
+    inbox.settle(tx, [one], "new", "", site.clock)
+    queue, mark = site.portal.queue, f":{site.ids.new()}"
+    inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=mark)
+
+
+def _act_message(site: Site, tx: Tx, one: str, action: str) -> None:
+    if action == "drop":
+        messages.drop(tx, one, f"dropped by {current_user().name}", site.clock)
     else:
-        outgoing.again(tx, call, queue=portal.queue, clock=site.clock)
+        messages.again(tx, one, queue=site.portal.queue, mark=site.ids.new(), clock=site.clock)
 
 
 def trace_steps(tx: Tx, one: str) -> list[dict[str, Any]]:
@@ -118,13 +140,17 @@ def trace_steps(tx: Tx, one: str) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     for row in tx.all("SELECT * FROM inbox WHERE id = :t", t=one):
         steps.append({"at": row["received_at"], "order": 0, "what": "inbox", "row": row})
+    for row in tx.all("SELECT * FROM incoming_message WHERE id = :t", t=one):
+        steps.append({"at": row["received_at"], "order": 0, "what": "message", "row": row})
     for row in tx.all("SELECT * FROM ledger_journal WHERE trace = :t ORDER BY seq", t=one):
         steps.append({"at": row["recorded_at"], "order": 1, "what": "journal", "entry": entry_of(row), "row": row})
     for row in tx.all("SELECT * FROM outgoing WHERE trace = :t ORDER BY created_at, lane, number", t=one):
         payload = json.loads(row["payload"])
         steps.append({"at": row["created_at"], "order": 2, "what": "outgoing", "row": row, "payload": payload})
+        for made in outgoing.decisions(tx, row["id"]):
+            steps.append({"at": made["at"], "order": 3, "what": "decision", "row": made})
         if row["done_at"] is not None:
-            steps.append({"at": row["done_at"], "order": 3, "what": "outgoing_end", "row": row, "payload": payload})
+            steps.append({"at": row["done_at"], "order": 4, "what": "outgoing_end", "row": row, "payload": payload})
     return sorted(steps, key=lambda step: (step["at"], step["order"]))
 
 

@@ -32,9 +32,10 @@ class TooMany(AnnexError):
 def books_version(tx: Tx) -> str:
     """Changes with every row of the books, and with what waits for a person."""
     head = tx.value("SELECT seq FROM ledger_head WHERE id = 1")
-    failed = tx.value("SELECT COUNT(*) FROM outgoing WHERE state = 'failed'")
+    failed = tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('failed', 'uncertain')")
     lost = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'failed'")
-    return f"{head}-{failed}-{lost}"
+    unread = tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = 'failed'")
+    return f"{head}-{failed}-{lost}-{unread}"
 
 
 @dataclass(eq=False)

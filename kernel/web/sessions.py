@@ -27,7 +27,7 @@ def blueprint(site: Site) -> Blueprint:
     pages = Blueprint("sessions", __name__)
 
     def moment(micros: int) -> Any:
-        return from_micros(micros, site.portals[0].zone if site.portals else None)
+        return from_micros(micros, site.portal.zone)
 
     @pages.get("/sessions")
     @needs(ANY_ROLE)
@@ -65,7 +65,7 @@ def _visible(site: Site, tx: Tx, user: User) -> list[Row]:
 
 def _roles(site: Site) -> Callable[[Row], str]:
     """What the roles of a session's person are called, in the reader's language."""
-    portal = site.portals[0]
+    portal = site.portal
     try:
         people = portal.staff.for_pages()
     except AnnexError:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from flask import current_app
 
 from kernel.clock import Clock, Ids
-from kernel.extension.model import FrameRequest, Plugin, Visitor
+from kernel.extension.connector import FrameRequest, Visitor
+from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.settings import Known, Settings
 from kernel.storage import Database, MigrationSet
@@ -35,10 +36,10 @@ class Frame:
 
 @dataclass
 class Site:
-    """`plugins` says for each portal's name which plugins are switched on; `ready` checks return what is wrong or None."""
+    """`plugins` are those switched on; `ready` checks return what is wrong or None."""
 
-    portals: Sequence[Portal]
-    plugins: Mapping[str, Sequence[Plugin]]
+    portal: Portal
+    plugins: Sequence[Plugin]
     settings: Settings
     database: Database
     clock: Clock
@@ -47,15 +48,12 @@ class Site:
     links: Links
     ready: Sequence[Callable[[], str | None]] = field(default_factory=list)
     migration_sets: Sequence[MigrationSet] = ()  #: whose migrations must stand for /readyz to say yes
-    frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and the portal's word
+    frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and connection
     framed_by: Sequence[str] = ()  #: CSP sources of the CRMs that show our pages
 
     @property
     def default_language(self) -> str:
-        return self.portals[0].mapping.portal.language if self.portals else "en"
-
-    def portal(self, name: str) -> Portal | None:
-        return next((portal for portal in self.portals if portal.name == name), None)
+        return self.portal.mapping.portal.language
 
 
 def site() -> Site:

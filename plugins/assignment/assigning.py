@@ -342,7 +342,7 @@ def put_back_refused(portal: Portal) -> None:
     """A person whom the CRM did not take (he was just deactivated): the record goes to the next one."""
     with portal.database.read() as tx:  # nearly always there is none, and then nobody is held up
         rows = tx.all(
-            "SELECT id FROM outgoing WHERE portal = :p AND state = 'failed' AND verb = 'update'", p=portal.name
+            "SELECT id FROM outgoing WHERE connection = :p AND state = 'failed' AND verb = 'update'", p=portal.name
         )  # fmt: skip
     for row in rows:
         with portal.unit() as unit:

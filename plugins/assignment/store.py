@@ -310,7 +310,7 @@ def _decision(row: Row) -> Decision:
 def write_failed(tx: Tx, portal: str, one: Decision) -> bool:
     """Whether the call that names the person in the CRM ended badly, so that the CRM's word is no person's deed."""
     found = tx.value(
-        "SELECT id FROM outgoing WHERE portal = :p AND lane = :l AND verb = 'update' AND state IN ('failed', 'dropped') "
+        "SELECT id FROM outgoing WHERE connection = :p AND lane = :l AND verb = 'update' AND state IN ('failed', 'dropped') "
         "AND created_at >= :at LIMIT 1",
         p=portal, l=f"out:{portal}:{one.entity}:{one.record_id}", at=one.at,
     )  # fmt: skip

@@ -37,7 +37,7 @@ def publish_head(portal: Portal) -> None:
     today = portal.clock.now().astimezone(portal.zone).date().isoformat()
     with portal.unit() as unit:
         record_id = unit.tx.value(
-            "SELECT result FROM outgoing WHERE portal = :p AND key = :k AND key <> '' AND state = 'done'",
+            "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'",
             p=portal.name, k=f"journal:{portal.name}",
         )  # fmt: skip
         if not record_id:

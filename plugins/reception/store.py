@@ -29,6 +29,6 @@ def take_waiting(tx: Tx, card: str) -> list[str]:
 def card_made(tx: Tx, portal: str, key: str) -> str:
     """The CRM's id of the card made under that key; empty while it is not made."""
     made = tx.value(
-        "SELECT result FROM outgoing WHERE portal = :p AND key = :k AND key <> '' AND state = 'done'", p=portal, k=key
+        "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'", p=portal, k=key
     )
     return str(made or "")

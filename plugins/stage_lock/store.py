@@ -95,7 +95,8 @@ def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
     """Records to be looked at once more, none of whose stage writes is on its way."""
     rows = tx.all(
         "SELECT entity, record_id FROM stage_lock_record AS r WHERE portal = :p AND unsure = 1 AND NOT EXISTS (SELECT 1 "
-        "FROM outgoing AS o WHERE o.portal = :p AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id "
+        "FROM outgoing AS o WHERE o.connection = :p "
+        "AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id "
         "AND o.verb = 'update' AND o.state IN ('waiting', 'sending')) ORDER BY entity, record_id",
         p=portal,
     )
@@ -108,7 +109,7 @@ def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
 def own_writes(tx: Tx, portal: str, entity: str, record_id: str, *, after: int, since: int) -> list[Own]:
     """The stages we ourselves wrote to the record: those not accounted for, in the order they take effect."""
     rows = tx.all(
-        "SELECT number, payload, state, attempts, created_at, done_at FROM outgoing WHERE portal = :p AND lane = :l "
+        "SELECT number, payload, state, attempts, created_at, done_at FROM outgoing WHERE connection = :p AND lane = :l "
         "AND verb = 'update' AND number > :after AND (state IN ('waiting', 'sending') OR "
         "(state IN ('done', 'failed') AND attempts > 0 AND done_at >= :since)) ORDER BY number",
         p=portal, l=f"out:{portal}:{entity}:{record_id}", after=after, since=since,
@@ -132,11 +133,11 @@ class Made:
 def made_by_us(tx: Tx, portal: str, entity: str, record_id: str) -> Made:
     lane = f"out:{portal}:{entity}:new:%"
     ours = tx.value(
-        "SELECT 1 FROM outgoing WHERE portal = :p AND verb = 'create' AND result = :r AND lane LIKE :l LIMIT 1",
+        "SELECT 1 FROM outgoing WHERE connection = :p AND verb = 'create' AND result = :r AND lane LIKE :l LIMIT 1",
         p=portal, r=record_id, l=lane,
     )  # fmt: skip
     unclear = tx.value(
-        "SELECT 1 FROM outgoing WHERE portal = :p AND verb = 'create' AND state = 'sending' AND lane LIKE :l LIMIT 1",
+        "SELECT 1 FROM outgoing WHERE connection = :p AND verb = 'create' AND state = 'sending' AND lane LIKE :l LIMIT 1",
         p=portal, l=lane,
     )  # fmt: skip
     return Made(bool(ours), bool(unclear) and not ours)

@@ -39,7 +39,7 @@ plugin = Plugin(
 CONNECTOR = """
 from pathlib import Path
 from kernel.crm import CRM, Event, Record
-from kernel.extension import Connector, SettingLine
+from kernel.extension import CRM_VERBS, Connector, Received, SettingLine
 
 class Crm(CRM):
     name = "guest_crm"
@@ -62,11 +62,12 @@ class Crm(CRM):
     def link(self, entity, record_id):
         return ""
 
-def intake(delivery, connection):
-    return [Event(delivery.event, "deal", delivery.body.decode(), delivery="d1")]
+def receive(delivery, connection):
+    return Received((Event(delivery.rest, "deal", delivery.body.decode(), delivery="d1"),))
 
 connector = Connector(
-    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), intake, crm=Crm
+    "guest_crm", "Guest CRM", (SettingLine("GUEST_BOOK", "where comments go"),), receive, crm=Crm,
+    verbs=CRM_VERBS,
 )
 """
 # A webhook through the real door, then every job that it leaves behind, as a worker would run them.

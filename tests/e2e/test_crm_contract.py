@@ -69,7 +69,7 @@ def in_planfix(folder: Path) -> Iterator[World]:
     with PlanfixSandbox(PlanfixOptions(speedup=100, faults=(("rate_per_second", 0),))) as sandbox:
         about = sandbox.about()
         settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
-        connection = _connection(folder, "planfix", settings, planfix_set())
+        connection = a_connection(folder, "planfix", settings, planfix_set())
 
         def dismiss(person: str) -> None:
             sandbox.portal.users[person].active = False
@@ -89,7 +89,7 @@ def in_bitrix(folder: Path) -> Iterator[World]:
         settings = {
             "BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box",
         }  # fmt: skip
-        connection = _connection(folder, "bitrix24", settings, bitrix_set())
+        connection = a_connection(folder, "bitrix24", settings, bitrix_set())
         _apply(connection)
 
         def dismiss(person: str) -> None:
@@ -105,7 +105,7 @@ def in_bitrix(folder: Path) -> Iterator[World]:
         yield World(_crm(bitrix24, connection), typist, "11", dismiss, delete, parts)
 
 
-def _connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
+def a_connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
     clock = QuickClock()
     database = Database(f"sqlite:///{folder / 'vault.db'}")
     migrate(database, [MigrationSet("kernel.http", ROOT / "kernel" / "http" / "migrations")], clock)

@@ -123,7 +123,7 @@ def test_roles_keep_staff_out_of_what_is_the_owners(either: Whole) -> None:
     staff = either.signed_in("staff", "7")
     token = either.csrf(staff)
     for method, path in addresses(either.app):
-        if path.startswith(("/jobs", "/trace", "/portals", "/heads", "/stage_lock")):
+        if path.startswith(("/jobs", "/trace", "/connections", "/heads", "/stage_lock")):
             assert staff.open(path, method=method, data={"csrf": token}).status_code == 403, (method, path)
 
 
@@ -183,6 +183,6 @@ def test_crooked_ids_are_not_found_and_break_nothing(room: HeadsOffice, desk: Wh
 def test_methods_that_nobody_needs_are_refused(either: Whole) -> None:
     owner = either.signed_in()
     for method in ("TRACE", "PUT", "DELETE", "PATCH", "CONNECT"):
-        for path in ("/jobs", "/healthz", "/portals"):
+        for path in ("/jobs", "/healthz", "/connections"):
             answer = owner.open(path, method=method, data={"csrf": either.csrf(owner)})
             assert answer.status_code in (403, 405) and "annex_session" not in answer.text, (method, path)

@@ -60,7 +60,7 @@ def test_names_typed_in_the_crm_on_the_desks_pages(desk_pages: Desk) -> None:
     client = desk_pages.client(user=NAME)
     board = client.get("/exchange/board")
     checked(board)
-    todo = [f"/exchange/{name}" for name in ("board", "operations", "contacts", "control")] + ["/jobs", "/portals"]
+    todo = [f"/exchange/{name}" for name in ("board", "operations", "contacts", "control")] + ["/jobs", "/connections"]
     seen: dict[str, int] = {}
     while todo:
         address = todo.pop(0)

@@ -12,6 +12,7 @@ from kernel.jobs import inbox
 from kernel.ledger import store as books
 from plugins.assignment import assigning, eligibility
 from plugins.exchange import handlers
+from plugins.reception import handlers as reception
 from plugins.stage_lock.rules import Pool
 from plugins.workday import days
 from tests.simulation.stories import story
@@ -67,6 +68,11 @@ def test_a_sweep_that_finds_nothing(monkeypatch, tmp_path):
 def test_a_delivery_answered_and_not_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(inbox, "sync", lambda *args, **more: None)
     assert first_failure("planfix", tmp_path)
+
+
+def test_a_request_that_nobody_gets(monkeypatch, tmp_path):
+    monkeypatch.setattr(reception, "by_names", lambda people, names: [])
+    assert "has no manager, executor" in first_failure("planfix", tmp_path)
 
 
 def test_a_lead_for_somebody_who_is_not_at_work(monkeypatch, tmp_path):

@@ -88,6 +88,6 @@ def test_what_it_says_must_hold_is_checked(own_set: Path, tmp_path: Path) -> Non
 
 def test_a_set_whose_plugins_bring_no_story_is_told(own_set: Path) -> None:
     text = (own_set / "portal.toml").read_text(encoding="utf-8")
-    (own_set / "portal.toml").write_text(text.partition("[plugin.")[0] + "[plugin.applause]\n", encoding="utf-8")
+    (own_set / "portal.toml").write_text(text.partition("\n[")[0] + "\n[plugin.applause]\n", encoding="utf-8")
     assert not is_playable(str(own_set))
     assert is_playable(written(own_set, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import flask
@@ -10,19 +11,19 @@ import pytest
 
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connection, Connector, Delivery, NotProven, Plugin
+from kernel.extension import BODY_BYTES_MAX, Connection, Connector, Delivery, NotProven, Plugin, Received
 from kernel.extension.tests.small import Small
 from kernel.http import HttpClient, Vault
 from kernel.storage.closed import close
 from kernel.storage.move import every_table
 from kernel.telemetry import metrics, tell_secret
 from tests.harness.databases import migration_sets
-from webhooks.door import BODY_BYTES_MAX, Door, HookRoute, _without_proof
+from webhooks.door import Door, HookRoute, _without_proof
 
 KEY = "the-key-of-the-door"
 
 
-def intake(delivery: Delivery, connection: Connection) -> list[Event]:
+def receive(delivery: Delivery, connection: Connection) -> Received:
     """A toy connector: the key in a header, `record delivery author` in the body."""
     key = delivery.headers.get("x-key", "")
     if key != connection.settings["KEY"]:
@@ -30,9 +31,10 @@ def intake(delivery: Delivery, connection: Connection) -> list[Event]:
     words = delivery.body.decode("utf-8", "replace").split()
     if len(words) < 2:
         raise BadInput(f"`record` is missing in {key}", field="record")
-    if delivery.event == "board.link":
-        return [Event("board.link", "deal", words[0], "Ігор")]
-    return [Event(delivery.event or "deal.changed", "deal", record, "Ігор", words[-1]) for record in words[:-1]]
+    if delivery.rest == "board.link":
+        return Received((Event("board.link", "deal", words[0], "Ігор"),))
+    name = delivery.rest or "deal.changed"
+    return Received(tuple(Event(name, "deal", record, "Ігор", words[-1]) for record in words[:-1]))
 
 
 @pytest.fixture
@@ -58,9 +60,10 @@ def door_of(small: Small) -> Any:
     tell_secret(KEY)
     plugin = Plugin("board", "Board", answers={"board.link": lambda portal, event: {"board_url": f"x/{event.author}"}})
     connection = Connection({"KEY": KEY}, small.portal.mapping, HttpClient, small.clock, cast("Vault", None))
-    door = HookRoute(small.portal, Connector("toy", "Toy", intake=intake), connection, [*small.plugins, plugin])
+    connection = replace(connection, connector=Connector("toy", "Toy", receive=receive))
+    door = HookRoute(small.portal, connection, [*small.plugins, plugin])
     app = flask.Flask(__name__)
-    app.wsgi_app = Door({("toy", "main"): door}, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Door([door], app.wsgi_app)  # type: ignore[method-assign]
     return app.test_client()
 
 
@@ -69,7 +72,7 @@ def post(client: Any, body: str | bytes = "501 d1", key: str | None = KEY, path:
 
 
 def counted(outcome: str) -> float:
-    return metrics.REGISTRY.get_sample_value("annex_deliveries_total", {"connector": "toy", "outcome": outcome}) or 0.0
+    return metrics.REGISTRY.get_sample_value("annex_deliveries_total", {"connection": "toy/main", "outcome": outcome}) or 0.0
 
 
 @pytest.mark.row("PL-01", "PL-02")
@@ -167,7 +170,7 @@ def test_what_is_kept_of_a_body_holds_no_token_of_anybody() -> None:
 def test_only_posts_are_deliveries_and_all_else_goes_to_the_application_behind(small: Small, client: Any) -> None:
     refused = client.get("/hooks/toy/main")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "POST") and "error" in refused.json
-    for path in ("/hooks/", "/hooks/toy", "/hooks/toy/", "/hooks/toy/main/", "/hooks/toy/main/a/b", "/hooks/toy/main//"):
+    for path in ("/hooks/", "/hooks/toy", "/hooks/toy/", "/hooks/toy/main/", "/hooks/toy/main//"):
         assert post(client, path=path).status_code == 404
     assert post(client, path="/hooksome").status_code == 404 and post(client, path="/hooksome").json is None
     assert small.states("inbox") == []

@@ -97,8 +97,8 @@ class Demo:
         results: list[Result] = []
         if announcement := self._stage.set_up(self.processes, self.address):
             self.announce(announcement)
-            code, said = self.annex("plan")
-            results.append(("a second plan finds nothing to do", said[-400:] if code else ""))
+            code, output = self.annex("plan")
+            results.append(("a second plan finds nothing to do", output[-400:] if code else ""))
         self._start_worker()
         self.office = self._stage.office_of(self._mapping)
         return results

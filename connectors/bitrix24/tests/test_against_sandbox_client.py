@@ -15,9 +15,9 @@ from werkzeug import Response
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.doctor import doctor
 from connectors.bitrix24.errors import NotConnected, Overrun
-from connectors.bitrix24.identity import identity
-from connectors.bitrix24.intake import intake
 from connectors.bitrix24.reading import Query
+from connectors.bitrix24.receive import events_of
+from connectors.bitrix24.sign_in import sign_in
 from connectors.bitrix24.tests.pocket import a_client, a_connection, a_set, a_vault
 from kernel.clock import SystemClock
 from kernel.crm import Event
@@ -44,7 +44,7 @@ class Office:
         self.vault = a_vault(folder, SystemClock())
 
     def act(self, path, **data):
-        answer = requests.post(f"{self.about['address']}/sandbox/{path}", json=data, timeout=10)
+        answer = requests.post(f"{self.about['address']}/sandbox/{path}", json=data, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -65,7 +65,7 @@ class Office:
 
     def delivered(self, wanted=1):
         """What the portal posted to our door, as deliveries."""
-        assert self.act("wait-idle", timeout=10)["idle"]
+        assert self.act("wait-idle", timeout=120)["idle"]
         found = [Delivery(dict(request.headers), request.get_data()) for request, _answer in self.door.log]
         assert len(found) >= wanted
         return found
@@ -74,7 +74,7 @@ class Office:
         self.door.clear_log()
         self.act("app/install", handler=self.door.url_for("/hooks"))
         [caught] = self.delivered()
-        assert intake(caught, self.connection()) == []
+        assert events_of(caught, self.connection()) == []
         self.door.clear_log()
 
     def count(self):
@@ -234,7 +234,7 @@ def test_installation_renewal_and_removal(office):
     for thread in threads:
         thread.join(30)
     assert caught == ["1"] * 4
-    log = requests.get(f"{office.about['address']}/sandbox/log", timeout=10).json()["entries"]
+    log = requests.get(f"{office.about['address']}/sandbox/log", timeout=120).json()["entries"]
     assert [entry.get("method") for entry in log].count("oauth") == 1
     office.act("app/revoke")
     with pytest.raises(NotConnected):
@@ -243,7 +243,7 @@ def test_installation_renewal_and_removal(office):
     assert office.client().call("profile")["ID"] == "1"
     office.act("app/uninstall")
     [gone] = office.delivered()
-    assert intake(gone, office.connection()) == [] and office.vault.get(VAULT_NAME) is None
+    assert events_of(gone, office.connection()) == [] and office.vault.get(VAULT_NAME) is None
 
 
 def test_an_oauth_server_in_trouble(office):
@@ -264,20 +264,20 @@ def test_events_robots_and_strangers(office):
     made = office.act("as-user", user="11", method="crm.item.add", params={"entityTypeId": DEAL, "fields": {"title": "x"}})
     number = str(made["result"]["item"]["id"])
     caught = office.delivered()
-    assert intake(caught[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
+    assert events_of(caught[0], office.connection()) == [Event("deal.added", "deal", number, author="11")]
     office.door.clear_log()
     office.act("faults", foreign_token_next=1)
     office.act(
         "as-user", user="11", method="crm.item.update", params={"entityTypeId": DEAL, "id": number, "fields": {"title": "y"}}
     )
     with pytest.raises(NotProven):
-        intake(office.delivered()[0], office.connection())
+        events_of(office.delivered()[0], office.connection())
     office.door.clear_log()
     robot = {"CODE": "annex_recalculate", "HANDLER": office.door.url_for("/hooks"), "USE_SUBSCRIPTION": "N", "NAME": "Annex"}
     client.call("bizproc.robot.add", robot, writes=True, app=True)
     office.act("robot/run", code="annex_recalculate", deal=number)
     [ran] = office.delivered()
-    [event] = intake(ran, office.connection())
+    [event] = events_of(ran, office.connection())
     assert (event.name, event.record_id) == ("deal.recalculate", number) and event.delivery
 
 
@@ -286,9 +286,9 @@ def test_an_outgoing_webhook(office):
     connection = office.connection(webhook=True, BITRIX24_HOOK_TOKEN=hook["token"])
     made = office.client(webhook=True).call("crm.item.add", {"entityTypeId": DEAL, "fields": {}}, writes=True)
     [caught] = office.delivered()
-    assert intake(caught, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
+    assert events_of(caught, connection) == [Event("deal.added", "deal", str(made["item"]["id"]))]
     with pytest.raises(NotProven):
-        intake(caught, office.connection(webhook=True))
+        events_of(caught, office.connection(webhook=True))
 
 
 def test_a_page_inside_the_portal(office):
@@ -298,7 +298,7 @@ def test_a_page_inside_the_portal(office):
     for user, admin in (("11", {}), ("1", {"admin": "yes"})):
         opened = office.act("open", placement="CRM_DEAL_DETAIL_TAB", user=user, options={"ID": "5121"})
         query = dict(parse_qsl(urlsplit(opened["url"]).query))
-        found = identity(FrameRequest(query, opened["fields"]), office.connection())
+        found = sign_in(FrameRequest(query, opened["fields"]), office.connection())
         assert found.person_id == user
         assert found.context == {"placement": "CRM_DEAL_DETAIL_TAB", "deal": "5121", **admin}
 

@@ -89,7 +89,7 @@ def test_a_request_leaves_only_while_its_call_is_ours(small: Small) -> None:
     call = only_call(small)["id"]
     with small.database.write() as tx:
         first = outgoing.starting(tx, call)
-    with fenced(lambda tx: outgoing.still_ours(tx, call, first)):
+    with fenced(small.database, lambda tx: outgoing.still_ours(tx, call, first)):
         gate.acquire()
         gate.release()
         with small.database.write() as tx:

@@ -182,7 +182,7 @@ def test_of_many_workers_one_does_the_regular_work(database: Database) -> None:
 def test_what_is_due_is_asked_for_by_one_question_however_much_there_is(database: Database) -> None:
     clock = FakeClock()
     works = [Work(f"w{n}", timedelta(minutes=n + 1), lambda: None) for n in range(20)]
-    ticker, said = Ticker(database, clock, works), list[str]()
+    ticker, statements = Ticker(database, clock, works), list[str]()
     assert ticker.due() == works, "none was ever seen"
     for work in works:
         ticker.claim(work)
@@ -191,12 +191,12 @@ def test_what_is_due_is_asked_for_by_one_question_however_much_there_is(database
     assert ticker.due() == works
     assert all(ticker.claim(work) for work in works)
     clock.advance(minutes=2, seconds=30)
-    asked, Tx.all = Tx.all, lambda tx, sql, **values: (said.append(sql), asked(tx, sql, **values))[1]  # type: ignore[method-assign]
+    asked, Tx.all = Tx.all, lambda tx, sql, **values: (statements.append(sql), asked(tx, sql, **values))[1]  # type: ignore[method-assign]
     try:
         assert [work.name for work in ticker.due()] == ["w0", "w1"]
     finally:
         Tx.all = asked  # type: ignore[method-assign]
-    assert len(said) == 1
+    assert len(statements) == 1
 
 
 def test_work_that_fails_says_so_and_is_tried_at_its_next_time(database: Database) -> None:

@@ -232,9 +232,9 @@ def rows(world: World) -> None:
 def a_comment_is_written_once(world: World) -> None:
     crm = world.crm
     deal = crm.create("deal", {}, key="d-1")
-    said = crm.comment("deal", deal, "Привіт\n<b>[B]&", to=(world.person,), key="m-1")
-    assert crm.comment("deal", deal, "Привіт\n<b>[B]&", to=(world.person,), key="m-1", maybe_done=True) == said
-    assert crm.comment("deal", deal, "Привіт", key="m-2", maybe_done=True) != said
+    written = crm.comment("deal", deal, "Привіт\n<b>[B]&", to=(world.person,), key="m-1")
+    assert crm.comment("deal", deal, "Привіт\n<b>[B]&", to=(world.person,), key="m-1", maybe_done=True) == written
+    assert crm.comment("deal", deal, "Привіт", key="m-2", maybe_done=True) != written
 
 
 # --- what a sweep asks ------------------------------------------------------------------------------------------------

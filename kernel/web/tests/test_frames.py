@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,7 @@ def identify(opening: FrameRequest) -> Visitor:
         raise NotProven("the proof is wrong")
     if opening.form.get("who") == "down":
         raise Unreachable("the CRM is silent")
-    context = {name: opening.form.get(name, "") for name in ("deal", "page")}
+    context = {name: opening.form.get(name, "") for name in ("deal", "page", "admin")}
     return Visitor(opening.form["who"], context)
 
 
@@ -38,7 +39,7 @@ Opened = Callable[..., tuple[int, str]]
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = make(tmp_path, {"ANNEX_PUBLIC_URL": "https://annex.example"})
-    portal = made.site.portals[0]
+    portal = made.site.portal
     portal.crm.people = SimpleNamespace(all=lambda: PEOPLE)  # type: ignore[assignment]
     made.site.frames = {("toy", "main"): Frame(portal, identify)}
     yield made
@@ -58,6 +59,23 @@ def test_the_crms_proof_opens_a_session_of_that_very_person(world: World) -> Non
         client.set_cookie("annex_session", cookie.split("annex_session=")[1].split(";")[0], domain="localhost")
         assert client.get("/notes/show").status_code == 200, role
         assert client.get("/notes/secret").status_code == secret
+
+
+@pytest.mark.row("PL-09")
+def test_what_the_crm_has_just_proved_counts_at_once_and_what_only_the_opening_says_does_not(world: World) -> None:
+    portal, known = world.site.portals[0], list(PEOPLE)
+    portal.crm.people = SimpleNamespace(all=lambda: list(known))  # type: ignore[assignment]
+    portal.people()
+    known[2] = replace(known[2], admin=True)
+    for admin, status in (("", 403), ("yes", 200)):
+        answer = world.anybody().post("/frame/toy/main/", data={"proof": "right", "who": "7", "admin": admin})
+        client = world.anybody()
+        cookie = answer.headers["Set-Cookie"].split("annex_session=")[1].split(";")[0]
+        client.set_cookie("annex_session", cookie, domain="localhost")
+        assert client.get("/notes/secret").status_code == status
+    known[2] = replace(known[2], admin=False)
+    portal.staff.forget()
+    assert client.get("/notes/secret").status_code == 403
 
 
 @pytest.mark.row("PL-09")
@@ -91,16 +109,16 @@ def test_only_known_portals_and_paths_of_ours(world: World) -> None:
 
 
 @pytest.mark.row("PL-15")
-def test_the_portals_page_tells_of_the_last_sweep(tmp_path: Path) -> None:
+def test_the_page_of_connections_tells_of_the_last_sweep(tmp_path: Path) -> None:
     world = make(tmp_path)
     with world.site.database.write() as tx:
         tx.run("INSERT INTO crm_swept VALUES ('planfix/main', 1700000000000000, 1, 1, 3, 2, '', NULL, 17, NULL)")
-    page = world.signed_in().get("/portals").text
+    page = world.signed_in().get("/connections").text
     assert "17" in page and "planfix/main" in page and 'role="alert"' not in page
     with world.site.database.write() as tx:
         tx.run("UPDATE crm_swept SET ok = 0, reason = '<b>timeout</b>', down_since = 1700000000000000")
-    page = world.signed_in().get("/portals").text
+    page = world.signed_in().get("/connections").text
     assert "&lt;b&gt;timeout" in page and 'role="alert"' in page
-    assert world.signed_in("staff").get("/portals").status_code == 403
+    assert world.signed_in("staff").get("/connections").status_code == 403
     world.site.live.close()
     world.site.database.close()

@@ -137,7 +137,7 @@ class Staff:
 
 
 def run(world: World, crm: Staff) -> None:
-    portal = world.site.portals[0]
+    portal = world.site.portal
     portal.crm = cast("CRM", crm)
     end_departed_sessions(portal)
 
@@ -155,10 +155,10 @@ def test_who_has_left_is_signed_out_and_nobody_else(world: World) -> None:
 @pytest.mark.row("PL-09")
 def test_a_crm_that_does_not_answer_or_shows_nobody_ends_no_session(world: World) -> None:
     client = came(world, "Марія Коваль", person_id="user:5")
-    crm = world.site.portals[0].crm
+    crm = world.site.portal.crm
     run(world, Staff(fault=Unreachable("no answer")))
     run(world, Staff(found=[]))
-    world.site.portals[0].crm = crm
+    world.site.portal.crm = crm
     assert is_in(client)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
 from kernel.storage import Database
-from kernel.testing import roles, session
+from kernel.testing import roles, session, until
 from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, needs, secret_of
 from kernel.web.live import TooMany
@@ -125,8 +124,8 @@ def make(folder: Path, environment: dict[str, str] | None = None, **more: Any) -
     plugin = Plugin("notes", "Notes", pages=notes, rights={"notes.secret": "the secret page"})
     blueprints = more.pop("blueprints", ())
     site = Site(
-        [portal],
-        {portal.name: [plugin]},
+        portal,
+        [plugin],
         settings,
         database,
         clock,
@@ -347,7 +346,7 @@ def test_navigation_shows_what_the_role_may_see(world: World) -> None:
 
 
 def book(site: Site, key: str) -> None:
-    portal = site.portals[0]
+    portal = site.portal
     with portal.unit() as unit:
         portal.books.book("notes").record(unit.tx, [Draft("note", "s", key, to_micros(unit.now), {})])
 
@@ -358,11 +357,9 @@ def test_a_listener_hears_of_a_posting(world: World) -> None:
     first = next(listener)
     assert first.startswith(b"retry:") and b"event: changed" in first
     threading.Timer(0.05, book, (world.site, "k1")).start()
-    began = time.monotonic()
     while (line := next(listener)) == b": still here\n\n":
         pass
     assert b"data: 1-0-0" in line
-    assert time.monotonic() - began < 2
     listener.close()
 
 
@@ -404,7 +401,7 @@ def test_closing_ends_every_stream(world: World) -> None:
     ended = threading.Thread(target=lambda: list(listener))
     ended.start()
     live.close()
-    ended.join(timeout=3)
+    ended.join(timeout=120)
     assert not ended.is_alive()
     with pytest.raises(TooMany):
         live.listen()
@@ -421,10 +418,7 @@ def test_a_stop_signal_ends_streams_and_goes_on(world: World) -> None:
 def test_the_watcher_rests_when_nobody_listens(world: World) -> None:
     listener = world.site.live.listen()
     listener.close()
-    deadline = time.monotonic() + 3
-    while any(thread.name == "annex-live" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not any(thread.name == "annex-live" for thread in threading.enumerate()), "the watcher ends")
 
 
 def test_the_stream_over_http(world: World) -> None:
@@ -433,7 +427,7 @@ def test_the_stream_over_http(world: World) -> None:
     assert b"event: changed" in next(response.response)
     response.close()
     assert world.site.live.listeners == 0
-    assert world.signed_in().get("/live/version").json == {"version": "0-0-0"}
+    assert world.signed_in().get("/live/version").json == {"version": "0-0-0-0"}
 
 
 # --- health ---------------------------------------------------------------------------------------------------------
@@ -441,12 +435,13 @@ def test_the_stream_over_http(world: World) -> None:
 
 @pytest.mark.row("PL-12")
 def test_health(tmp_path: Path) -> None:
-    said: list[str | None] = [None]
-    world = make(tmp_path, ready=[lambda: said[0]])
+    faults: list[str | None] = [None]
+    world = make(tmp_path, ready=[lambda: faults[0]])
     client = world.anybody()
     assert client.get("/healthz").text == "ok\n"
-    assert client.get("/readyz").json == {"ready": True, "wrong": []}
-    said[0] = "no worker was seen for 5 minutes"
+    connections = {"planfix/main": {"up": True, "uncertain": 0}}
+    assert client.get("/readyz").json == {"ready": True, "wrong": [], "connections": connections}
+    faults[0] = "no worker was seen for 5 minutes"
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
     with world.site.database.write() as tx:
@@ -515,7 +510,7 @@ def test_failed_work_is_dropped_by_a_person(world: World) -> None:
 @pytest.mark.row("PL-12")
 def test_one_id_is_followed_all_the_way(world: World) -> None:
     waiting(world)
-    portal = world.site.portals[0]
+    portal = world.site.portal
     with portal.unit(trace="t1", author="Ігор") as unit:
         portal.books.book("notes").record(unit.tx, [Draft("deal", "planfix/main/15", "k", 1, {}, trace="t1", author="Ігор")])
     page = world.signed_in().get("/trace/t1").text

@@ -127,7 +127,7 @@ def make_desk(
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
     plugin = Plugin("exchange", "Обмін", pages=pages, rights={DECIDE: "deleted deals"})
-    site = Site([portal], {PORTAL: [plugin]}, settings, database, clock, ids, live, links, list(ready), migration_sets())
+    site = Site(portal, [plugin], settings, database, clock, ids, live, links, list(ready), migration_sets())
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
 

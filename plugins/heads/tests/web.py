@@ -12,7 +12,7 @@ from kernel.settings import Settings
 from kernel.testing import TroubledDatabase, session
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.assignment import plugin as assignment
-from plugins.assignment.tests.office import CARE, PORTAL, SALES, Office
+from plugins.assignment.tests.office import CARE, SALES, Office
 from plugins.heads import plugin as heads
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.settings import StageLockSettings
@@ -40,9 +40,7 @@ class HeadsOffice(Office):
         settings = Settings({"ANNEX_HOME": str(folder), "ANNEX_PUBLIC_URL": host}, also=WEB_SETTINGS)
         self.links = Links(database, self.clock, self.ids, b"a secret of the tests", host)
         self.live = Live(database)
-        self.site = Site(
-            [self.portal], {PORTAL: list(self.plugins)}, settings, database, self.clock, self.ids, self.live, self.links
-        )
+        self.site = Site(self.portal, list(self.plugins), settings, database, self.clock, self.ids, self.live, self.links)
         self.app = create_app(self.site)
         self.portal.changed = self.live.nudge
 

@@ -17,7 +17,7 @@ from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.api import grant
 from plugins.stage_lock.commands import print_rules
-from plugins.stage_lock.tests.lock import PORTAL, Lock
+from plugins.stage_lock.tests.lock import Lock
 
 
 class Browser:
@@ -27,9 +27,7 @@ class Browser:
         settings = Settings({"ANNEX_HOME": str(folder)}, also=WEB_SETTINGS)
         self.links = Links(lock.database, lock.clock, lock.portal.ids, b"a secret of the tests", "http://127.0.0.1:8080")
         lock.portal.links = self.links
-        self.site = Site(
-            [lock.portal], {PORTAL: [stage_lock]}, settings, lock.database, lock.clock, lock.portal.ids, live, self.links
-        )
+        self.site = Site(lock.portal, [stage_lock], settings, lock.database, lock.clock, lock.portal.ids, live, self.links)
         self.app = create_app(self.site)
 
     def client(self, role: Any = "head") -> Any:

@@ -128,7 +128,7 @@ class Day:
         settings = Settings({"ANNEX_HOME": str(self.folder), **environment}, also=WEB_SETTINGS)
         links = Links(self.database, self.clock, self.portal.ids, b"a secret of the tests", address)
         return Site(
-            [self.portal], {PORTAL: [stage_lock, workday]}, settings, self.database, self.clock, self.portal.ids, live,
+            self.portal, [stage_lock, workday], settings, self.database, self.clock, self.portal.ids, live,
             links,
             framed_by=("https://crm.example",),
         )  # fmt: skip

@@ -21,7 +21,7 @@ from connectors.bitrix24.settings import hook_token
 from connectors.bitrix24.setup_app import ROBOT_PREFIX
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connection, Delivery, NotProven
+from kernel.extension import Connection, Delivery, NotProven, Received
 from kernel.telemetry import log
 
 IDS = "ids"  #: in the vault: the numbers of what the set-up has found or made
@@ -35,11 +35,16 @@ WHAT = {"ADD": "added", "UPDATE": "changed", "DELETE": "deleted", "MOVETOCATEGOR
 Tree = dict[str, Any]
 
 
-def intake(delivery: Delivery, connection: Connection) -> list[Event]:
+def receive(delivery: Delivery, connection: Connection) -> Received:
     """Raises NotProven, or BadInput naming the field."""
-    body = read_body(delivery.body)
-    auth = tree_at(body, "auth")
-    name = str(body.get("event") or "").upper()
+    return Received(tuple(events_of(delivery, connection)))
+
+
+def events_of(delivery: Delivery, connection: Connection) -> list[Event]:
+    """Raises NotProven, or BadInput naming the field."""
+    response = read_body(delivery.body)
+    auth = tree_at(response, "auth")
+    name = str(response.get("event") or "").upper()
     if name in ("ONAPPINSTALL", "ONAPPUPDATE"):
         install.accept(connection, auth, update=name == "ONAPPUPDATE")
         return []
@@ -47,11 +52,11 @@ def intake(delivery: Delivery, connection: Connection) -> list[Event]:
     if name == "ONAPPUNINSTALL":
         install.forget(connection, auth)
         return []
-    if body.get("workflow_id") and not name:
-        return _of_robot(body, connection)
+    if response.get("workflow_id") and not name:
+        return _of_robot(response, connection)
     if not name:
         raise BadInput("`event` is missing", field="event")
-    return list(_of_event(name, body, auth, connection))
+    return list(_of_event(name, response, auth, connection))
 
 
 def prove(auth: Mapping[str, Any], connection: Connection) -> None:
@@ -92,8 +97,8 @@ def read_body(body: bytes) -> Tree:
     return tree
 
 
-def tree_at(body: Mapping[str, Any], *path: str) -> Tree:
-    found: Any = body
+def tree_at(response: Mapping[str, Any], *path: str) -> Tree:
+    found: Any = response
     for part in path:
         found = found.get(part) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
@@ -112,8 +117,8 @@ def entities_of(connection: Connection, entity_type_id: int) -> list[str]:
     return found
 
 
-def _of_event(name: str, body: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
-    fields = tree_at(body, "data", "FIELDS")
+def _of_event(name: str, response: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
+    fields = tree_at(response, "data", "FIELDS")
     if found := CRM_EVENT.match(name):
         entity_type, what = ENTITY_TYPES[found[1].lower()], WHAT[found[2]]  # type: ignore[index]
     elif found := SMART_EVENT.match(name):
@@ -128,8 +133,8 @@ def _of_event(name: str, body: Tree, auth: Tree, connection: Connection) -> Iter
         yield Event(f"{noun}.{what}", entity, record_id, author=author if NUMBER.match(author) else "")
 
 
-def _of_robot(body: Tree, connection: Connection) -> list[Event]:
-    code = str(body.get("code") or "")
+def _of_robot(response: Tree, connection: Connection) -> list[Event]:
+    code = str(response.get("code") or "")
     robots = connection.mapping.portal.robot
     robot = next(
         (one for name, one in robots.items() if code.lower() in (name.lower(), (ROBOT_PREFIX + name).lower())), None
@@ -137,15 +142,15 @@ def _of_robot(body: Tree, connection: Connection) -> list[Event]:
     if robot is None:
         log.warning("bitrix24.unknown_robot", code=code[:60])
         return []
-    entity_type, record_id = _document(_parts(body.get("document_id")))
+    entity_type, record_id = _document(_parts(response.get("document_id")))
     if robot.entity not in entities_of(connection, entity_type):
         raise BadInput(f"`document_id` is no {robot.entity}", field="document_id")
-    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(body))]
+    return [Event(robot.event, robot.entity, record_id, delivery=_of_step(response))]
 
 
-def _of_step(body: Tree) -> str:
+def _of_step(response: Tree) -> str:
     """One step of a process runs once: its token says which, and the portal may send it twice."""
-    token = str(body.get("event_token") or "") or f"{body.get('workflow_id')}|{body.get('ts')}"
+    token = str(response.get("event_token") or "") or f"{response.get('workflow_id')}|{response.get('ts')}"
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:32]
 
 

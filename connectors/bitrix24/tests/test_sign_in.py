@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connectors.bitrix24.auth import APP as VAULT_NAME
-from connectors.bitrix24.identity import identity
-from connectors.bitrix24.intake import IDS
+from connectors.bitrix24.receive import IDS
+from connectors.bitrix24.sign_in import sign_in
 from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
 from kernel.errors import Unreachable
 from kernel.extension import FrameRequest, NotProven
@@ -39,17 +39,17 @@ def opening(name, **changed):
 
 
 def test_a_contacts_tab(portal, connection):
-    found = identity(opening("page__contact_tab"), connection)
+    found = sign_in(opening("page__contact_tab"), connection)
     assert (found.person_id, found.context) == ("14", {"placement": "CRM_CONTACT_DETAIL_TAB", "contact": "830"})
     assert portal.urls == ["https://broker.bitrix24.ru/rest/profile"]
     assert portal.requests == [("profile", {"auth": "9d4c...access"})]
 
 
 def test_a_call_card_and_a_menu(connection):
-    assert identity(opening("page__call_card"), connection).context["contact"] == "830"
-    assert identity(opening("page__background_worker"), connection).context == {"placement": "PAGE_BACKGROUND_WORKER"}
+    assert sign_in(opening("page__call_card"), connection).context["contact"] == "830"
+    assert sign_in(opening("page__background_worker"), connection).context == {"placement": "PAGE_BACKGROUND_WORKER"}
     menu = opening("page__contact_tab", PLACEMENT="DEFAULT", PLACEMENT_OPTIONS="")
-    assert identity(menu, connection).context == {"placement": "DEFAULT"}
+    assert sign_in(menu, connection).context == {"placement": "DEFAULT"}
 
 
 @pytest.mark.parametrize(
@@ -65,18 +65,18 @@ def test_a_call_card_and_a_menu(connection):
 )  # fmt: skip
 def test_what_it_was_opened_on(connection, place, options, context):
     caught = opening("page__contact_tab", PLACEMENT=place, PLACEMENT_OPTIONS=json.dumps(options))
-    assert identity(caught, connection).context == {"placement": place, **context}
+    assert sign_in(caught, connection).context == {"placement": place, **context}
 
 
 def test_options_that_are_none(connection):
     for text in ("{", "[" * 50_000, '{"ID": "5"' + " " * 30_000 + "}"):
         caught = opening("page__contact_tab", PLACEMENT_OPTIONS=text)
-        assert identity(caught, connection).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
+        assert sign_in(caught, connection).context == {"placement": "CRM_CONTACT_DETAIL_TAB"}
 
 
 def test_an_administrator(portal, connection):
     portal.methods["profile"] = lambda params: {"ID": 1, "ADMIN": True}
-    found = identity(opening("page__contact_tab"), connection)
+    found = sign_in(opening("page__contact_tab"), connection)
     assert (found.person_id, found.context["admin"]) == ("1", "yes")
 
 
@@ -86,13 +86,13 @@ def test_an_administrator(portal, connection):
 )
 def test_a_forged_opening_is_not_even_asked_about(portal, connection, changed):
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab", **changed), connection)
+        sign_in(opening("page__contact_tab", **changed), connection)
     assert portal.requests == []
 
 
 def test_a_forged_domain_is_never_called(portal, connection):
     caught = opening("page__contact_tab", SERVER_ENDPOINT="https://evil.example/rest/")
-    identity(FrameRequest({**caught.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, caught.form), connection)
+    sign_in(FrameRequest({**caught.query, "DOMAIN": "evil.example", "PROTOCOL": "0"}, caught.form), connection)
     assert all(url.startswith("https://broker.bitrix24.ru/") for url in portal.urls)
 
 
@@ -100,35 +100,35 @@ def test_a_forged_domain_is_never_called(portal, connection):
 def test_a_token_that_the_portal_does_not_take(portal, connection, code):
     portal.before = lambda method, params: refused(401, code)
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connection)
+        sign_in(opening("page__contact_tab"), connection)
     assert len(portal.requests) == 1 and connection.vault.get(VAULT_NAME) == HELD
 
 
 def test_a_portal_that_cannot_be_asked_or_says_nothing(portal, connection):
     portal.methods["profile"] = lambda params: {"ID": "null"}
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connection)
+        sign_in(opening("page__contact_tab"), connection)
     portal.before = lambda method, params: cut()
     with pytest.raises(Unreachable):
-        identity(opening("page__contact_tab"), connection)
+        sign_in(opening("page__contact_tab"), connection)
 
 
 def test_the_first_opening_by_an_administrator_installs(portal, tmp_path):
     connection = a_connection(portal, a_vault(tmp_path), {**APP, **WEBHOOK})
     with pytest.raises(NotProven):
-        identity(opening("page__contact_tab"), connection)
+        sign_in(opening("page__contact_tab"), connection)
     assert connection.vault.get(VAULT_NAME) is None
     portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
-    assert identity(opening("page__contact_tab"), connection).person_id == "1"
+    assert sign_in(opening("page__contact_tab"), connection).person_id == "1"
     assert connection.vault.get(VAULT_NAME)["refresh_token"] == "8c3b...refresh"
 
 
 def test_an_administrators_opening_heals_a_revoked_token(portal, connection):
     connection.vault.put(VAULT_NAME, {**HELD, "refused_at": 5})
-    identity(opening("page__contact_tab"), connection)
+    sign_in(opening("page__contact_tab"), connection)
     assert connection.vault.get(VAULT_NAME)["access_token"] == "access-1"  # he is no administrator
     portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
-    identity(opening("page__contact_tab"), connection)
+    sign_in(opening("page__contact_tab"), connection)
     held = connection.vault.get(VAULT_NAME)
     assert (held["access_token"], held["refused_at"]) == ("9d4c...access", 0)
     assert held["application_token"] == HELD["application_token"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.planfix.intake import intake as real_intake
+from connectors.planfix.receive import events_of as real_events_of
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import Connection, Delivery, NotProven
@@ -22,8 +22,8 @@ SECRET, OLD = "a-secret-of-thirty-characters-", "the-old-one-of-thirty-letters-"
 SETTINGS = {"PLANFIX_HOOK_SECRET": SECRET, "PLANFIX_HOOK_SECRET_OLD": OLD}
 
 
-def intake(delivery, settings):
-    return real_intake(delivery, Connection(settings, None, None, None, None))
+def events_of(delivery, settings):
+    return real_events_of(delivery, Connection(settings, None, None, None, None))
 
 
 def sign(task, event, delivery="", secret=SECRET):
@@ -42,36 +42,36 @@ def fixture(name, signature=""):
 
 def test_form_with_signature():
     delivery = "6f1c0e8e-6d1c-4c8e-9a63-0b6f5f1f7a10"
-    found = intake(fixture("deal_changed__form", sign("15021", "deal.changed", delivery)), SETTINGS)
+    found = events_of(fixture("deal_changed__form", sign("15021", "deal.changed", delivery)), SETTINGS)
     assert found == [Event("deal.changed", "deal", "15021", author="Ігор Бондар", delivery=delivery)]
 
 
 def test_json_with_key():
-    assert intake(fixture("deal_stage__json"), SETTINGS) == [Event("deal.stage", "deal", "15021", author="Ігор Б.")]
+    assert events_of(fixture("deal_stage__json"), SETTINGS) == [Event("deal.stage", "deal", "15021", author="Ігор Б.")]
 
 
 def test_broken_json_gives_its_plain_words():
-    found = intake(fixture("deal_comment__broken_json"), SETTINGS)
+    found = events_of(fixture("deal_comment__broken_json"), SETTINGS)
     assert found == [Event("deal.comment", "deal", "15021", delivery="d-7")]
 
 
 def test_contacts_are_named_as_other_records_name_them():
-    found = intake(fixture("contact_changed__form", sign("812", "contact.changed", "d-8")), SETTINGS)
+    found = events_of(fixture("contact_changed__form", sign("812", "contact.changed", "d-8")), SETTINGS)
     assert found == [Event("contact.changed", "contact", "contact:812", delivery="d-8")]
 
 
 def test_the_board_button_concerns_a_deal():
-    [event] = intake(form(task="5", event="board.link", key=SECRET), SETTINGS)
+    [event] = events_of(form(task="5", event="board.link", key=SECRET), SETTINGS)
     assert (event.name, event.entity, event.record_id) == ("board.link", "deal", "5")
 
 
 def test_every_proof_and_both_secrets():
     for secret in (SECRET, OLD):
         for proof in ({"sig": sign("5", "deal.row", "", secret).upper()}, {"key": secret}):
-            assert intake(form(task="5", event="deal.row", **proof), SETTINGS)
-        assert intake(form("deal.row", {"x-annex-key": secret}, task="5"), SETTINGS)
+            assert events_of(form(task="5", event="deal.row", **proof), SETTINGS)
+        assert events_of(form("deal.row", {"x-annex-key": secret}, task="5"), SETTINGS)
         # The event may stand in the address alone; the signature covers it all the same.
-        assert intake(form("deal.row", task="5", sig=sign("5", "deal.row", "", secret)), SETTINGS)
+        assert events_of(form("deal.row", task="5", sig=sign("5", "deal.row", "", secret)), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_every_proof_and_both_secrets():
 )
 def test_no_proof_and_wrong_proof(fields, status):
     with pytest.raises(NotProven) as caught:
-        intake(form(task="15021", event="deal.row", delivery="d", **fields), SETTINGS)
+        events_of(form(task="15021", event="deal.row", delivery="d", **fields), SETTINGS)
     assert caught.value.status == status
     assert SECRET not in str(caught.value)
 
@@ -100,14 +100,14 @@ def test_without_a_secret_nobody_gets_in():
     for settings in ({}, {"PLANFIX_HOOK_SECRET": " "}):
         for proof in ({"sig": sign("5", "deal.row", "", "")}, {"key": " "}, {"key": "x"}):
             with pytest.raises(NotProven):
-                intake(form(task="5", event="deal.row", **proof), settings)
+                events_of(form(task="5", event="deal.row", **proof), settings)
 
 
 def test_proof_comes_before_any_word_about_the_content():
     with pytest.raises(NotProven):
-        intake(form("deal.row", task="абв", event="nonsense", key="wrong"), SETTINGS)
+        events_of(form("deal.row", task="абв", event="nonsense", key="wrong"), SETTINGS)
     with pytest.raises(NotProven):
-        intake(Delivery({}, b"\xff\x00{[", "nonsense"), SETTINGS)
+        events_of(Delivery({}, b"\xff\x00{[", "nonsense"), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_proof_comes_before_any_word_about_the_content():
 )
 def test_a_proven_delivery_that_makes_no_sense_names_the_field(address, fields, field):
     with pytest.raises(BadInput) as caught:
-        intake(form(address, {"x-annex-key": SECRET}, **fields), SETTINGS)
+        events_of(form(address, {"x-annex-key": SECRET}, **fields), SETTINGS)
     assert caught.value.field == field
 
 
@@ -136,23 +136,23 @@ def test_a_text_cannot_bring_a_second_task_with_it():
     for text in ('x","task":"666', 'so "it" goes, "task":"666", "y":"'):
         body = f'{{"task":"15021","event":"deal.comment","key":"{SECRET}","text":"{text}"}}'
         with pytest.raises(BadInput) as caught:
-            intake(Delivery({}, body.encode(), ""), SETTINGS)
+            events_of(Delivery({}, body.encode(), ""), SETTINGS)
         assert caught.value.field == "task"
         signed = body.replace(f'"key":"{SECRET}"', f'"sig":"{sign("15021", "deal.comment")}"')
         with pytest.raises(NotProven):
-            intake(Delivery({}, signed.encode(), ""), SETTINGS)
+            events_of(Delivery({}, signed.encode(), ""), SETTINGS)
 
 
 def test_a_sign_in_the_broken_body_is_checked_too():
     sig = sign("15021", "deal.comment", "d-1")
     body = f'{{"task": 15021, "event":"deal.comment", "delivery":"d-1","sig":"{sig}","t":"a "b" c"}}'
-    assert intake(Delivery({"content-type": "application/json"}, body.encode(), ""), SETTINGS)[0].record_id == "15021"
+    assert events_of(Delivery({"content-type": "application/json"}, body.encode(), ""), SETTINGS)[0].record_id == "15021"
     with pytest.raises(NotProven):
-        intake(Delivery({}, body.replace("15021,", "15022,").encode(), ""), SETTINGS)
+        events_of(Delivery({}, body.replace("15021,", "15022,").encode(), ""), SETTINGS)
 
 
 def test_what_is_kept_of_strangers_words_is_short_and_printable():
-    [event] = intake(form("deal.row", task="5", key=SECRET, author="a\x00\nb" * 900, delivery="d\x00" * 900), SETTINGS)
+    [event] = events_of(form("deal.row", task="5", key=SECRET, author="a\x00\nb" * 900, delivery="d\x00" * 900), SETTINGS)
     assert "\x00" not in event.author + event.delivery and "\n" not in event.author
     assert len(event.author) <= 200 and len(event.delivery) <= 100
 
@@ -160,16 +160,16 @@ def test_what_is_kept_of_strangers_words_is_short_and_printable():
 @given(st.binary(max_size=300))
 def test_any_bytes_end_in_a_plain_refusal(body):
     with pytest.raises(NotProven):
-        intake(Delivery({"content-type": "application/json"}, body, "deal.row"), SETTINGS)
+        events_of(Delivery({"content-type": "application/json"}, body, "deal.row"), SETTINGS)
     with pytest.raises(BadInput):
-        intake(Delivery({"x-annex-key": SECRET}, b"task=x&z=" + body, "deal.row"), SETTINGS)
+        events_of(Delivery({"x-annex-key": SECRET}, b"task=x&z=" + body, "deal.row"), SETTINGS)
 
 
 @given(st.text(max_size=200))
 def test_any_text_inside_json_leaves_the_number_alone(text):
     body = f'{{"task":"15021","event":"deal.comment","key":"{SECRET}","text":"{text}"}}'
     try:
-        [event] = intake(Delivery({}, body.encode("utf-8", "replace"), ""), SETTINGS)
+        [event] = events_of(Delivery({}, body.encode("utf-8", "replace"), ""), SETTINGS)
     except BadInput:
         assert '"' in text or "\\" in text
     else:

@@ -16,7 +16,7 @@ from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.auth import APP, Tokens
 from connectors.bitrix24.codes import ENTITY_TYPES
 from connectors.bitrix24.errors import NotConnected
-from connectors.bitrix24.intake import NUMBER, entities_of, equal
+from connectors.bitrix24.receive import NUMBER, entities_of, equal
 from connectors.bitrix24.settings import Settings
 from connectors.bitrix24.wire import Request, Wire
 from kernel.errors import Rejected
@@ -31,10 +31,10 @@ AUTH_WORDS = {
 }  # fmt: skip
 
 
-def identity(request: FrameRequest, connection: Connection) -> Visitor:
+def sign_in(opening: FrameRequest, connection: Connection) -> Visitor:
     """Raises NotProven, or a Fault if the portal cannot be asked."""
     read = settings.read(connection.settings, connection.mapping.portal.time_zone)
-    form = request.form
+    form = opening.form
     access, held = form.get("AUTH_ID", ""), connection.vault.get(APP) or {}
     if not access:
         raise NotProven("the request carries no AUTH_ID: open the page inside Bitrix24", status=401)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.bitrix24.auth import APP as VAULT_NAME
-from connectors.bitrix24.intake import IDS, equal, intake, read_body
+from connectors.bitrix24.receive import IDS, equal, events_of, read_body
 from connectors.bitrix24.tests.pocket import (
     APP,
     APPLICATION_TOKEN,
@@ -85,36 +85,36 @@ def event(name, **fields):
     ],
 )
 def test_what_the_portal_tells(connection, name, expected):
-    assert intake(fixture(name), connection) == expected
+    assert events_of(fixture(name), connection) == expected
 
 
 def test_other_words_for_smart_processes(connection):
-    assert intake(event("ONCRMDYNAMICITEMADD_1044", ID="3"), connection) == [Event("journal.added", "journal", "3")]
-    [found] = intake(event("onCrmDynamicItemDelete", ID="3", ENTITY_TYPE_ID="1040"), connection)
+    assert events_of(event("ONCRMDYNAMICITEMADD_1044", ID="3"), connection) == [Event("journal.added", "journal", "3")]
+    [found] = events_of(event("onCrmDynamicItemDelete", ID="3", ENTITY_TYPE_ID="1040"), connection)
     assert (found.name, found.entity) == ("row.deleted", "deal/operation")
-    assert intake(event("ONCRMDYNAMICITEMADD_9999", ID="3"), connection) == []  # staff's own, not of the set
-    assert intake(event("ONCRMCOMPANYADD", ID="3"), connection) == []  # no company in this set
-    assert intake(event("ONAPPTEST"), connection) == []
+    assert events_of(event("ONCRMDYNAMICITEMADD_9999", ID="3"), connection) == []  # staff's own, not of the set
+    assert events_of(event("ONCRMCOMPANYADD", ID="3"), connection) == []  # no company in this set
+    assert events_of(event("ONAPPTEST"), connection) == []
 
 
 def test_a_robot(connection):
     found = fixture("robot__run", push_to_broker="annex_recalculate")
-    [one] = intake(found, connection)
+    [one] = events_of(found, connection)
     assert (one.name, one.entity, one.record_id, one.author) == ("deal.recalculate", "deal", "5121", "")
-    assert intake(found, connection) == [one] and len(one.delivery) == 32
-    [other] = intake(fixture("robot__run", push_to_broker="recalculate", abcDEF="abcDEE"), connection)
+    assert events_of(found, connection) == [one] and len(one.delivery) == 32
+    [other] = events_of(fixture("robot__run", push_to_broker="recalculate", abcDEF="abcDEE"), connection)
     assert other.delivery != one.delivery
-    assert intake(fixture("robot__run"), connection) == []  # a robot of somebody else's
+    assert events_of(fixture("robot__run"), connection) == []  # a robot of somebody else's
     with pytest.raises(BadInput, match="document_id"):
-        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="LEAD_5121"), connection)
+        events_of(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="LEAD_5121"), connection)
     with pytest.raises(BadInput, match="document_id"):
-        intake(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="FILE_5"), connection)
+        events_of(fixture("robot__run", push_to_broker="recalculate", DEAL_5121="FILE_5"), connection)
 
 
 def test_json_is_read_too(connection):
     auth = {"application_token": APPLICATION_TOKEN, "member_id": MEMBER}
     body = {"event": "ONCRMDEALUPDATE", "data": {"FIELDS": {"ID": 5}}, "auth": auth}
-    assert intake(Delivery({}, json.dumps(body).encode()), connection) == [Event("deal.changed", "deal", "5")]
+    assert events_of(Delivery({}, json.dumps(body).encode()), connection) == [Event("deal.changed", "deal", "5")]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_json_is_read_too(connection):
 def test_without_proof_nothing_is_believed(connection, changed, status):
     for name in ("ONCRMDEALUPDATE", "ONAPPUNINSTALL", "", "ONSOMETHING"):
         with pytest.raises(NotProven) as caught:
-            intake(form(**{"event": name, "data[FIELDS][ID]": "5", **changed}), connection)
+            events_of(form(**{"event": name, "data[FIELDS][ID]": "5", **changed}), connection)
         assert caught.value.status == status
     assert connection.vault.get(VAULT_NAME)
 
@@ -137,7 +137,9 @@ def test_nothing_installed_and_no_token_set(tmp_path):
     connection = a_connection(Portal(), a_vault(tmp_path), WEBHOOK)
     for token in ("", "None", APPLICATION_TOKEN):
         with pytest.raises(NotProven):
-            intake(form(event="ONCRMDEALUPDATE", **{"data[FIELDS][ID]": "5", "auth[application_token]": token}), connection)
+            events_of(
+                form(event="ONCRMDEALUPDATE", **{"data[FIELDS][ID]": "5", "auth[application_token]": token}), connection
+            )
 
 
 def test_nothing_equals_what_is_not_set():
@@ -148,15 +150,15 @@ def test_an_outgoing_webhook_has_a_token_of_its_own(tmp_path):
     connection = a_connection(Portal(), a_vault(tmp_path), {**WEBHOOK, "BITRIX24_HOOK_TOKEN": "token-of-the-hook"})
     caught = event("ONCRMDEALUPDATE", ID="5")
     with pytest.raises(NotProven):
-        intake(caught, connection)
+        events_of(caught, connection)
     body = caught.body.replace(APPLICATION_TOKEN.encode(), b"token-of-the-hook")
-    assert intake(Delivery({}, body), connection) == [Event("deal.changed", "deal", "5")]
+    assert events_of(Delivery({}, body), connection) == [Event("deal.changed", "deal", "5")]
 
 
 @pytest.mark.parametrize("number", ["", "0", "-5", "5x", "1e3", "5121 ", "²", "9" * 30, "Array"])
 def test_a_number_that_is_none(connection, number):
     with pytest.raises(BadInput) as caught:
-        intake(event("ONCRMDEALUPDATE", ID=number), connection)
+        events_of(event("ONCRMDEALUPDATE", ID=number), connection)
     assert caught.value.field == "ID"
 
 
@@ -190,7 +192,7 @@ def installing(vault, **more):
 
 def test_an_installation(empty):
     connection = installing(empty)
-    assert intake(fixture("app__installed"), connection) == []
+    assert events_of(fixture("app__installed"), connection) == []
     held = empty.get(VAULT_NAME)
     assert (held["member_id"], held["application_token"], held["domain"]) == (
         MEMBER,
@@ -207,7 +209,7 @@ def test_an_installation(empty):
 
 def test_the_portal_in_the_body_is_never_asked(empty):
     connection = installing(empty)
-    intake(fixture("app__installed", **{"broker.bitrix24.ru": "evil.example.com"}), connection)
+    events_of(fixture("app__installed", **{"broker.bitrix24.ru": "evil.example.com"}), connection)
     assert all(url.startswith("https://broker.bitrix24.ru/") for url in connection.transport.urls)
     assert empty.get(VAULT_NAME)["domain"] == "broker.bitrix24.ru"
 
@@ -215,7 +217,7 @@ def test_the_portal_in_the_body_is_never_asked(empty):
 @pytest.mark.parametrize("more", [{"admin": False}, {"code": "local.2"}])
 def test_only_an_administrator_installs_and_only_this_application(vault, more):
     with pytest.raises(NotProven):
-        intake(fixture("app__installed"), installing(vault, **more))
+        events_of(fixture("app__installed"), installing(vault, **more))
     assert vault.get(VAULT_NAME) == HELD
 
 
@@ -223,7 +225,7 @@ def test_a_token_that_the_portal_does_not_know(vault):
     connection = installing(vault)
     connection.transport.before = lambda method, params: refused(401, "expired_token")
     with pytest.raises(NotProven) as caught:
-        intake(fixture("app__installed"), connection)
+        events_of(fixture("app__installed"), connection)
     assert caught.value.status == 403 and vault.get(VAULT_NAME) == HELD
     assert connection.transport.names() == ["profile"]
 
@@ -232,31 +234,31 @@ def test_a_portal_that_does_not_answer(vault):
     connection = installing(vault)
     connection.transport.before = lambda method, params: cut()
     with pytest.raises(NotProven) as caught:
-        intake(fixture("app__installed"), connection)
+        events_of(fixture("app__installed"), connection)
     assert caught.value.status == 503 and vault.get(VAULT_NAME) == HELD
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token", "application_token", "member_id"])
 def test_an_installation_that_lacks_something(empty, missing):
     with pytest.raises(NotProven) as caught:
-        intake(fixture("app__installed", **{f"auth%5B{missing}%5D": "auth%5Bother%5D"}), installing(empty))
+        events_of(fixture("app__installed", **{f"auth%5B{missing}%5D": "auth%5Bother%5D"}), installing(empty))
     assert caught.value.status == 401 and empty.get(VAULT_NAME) is None
 
 
 def test_no_application_expected(empty):
     with pytest.raises(NotProven):
-        intake(fixture("app__installed"), a_connection(Installing(), empty, WEBHOOK))
+        events_of(fixture("app__installed"), a_connection(Installing(), empty, WEBHOOK))
 
 
 def test_a_new_version_may_bring_no_refresh_token(vault):
     caught = {"ONAPPINSTALL": "ONAPPUPDATE", "auth%5Brefresh_token%5D": "auth%5Bother%5D", APPLICATION_TOKEN: "a-new-one"}
-    intake(fixture("app__installed", **caught), installing(vault))
+    events_of(fixture("app__installed", **caught), installing(vault))
     held = vault.get(VAULT_NAME)
     assert (held["application_token"], held["access_token"], held["refresh_token"]) == ("a-new-one", "access-1", "refresh-1")
 
 
 def test_the_application_is_removed(connection):
-    assert intake(fixture("app__removed"), connection) == []
+    assert events_of(fixture("app__removed"), connection) == []
     assert connection.vault.get(VAULT_NAME) is None
     with pytest.raises(NotProven):
-        intake(fixture("deal__changed"), connection)
+        events_of(fixture("deal__changed"), connection)

@@ -19,7 +19,7 @@ from connectors.planfix.settings import hook_secrets
 from connectors.planfix.texts import clean
 from kernel.crm import Event
 from kernel.errors import BadInput
-from kernel.extension import Connection, Delivery, NotProven
+from kernel.extension import Connection, Delivery, NotProven, Received
 
 KEY_HEADER = "x-annex-key"
 WORDS = ("task", "contact", "event", "delivery", "sig", "key")
@@ -30,36 +30,41 @@ AUTHOR_CHARACTERS_MAX = 200
 FORM_FIELDS_MAX = 200
 
 
-def intake(delivery: Delivery, connection: Connection) -> list[Event]:
+def receive(delivery: Delivery, connection: Connection) -> Received:
     """Raises NotProven, or BadInput naming the field."""
-    body = read_body(delivery)
-    prove(delivery, body, hook_secrets(connection.settings))
-    name = event_name(delivery.event, body.get("event", ""))
-    number = body.get("task") or body.get("contact") or ""
+    return Received(tuple(events_of(delivery, connection)))
+
+
+def events_of(delivery: Delivery, connection: Connection) -> list[Event]:
+    """Raises NotProven, or BadInput naming the field."""
+    response = read_body(delivery)
+    prove(delivery, response, hook_secrets(connection.settings))
+    name = event_name(delivery.rest, response.get("event", ""))
+    number = response.get("task") or response.get("contact") or ""
     if not NUMBER.match(number):
         raise BadInput("`task` must be the number of the record, digits only", field="task")
     entity = "contact" if name.startswith("contact.") else "deal"
     return [
         Event(
             name, entity, f"contact:{number}" if entity == "contact" else number,
-            author=" ".join(clean(body.get("author", "")).split())[:AUTHOR_CHARACTERS_MAX],
-            delivery=clean(body.get("delivery", ""))[:DELIVERY_CHARACTERS_MAX],
+            author=" ".join(clean(response.get("author", "")).split())[:AUTHOR_CHARACTERS_MAX],
+            delivery=clean(response.get("delivery", ""))[:DELIVERY_CHARACTERS_MAX],
         )
     ]  # fmt: skip
 
 
-def prove(delivery: Delivery, body: Mapping[str, str], secrets: tuple[str, ...]) -> None:
+def prove(delivery: Delivery, response: Mapping[str, str], secrets: tuple[str, ...]) -> None:
     """A signature, or the key in the header or the body. What is given must be right; one right proof is enough."""
-    number = body.get("task") or body.get("contact") or ""
-    name = body.get("event") or delivery.event
-    signed = f"{number}|{name}|{body.get('delivery', '')}".encode("utf-8", "replace")
+    number = response.get("task") or response.get("contact") or ""
+    name = response.get("event") or delivery.rest
+    signed = f"{number}|{name}|{response.get('delivery', '')}".encode("utf-8", "replace")
     given = False
-    if sig := body.get("sig", ""):
+    if sig := response.get("sig", ""):
         given = True
         expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
         if _any_equal(sig.strip().lower(), expected):
             return
-    for key in (delivery.headers.get(KEY_HEADER, ""), body.get("key", "")):
+    for key in (delivery.headers.get(KEY_HEADER, ""), response.get("key", "")):
         if key:
             given = True
             if _any_equal(key.strip(), secrets):
@@ -87,10 +92,10 @@ def read_body(delivery: Delivery) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
     except ValueError:
         return {}
-    body: dict[str, str] = {}
+    response: dict[str, str] = {}
     for name, value in pairs:
-        body.setdefault(name, value)
-    return body
+        response.setdefault(name, value)
+    return response
 
 
 def _json(text: str) -> dict[str, str]:
@@ -114,12 +119,12 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, str]:
 def _salvaged(text: str) -> dict[str, str]:
     """Planfix escapes nothing inside JSON, so a quote in somebody's text breaks it. Only our own plain words are taken
     out, and only where the word stands exactly once: a text could hold a forged second one."""
-    body: dict[str, str] = {}
+    response: dict[str, str] = {}
     for word in WORDS:
         found = re.findall(rf'[{{,]\s*"{word}"\s*:\s*(?:"([A-Za-z0-9._:+/=-]{{0,200}})"|([0-9]{{1,18}}))\s*(?=[,}}])', text)
         if found and len(re.findall(rf'"{word}"\s*:', text)) == 1:
-            body[word] = found[0][0] or found[0][1]
-    return body
+            response[word] = found[0][0] or found[0][1]
+    return response
 
 
 def _any_equal(given: str, expected: tuple[str, ...] | list[str]) -> bool:

@@ -1,0 +1,249 @@
+"""What a connector's folder says of itself, and what one connection to an outside system is made of.
+
+A set has one connection to its CRM and any number of others. Everything that is per outside system is per connection:
+settings, vault, gate, verbs, doctor, metrics.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from kernel.conversations import Channel, Incoming
+from kernel.crm import CRM, Event
+from kernel.errors import AnnexError, Misconfigured
+from kernel.jobs.outgoing import Call, Receipt
+from kernel.telemetry import mask
+
+if TYPE_CHECKING:
+    from kernel.clock import Clock
+    from kernel.http import HttpClient, Transport, Vault
+    from kernel.mapping import MappingSet, Setup
+
+Capability = Literal["crm", "channel", "telephony", "source"]
+BODY_BYTES_MAX = 256 * 1024
+
+
+class NotProven(AnnexError):
+    """The delivery does not prove where it comes from."""
+
+    def __init__(self, text: str = "", *, status: int = 403) -> None:
+        super().__init__(text)
+        self.status = status  #: 401 when the proof is missing, 403 when it is wrong
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting of a connector, from the environment or the settings file. Its name begins with the connector's."""
+
+    name: str
+    help: str
+    default: str = ""
+    secret: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An HTTP request as it arrived at our door, before anyone believed it."""
+
+    headers: Mapping[str, str]  #: names in lower case
+    body: bytes
+    rest: str = ""  #: what follows the connection's address, if anything: "deal.changed"
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)  #: the last value of each name
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What this vendor wants to hear."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = "text/plain; charset=utf-8"
+
+
+OK = Reply(b'{"ok": true}', 200, "application/json")  #: in its place the door says what it has stored
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a proven delivery holds. All of it is stored before the reply leaves."""
+
+    events: tuple[Event, ...] = ()  #: something changed in the CRM: look it up again
+    messages: tuple[Incoming, ...] = ()  #: content that cannot be read again: stored whole
+    reply: Reply = OK
+    receipts: tuple[Receipt, ...] = ()  #: what became of calls of ours
+
+
+@dataclass(frozen=True)
+class FrameRequest:
+    """A page of ours as the CRM opens it inside a frame of its own, before anyone believed it."""
+
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who opened a page, by the CRM's own proof."""
+
+    person_id: str
+    context: Mapping[str, str] = field(default_factory=dict)  #: what they opened it on: {"deal": "5121"}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What an outgoing call may do. `run` returns what the other side calls the thing made, or ""."""
+
+    run: Callable[[Connection, Call, bool], str]  #: the bool: an earlier try may have arrived
+    repeat: Literal["safe", "lookup", "never"]
+    """safe: doing it twice is as good as once. lookup: `run` looks for an earlier try before it repeats. never: an answer
+    that got lost leaves the call `uncertain` until a receipt or a person decides; it is never sent again by itself. Where
+    `run` sends by another way than `connection.http`, it calls `kernel.http.leaving()` right before the bytes leave."""
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """How often a CRM may be asked what changed: at most 5 of 100 requests of its budget."""
+
+    every_seconds: float = 20.0
+    calm_seconds: float = 20.0  #: after a while without any change
+    turns: Mapping[str, int] = field(default_factory=dict)  #: entity -> only every so many sweeps
+    existing_turns: int = 4  #: every so many sweeps the CRM is asked whether it still has some records
+    existing_ids: int = 100  #: about so many, as one request answers
+
+
+class Deliver(Protocol):
+    """What a listener gets: where to bring what it heard, and when to end."""
+
+    stopped: threading.Event
+
+    def __call__(self, received: Received) -> None:
+        """Store it; only then may the vendor be told that it arrived. Raises if it could not be stored."""
+
+    def connected(self) -> None:
+        """The socket stands and we are subscribed: what came while we were away is fetched now."""
+
+    def on_stop(self, close: Callable[[], None]) -> None:
+        """What to do when it is time to end, from another thread: close the socket, so that `listen` returns."""
+
+
+@dataclass(frozen=True)
+class Connector:
+    """An outside system: its protocol, limits, errors and proof of origin. Every capability is optional."""
+
+    name: str
+    title: str
+    settings: tuple[SettingLine, ...] = ()
+    receive: Callable[[Delivery, Connection], Received] | None = None
+    """Its door. Is it really them, and what happened. Asks nobody but the vault, except at an installation. Raises
+    NotProven, or BadInput naming the field. Nothing in it: proven, and nothing to look at."""
+    methods: tuple[str, ...] = ("POST",)  #: those that its door takes
+    body_bytes_max: int = BODY_BYTES_MAX
+    listen: Callable[[Connection, Deliver], None] | None = None
+    """It has a socket of its own. Runs in one worker at a time and returns when stopped; raising or returning before that
+    means that the connection was lost: it is started again after a pause."""
+    catch_up: Callable[[Connection], Received] | None = None
+    """What came while we were away: asked at each `connected`, and now and then where there is no `listen`."""
+    crm: Callable[[Connection], CRM] | None = None
+    channel: Callable[[Connection], Channel] | None = None  #: sends messages and fetches their files
+    telephony: Callable[[Connection], Any] | None = None
+    source: Callable[[Connection], Any] | None = None  #: records of another system, rates
+    sign_in: Callable[[FrameRequest, Connection], Visitor] | None = None
+    """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
+    framed_by: Callable[[Mapping[str, str]], Sequence[str]] = lambda settings: ()
+    """From the settings: whose pages show ours in a frame (CSP sources)."""
+    setup: Callable[[Connection], Setup] | None = None
+    """What `annex plan` and `annex apply` work with."""
+    sweeping: Callable[[Mapping[str, str]], Sweeping] = lambda settings: Sweeping()
+    doctor: Callable[[Connection], Iterable[str]] | None = None
+    """What is wrong with settings, token, rights and reachability: one line each, saying what to do."""
+
+
+def _none() -> Connector:
+    return Connector("none", "None")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One outside system as this set is connected to it: settings, set, and the way out."""
+
+    settings: Mapping[str, str]  #: by the names that the connector declares
+    mapping: MappingSet
+    http: Callable[..., HttpClient]  #: http(base_url, pace=…, headers=…) -> HttpClient
+    clock: Clock
+    vault: Vault  #: tokens, encrypted
+    transport: Transport | None = None
+    public_url: str = ""  #: where the other side reaches us
+    plugins: Sequence[Any] = ()  #: those switched on: what they watch says which events are wanted
+    name: str = "main"  #: the customer's; for the CRM the portal's word
+    connector: Connector = field(default_factory=_none)
+    _built: dict[str, Any] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def full_name(self) -> str:
+        """Unique in a set, and what stands in our tables: "planfix/main", "telegram/partners"."""
+        return f"{self.connector.name}/{self.name}"
+
+    def setting_name(self, declared: str) -> str:
+        """How the environment calls that setting of the connector for this connection."""
+        return setting_name(self.connector, self.name, declared)
+
+    def part(self, capability: Capability) -> Any:
+        """That capability, built at its first use. Raises Misconfigured."""
+        with self._lock:
+            if capability not in self._built:
+                make = getattr(self.connector, capability)
+                if make is None:
+                    raise Misconfigured(f"connection «{self.name}» ({self.connector.title}) is no {capability}")
+                try:
+                    self._built[capability] = make(self)
+                except Misconfigured as exc:
+                    raise self.renamed(exc) from exc
+            return self._built[capability]
+
+    def given(self, **parts: Any) -> Connection:
+        """The same with these capabilities, ready made."""
+        return replace(self, _built={**self._built, **parts}, _lock=threading.Lock())
+
+    @property
+    def crm(self) -> CRM:
+        return cast("CRM", self.part("crm"))
+
+    @property
+    def channel(self) -> Channel:
+        return cast("Channel", self.part("channel"))
+
+    def renamed(self, exc: Misconfigured) -> Misconfigured:
+        """The same error, naming settings as the environment calls them for this connection."""
+        return Misconfigured(self.in_words(str(exc)))
+
+    def in_words(self, text: str) -> str:
+        """`text` of the connector, masked, with settings as the environment calls them for this connection."""
+        for line in sorted(self.connector.settings, key=lambda line: -len(line.name)):
+            ours = self.setting_name(line.name)
+            if ours != line.name:
+                text = text.replace(line.name, ours)
+        return mask(text)
+
+
+def setting_name(connector: Connector, connection: str, declared: str) -> str:
+    """TELEGRAM_TOKEN of the connection `partners` is TELEGRAM_PARTNERS_TOKEN; the CRM's connection keeps the short names."""
+    if connector.crm is not None:
+        return declared
+    prefix = f"{connector.name.upper()}_"
+    return f"{prefix}{connection.upper()}_{declared.removeprefix(prefix)}"
+
+
+CATCH_UP_EVERY = timedelta(minutes=5)  #: where there is no listener that says when it was away
+
+__all__ = [
+    "BODY_BYTES_MAX", "CATCH_UP_EVERY", "OK", "Capability", "Connection", "Connector", "Deliver", "Delivery", "FrameRequest",
+    "NotProven", "Receipt", "Received", "Reply", "SettingLine", "Sweeping", "Verb", "Visitor", "setting_name",
+]  # fmt: skip

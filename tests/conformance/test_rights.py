@@ -1,0 +1,156 @@
+"""Which right each route needs. A route without a line here fails: whoever adds a page says who may open it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.discovery import find_plugins
+from kernel.crm import Person
+from kernel.extension.roles import OPERATE, known_rights
+from kernel.mapping import RoleMap
+from kernel.testing import person_session
+from kernel.web.access import right_of
+from kernel.web.rights import ANY_ROLE, SIGNED_IN
+from tests.conformance.checkout import ROOT
+from tests.security.whole import BROKER, DESK, Whole, whole
+
+FREE = "nobody is asked who they are"  #: health, assets, links: they open no data, or bring a proof of their own
+RIGHTS = {
+    "GET /": ANY_ROLE,
+    "GET /assets/<room>/<digest>/<name>": FREE,
+    "GET /healthz": FREE,
+    "GET /readyz": FREE,
+    "GET /metrics": FREE,
+    "GET /enter/<token>": FREE,
+    "POST /enter/<token>": FREE,
+    "POST /frame/<connector>/<portal>/": FREE,
+    "POST /frame/<connector>/<portal>/<path:page>": FREE,
+    "POST /leave": SIGNED_IN,
+    "GET /live": ANY_ROLE,
+    "GET /live/version": ANY_ROLE,
+    "GET /sessions": ANY_ROLE,
+    "POST /sessions/<session>/<action>": ANY_ROLE,
+    "GET /jobs": OPERATE,
+    "POST /jobs/<kind>/<one>/<action>": OPERATE,
+    "GET /trace/<one>": OPERATE,
+    "GET /portals": OPERATE,
+    "GET /exchange/board": "exchange",
+    "GET /exchange/board.json": "exchange",
+    "GET /exchange/explain": "exchange",
+    "GET /exchange/deals/<path:subject>": "exchange",
+    "GET /exchange/operations": "exchange",
+    "GET /exchange/operations.json": "exchange",
+    "GET /exchange/operations/total": "exchange",
+    "GET /exchange/control": "exchange",
+    "GET /exchange/control.json": "exchange",
+    "GET /exchange/contacts": "exchange",
+    "GET /exchange/contacts.json": "exchange",
+    "GET /exchange/contacts/<path:key>": "exchange",
+    "GET /heads/": "heads",
+    "GET /heads/people/<person>": "heads",
+    "POST /heads/people/<person>/bar": "heads",
+    "POST /heads/people/<person>/unbar": "heads",
+    "GET /heads/decisions/<entity>/<record>": "heads",
+    "POST /heads/decisions/<entity>/<record>/again": "heads",
+    "POST /heads/cases/<int:number>/grant": "heads",
+    "GET /stage_lock/": "stage_lock",
+    "GET /stage_lock/cases/<int:number>": "stage_lock",
+    "POST /stage_lock/grants": "stage_lock",
+    "GET /workday/": "workday",
+    "POST /workday/start": "workday",
+    "GET /workday/state": "workday",
+    "GET /workday/worker": SIGNED_IN,
+}
+DECLARED = known_rights(find_plugins().values())
+
+
+@pytest.fixture(params=["desk", "broker"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Whole]:
+    with whole(tmp_path, DESK if request.param == "desk" else BROKER) as made:
+        yield made
+
+
+def routes(made: Whole) -> Iterator[tuple[str, str, str]]:
+    """(line of the table, method, endpoint) of every route there is."""
+    for rule in made.app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield f"{method} {rule.rule}", method, rule.endpoint
+
+
+def address(line: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda gap: "1" if gap[1] == "number" else "x", line.partition(" ")[2])
+
+
+def client_with(made: Whole, *rights: str, number: str = "77") -> Any:
+    """Somebody of the CRM with one role, which allows exactly these; none: with no role at all."""
+    portal = made.annex.runtime.portal
+    role = {"test": RoleMap(label="test", people=["77"], rights=list(rights))}
+    portal.mapping = replace(portal.mapping, portal=portal.mapping.portal.model_copy(update={"role": role}))
+    client = made.anybody()
+    client.set_cookie("annex_session", person_session(made.app.extensions["annex"], Person(number, "Хтось", "staff")))
+    return client
+
+
+def status(made: Whole, client: Any, line: str) -> int:
+    """Of an unsafe one with the page's own token, so that only the right counts."""
+    answer = client.open(address(line), method=line.partition(" ")[0], data={"csrf": made.csrf(client)}, buffered=False)
+    answer.close()
+    return int(answer.status_code)
+
+
+@pytest.mark.row("PL-09")
+def test_every_route_has_its_line_and_needs_what_it_says(site: Whole) -> None:
+    for line, _method, endpoint in routes(site):
+        assert line in RIGHTS, f"«{line}» has no line in {Path(__file__).name}: who may open it?"
+        if RIGHTS[line] != FREE:
+            assert right_of(site.app, endpoint) == RIGHTS[line], line
+
+
+def test_no_line_is_left_over(tmp_path: Path) -> None:
+    seen = set()
+    for name, environment in (("desk", DESK), ("broker", BROKER)):
+        with whole(tmp_path / name, environment) as made:
+            seen |= {line for line, _method, _endpoint in routes(made)}
+    assert set(RIGHTS) - seen == set()
+
+
+@pytest.mark.row("PL-09")
+def test_nobody_without_a_role_sees_anything(site: Whole) -> None:
+    """Pages, their data as JSON, streams, forms: all say the same."""
+    nobody = client_with(site, number="78")
+    for line, _method, _endpoint in routes(site):
+        if RIGHTS[line] not in (FREE, SIGNED_IN):
+            assert status(site, nobody, line) == 403, line
+    text = nobody.get("/").text
+    assert "Хтось" in text and "nav" not in text, "they are told, and no page is named to them"
+
+
+@pytest.mark.row("PL-09")
+def test_a_right_opens_its_own_routes_and_no_others(site: Whole) -> None:
+    there = {RIGHTS[line] for line, _method, _endpoint in routes(site)} - {FREE, ANY_ROLE, SIGNED_IN}
+    for right in sorted(there):
+        having = client_with(site, right)
+        for line, _method, _endpoint in routes(site):
+            if RIGHTS[line] in there and line != "POST /leave":
+                assert (status(site, having, line) == 403) == (RIGHTS[line] != right), (right, line)
+
+
+def test_every_right_is_documented() -> None:
+    reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    readmes = {name: ROOT / "plugins" / name / "README.md" for name in find_plugins()}
+    for right in DECLARED:
+        readme = readmes.get(right.partition(".")[0])
+        reported = reference + (readme.read_text(encoding="utf-8") if readme and readme.is_file() else "")
+        assert f"`{right}`" in reported, f"the right {right} is documented nowhere"
+
+
+@pytest.mark.parametrize("name", sorted(find_plugins()))
+def test_a_plugins_rights_bear_its_name(name: str) -> None:
+    for right in find_plugins()[name].rights:
+        assert right == name or right.startswith(f"{name}."), f"{right} looks like another plugin's"

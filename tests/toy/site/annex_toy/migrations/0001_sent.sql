@@ -1,0 +1,1 @@
+CREATE TABLE toyecho_sent (of_message TEXT PRIMARY KEY, result TEXT NOT NULL);
