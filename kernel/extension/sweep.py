@@ -87,6 +87,11 @@ def last_sweep(tx: Tx, portal: str) -> Swept | None:
     )  # fmt: skip
 
 
+def turns(tx: Tx) -> int:
+    """How many sweeps there were, counted at the last one that succeeded."""
+    return int(tx.value("SELECT COALESCE(MAX(turn), 0) FROM crm_swept WHERE ok = 1"))
+
+
 def _row(tx: Tx, portal: str) -> Row | None:
     return tx.one("SELECT * FROM crm_swept WHERE portal = :p", p=portal)
 

@@ -117,15 +117,10 @@ def _link(site: Site) -> Any:
 
 
 def _act_delivery(site: Site, tx: Tx, one: str, action: str) -> None:
-    row = tx.lock("SELECT * FROM inbox WHERE id = :id", id=one)
-    if row is None or row["state"] != "failed":
-        return
     if action == "drop":
-        inbox.settle(tx, [one], "dropped", f"dropped by {current_user().name}", site.clock)
-        return
-    inbox.settle(tx, [one], "new", "", site.clock)
-    queue, mark = site.portal.queue, f":{site.ids.new()}"
-    inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=mark)
+        inbox.drop(tx, one, f"dropped by {current_user().name}", site.clock)
+    else:
+        inbox.again(tx, one, queue=site.portal.queue, mark=site.ids.new(), clock=site.clock)
 
 
 def _act_message(site: Site, tx: Tx, one: str, action: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel.extension.portal import Portal, Unit
+from kernel.jobs.call_queries import result_of
 from kernel.texts import translate
 from plugins.exchange import cards, store
 from plugins.exchange.formats import money_text
@@ -36,10 +37,7 @@ def publish_head(portal: Portal) -> None:
     settings = portal.settings("exchange", ExchangeSettings)
     today = portal.clock.now().astimezone(portal.zone).date().isoformat()
     with portal.unit() as unit:
-        record_id = unit.tx.value(
-            "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'",
-            p=portal.name, k=f"journal:{portal.name}",
-        )  # fmt: skip
+        record_id = result_of(unit.tx, portal.name, f"journal:{portal.name}")
         if not record_id:
             if portal.books.head(unit.tx)[0]:
                 unit.create(
