@@ -108,7 +108,7 @@ def test_as_of_a_past_moment(desk: Desk) -> None:
     assert figure(typed, "held/UAH/") == "5 001 500,00" and 'name="at" value="21.11.2026 12:00:01"' in typed
 
 
-@pytest.mark.parametrize("language, shape, words", [
+@pytest.mark.parametrize(("language", "shape", "words"), [
     ("uk", "дд.мм.рррр", "не дата"), ("ru", "дд.мм.гггг", "не дата"), ("en", "dd.mm.yyyy", "is no day"),
 ])  # fmt: skip
 def test_days_are_typed_as_the_page_writes_them(desk: Desk, language: str, shape: str, words: str) -> None:
