@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev check format test demo bench mutants crash browser clean help
+.PHONY: setup setup-dev check format test test-each test-loaded demo bench mutants crash browser clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,12 @@ browser: ## Debian's Chromium, through the system's package manager where that m
 
 test: $(VENV)/.dev browser ## all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-each: $(VENV)/.dev browser ## every test file in a process of its own; ARGS="plugins/exchange --jobs 4" for some
+	@$(BIN)/python -m tests.harness.each $(ARGS)
+
+test-loaded: $(VENV)/.dev browser ## all tests beside a load that keeps every core busy
+	@$(BIN)/python -m tests.harness.loaded $(ARGS)
 
 demo: $(VENV)/.run ## two trading days on an emulated Planfix; ARGS="--once" leaves at the end
 	@$(BIN)/annex demo $(ARGS)

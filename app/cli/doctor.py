@@ -90,7 +90,7 @@ def wrong(annex: Annex) -> list[str]:
         output = {line.partition(" ")[0] for line in reach}  # what the connector says of a setting says it better
         found = [line for line in found if line.partition(" ")[0] not in output] + reach
         if connection.full_name == portal.name:
-            found += _missing(annex, said=bool(reach))
+            found += _missing(annex, reported=bool(reach))
     return list(dict.fromkeys(found))
 
 
@@ -105,7 +105,7 @@ def _reached(connection: Connection) -> Iterator[str]:
         yield f"{connection.connector.title if crm else connection.full_name}: {connection.in_words(str(exc))}"
 
 
-def _missing(annex: Annex, *, said: bool) -> Iterator[str]:
+def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:
     """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
     try:
         for item in annex.runtime.portal.crm.missing():
@@ -116,7 +116,7 @@ def _missing(annex: Annex, *, said: bool) -> Iterator[str]:
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             yield _say(annex, one.code, **{**one.values, **named})
     except AnnexError as exc:
-        if not said:
+        if not reported:
             yield f"{annex.runtime.connector.title}: {mask(str(exc))}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 PIECE_BYTES = 64 * 1024
@@ -109,7 +110,7 @@ class Multipart:
 class Xml:
     """An XML document; also SOAP 1.2 with its media type."""
 
-    element: ElementTree.Element
+    element: Element
     content_type: str = "application/xml; charset=utf-8"
 
     def encoded(self) -> bytes:
@@ -127,7 +128,7 @@ class Raw:
         return self.content if isinstance(self.content, bytes) else Stream([self.content])
 
 
-def parse_xml(body: bytes) -> ElementTree.Element:
+def parse_xml(body: bytes) -> Element:
     """A document without any document type: entities of its own are how XML is used to fill memory and to read files.
 
     Raises ValueError.
@@ -163,4 +164,4 @@ def _plain(text: str) -> str:
     return text
 
 
-__all__ = ["Body", "Form", "Multipart", "Raw", "Stream", "Upload", "Xml", "parse_xml"]
+__all__ = ["Body", "Element", "Form", "Multipart", "Raw", "Stream", "Upload", "Xml", "parse_xml"]

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
-from xml.etree.ElementTree import Element
 
 import requests
 import urllib3
 
 from kernel.clock import Clock
 from kernel.errors import Rejected, Unreachable
-from kernel.http.bodies import PIECE_BYTES, Body, Stream, parse_xml
+from kernel.http.bodies import PIECE_BYTES, Body, Element, Stream, parse_xml
 from kernel.http.gate import Gate, OpenGate
 from kernel.telemetry import log, metrics
 

@@ -48,6 +48,7 @@ class Receipt:
 
 
 STAGE = "#stage"
+RESYNC = "look"  #: the key of a stored call whose record is to be synced after it; 0.1.0 wrote it, so it stays
 OPEN_STATES = "('waiting', 'sending')"
 COUNTED = ("waiting", "sending", "uncertain", "failed")
 UNENDED_STATES = "('waiting', 'sending', 'uncertain', 'failed')"
@@ -242,7 +243,7 @@ def superseded(tx: Tx, call: Call) -> bool:
         c=call.connection, l=call.lane, n=call.number,
     ):  # fmt: skip
         later = json.loads(row["payload"])
-        if call.payload.get("look") and not later.get("look"):
+        if call.payload.get(RESYNC) and not later.get(RESYNC):
             continue
         if mine <= _sets(later):
             return True

@@ -180,11 +180,11 @@ def _published(tx: Tx) -> Iterator[str]:
                 f"published, it has {str(there and there['hash'])[:16]}… now"
             )
         elif facts:
-            said = unknown.pop(row["day"], None)
-            if said is None:
+            recorded = unknown.pop(row["day"], None)
+            if recorded is None:
                 yield f"ledger_published {row['day']}: the row was added"
-            elif said != tuple(row.values()):
-                yield f"ledger_published {row['day']}: the row was changed: the journal says {said}, the table {row}"
+            elif recorded != tuple(row.values()):
+                yield f"ledger_published {row['day']}: the row was changed: the journal says {recorded}, the table {row}"
         elif not there["recorded_at"] <= row["published_at"] < _facts_since(tx):
             yield f"ledger_published {row['day']}: the row was added: nothing was published then"
     for day in sorted(unknown if facts else ()):

@@ -33,9 +33,9 @@ def default_right(app: Flask, blueprint: str, right: str) -> None:
 
 def right_of(app: Flask, endpoint: str) -> str | None:
     """What a view needs; None if nobody said, and then nobody may."""
-    said: str | None = getattr(app.view_functions[endpoint], MARK, None)
+    declared: str | None = getattr(app.view_functions[endpoint], MARK, None)
     defaults: Mapping[str, str] = app.extensions.get(_DEFAULTS, {})
-    return said or defaults.get(endpoint.rpartition(".")[0])
+    return declared or defaults.get(endpoint.rpartition(".")[0])
 
 
 def check_views(app: Flask, site: Site, free: set[str]) -> None:

@@ -21,6 +21,7 @@ from kernel.values import from_micros
 from kernel.web.identity import current_user
 from kernel.web.rights import needs
 from kernel.web.site import Site
+from kernel.web.words import t
 
 SHOWN_MAX = 200
 KINDS = {"inbox": ("retry", "drop"), "message": ("retry", "drop"), "outgoing": ("retry", "again", "arrived", "drop")}
@@ -52,6 +53,7 @@ def blueprint(site: Site) -> Blueprint:
         return render_template(
             "web/jobs.html", deliveries=deliveries, calls=calls, uncertain=uncertain, messages=found, counts=counts,
             regular=regular, moment=moment, version=version, link=_link(site), most=SHOWN_MAX,
+            title=work_title,
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
@@ -84,6 +86,15 @@ def blueprint(site: Site) -> Blueprint:
     return pages
 
 
+def work_title(name: str) -> str:
+    """What a regular work is called for people; one that no catalog names (an outside plugin's) goes by its name."""
+    key = name.rpartition(":")[2].replace(".", "_")
+    try:
+        return t(f"work_{key}")
+    except KeyError:
+        return name
+
+
 def _calls(tx: Tx, state: str) -> list[dict[str, Any]]:
     """Calls in that state, newest first, each with where it goes: a record of the CRM, or an address elsewhere."""
     rows = tx.all("SELECT * FROM outgoing WHERE state = :s ORDER BY created_at DESC LIMIT :most", s=state, most=SHOWN_MAX)
@@ -106,15 +117,10 @@ def _link(site: Site) -> Any:
 
 
 def _act_delivery(site: Site, tx: Tx, one: str, action: str) -> None:
-    row = tx.lock("SELECT * FROM inbox WHERE id = :id", id=one)
-    if row is None or row["state"] != "failed":
-        return
     if action == "drop":
-        inbox.settle(tx, [one], "dropped", f"dropped by {current_user().name}", site.clock)
-        return
-    inbox.settle(tx, [one], "new", "", site.clock)
-    queue, mark = site.portal.queue, f":{site.ids.new()}"
-    inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=mark)
+        inbox.drop(tx, one, f"dropped by {current_user().name}", site.clock)
+    else:
+        inbox.again(tx, one, queue=site.portal.queue, mark=site.ids.new(), clock=site.clock)
 
 
 def _act_message(site: Site, tx: Tx, one: str, action: str) -> None:

@@ -88,10 +88,10 @@ def _rates(unit: Unit) -> Iterator[str]:
             wanted[base, quote, day] = (rate, source)
     for row in unit.tx.all("SELECT * FROM exchange_rate ORDER BY base, quote, day"):
         key = (row["base"], row["quote"], row["day"])
-        said = wanted.pop(key, None)
-        if said is None:
+        known = wanted.pop(key, None)
+        if known is None:
             yield f"exchange_rate {'/'.join(key)}: the row was added"
-        elif said != (row["rate"], row["source"]):
-            yield f"exchange_rate {'/'.join(key)}: the row was changed: the journal says {said[0]}, the table {row['rate']}"
+        elif known != (row["rate"], row["source"]):
+            yield f"exchange_rate {'/'.join(key)}: the row was changed: the journal says {known[0]}, the table {row['rate']}"
     for key in wanted:
         yield f"exchange_rate {'/'.join(key)}: the row was removed"

@@ -20,7 +20,7 @@ from plugins.exchange.model import Operation
 CACHE_KIB = 8192
 LINES_AT_ONCE = 1000
 #: Stands in a row read back for everything that was wrong with it, which has been told.
-TOLD = (Bad(0, "", "", BadInput("told")),)
+REPORTED = (Bad(0, "", "", BadInput("told")),)
 
 
 class Spill:
@@ -114,7 +114,7 @@ def _unpacked(data: bytes) -> Line:
             place=place, to_place=target, comment=comment, at=at,
         )  # fmt: skip
     day = date.fromisoformat(until) if until else None
-    return Line(number, deal, key, client, partner, stage, day, op, None, TOLD if bad else ())
+    return Line(number, deal, key, client, partner, stage, day, op, None, REPORTED if bad else ())
 
 
 @lru_cache(maxsize=200)

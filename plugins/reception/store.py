@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel.jobs import next_number
+from kernel.jobs.call_queries import result_of
 from kernel.storage import Tx
 
 
@@ -28,7 +29,4 @@ def take_waiting(tx: Tx, card: str) -> list[str]:
 
 def card_made(tx: Tx, portal: str, key: str) -> str:
     """The CRM's id of the card made under that key; empty while it is not made."""
-    made = tx.value(
-        "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'", p=portal, k=key
-    )
-    return str(made or "")
+    return result_of(tx, portal, key)

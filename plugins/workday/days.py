@@ -79,14 +79,14 @@ def unfit(portal: Portal, person_ids: Iterable[str]) -> dict[str, Objection]:
     """Of the assignment: who may not be given anything, and why."""
     mine = {person.id for person in members_of(portal)}
     found = statuses(portal, [one for one in person_ids if one in mine])
-    paused_counts, said = settings_of(portal).paused_counts, {}
+    paused_counts, objections = settings_of(portal).paused_counts, {}
     for person, day in found.items():
         match standing(day, paused_counts=paused_counts):
             case "not_started":
-                said[person] = Objection("workday_closed")
+                objections[person] = Objection("workday_closed")
             case "unknown":
-                said[person] = Objection("workday_unknown")
-    return said
+                objections[person] = Objection("workday_unknown")
+    return objections
 
 
 def address(portal: Portal) -> str:

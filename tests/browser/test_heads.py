@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from kernel.errors import Rejected
 from kernel.testing import session
 from plugins.heads.tests.web import HeadsOffice, make_office
-from tests.browser.test_board import CONTRAST, Quiet, browser, shot
+from tests.browser.serving import serving
+from tests.browser.test_board import CONTRAST, browser, shot
 
 __all__ = ["browser"]  # a fixture of its neighbour
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
@@ -40,20 +39,13 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    holder: dict[str, Any] = {}
-    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
-    server.daemon_threads = True
-    office = make_office(tmp_path, host=f"http://127.0.0.1:{server.server_port}")
-    holder["app"] = office.app
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    fill(office)
-    made = World(office)
-    yield made
-    office.live.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=5)
+    with serving() as server:
+        office = make_office(tmp_path, host=server.address)
+        server.app = office.app
+        fill(office)
+        made = World(office)
+        yield made
+        office.live.close()
     office.close()
     assert not made.troubles
 
@@ -94,7 +86,7 @@ def test_a_lead_given_out_shows_without_reload(world: World, browser: Any) -> No
     before = page.inner_text(figure("hd_waiting"))
     assert before == "3"
     world.office.day(world.office.anna, "open")
-    page.wait_for_function(NONE_WAITS, timeout=5000)
+    page.wait_for_function(NONE_WAITS, timeout=120_000)
     assert page.evaluate("window.kept") == "not reloaded"
 
 
@@ -126,7 +118,7 @@ def test_a_decision_opens_in_place_and_stays_open(world: World, browser: Any) ->
     opened = page.inner_text("details[open]")
     assert "Анна Белова" in opened and "Причиталось" in opened and "Глеб Ершов" in opened
     world.office.day(world.office.anna, "open")
-    page.wait_for_function(NONE_WAITS, timeout=5000)
+    page.wait_for_function(NONE_WAITS, timeout=120_000)
     assert page.locator("details[open] table").count() == 1
 
 

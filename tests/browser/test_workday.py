@@ -6,28 +6,22 @@ Needs Chromium and Playwright; the vendor's script is a stub, and nothing leaves
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from kernel.testing import session
 from kernel.web import create_app
 from plugins.workday.tests.conftest import day_of
 from plugins.workday.tests.day import Day
+from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
 CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
 BX24 = "window.BX24 = { init: (then) => then(), openApplication: (what) => (window.opened ??= []).push(what) };"
 __all__ = ["day_of"]
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """No request lines among the tests' output."""
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +42,11 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def served(day_of: Callable[..., Day]) -> Iterator[tuple[Day, Any, str]]:
     day = day_of()
-    holder: dict[str, Any] = {}
-    server = make_server("127.0.0.1", 0, lambda env, start: holder["app"](env, start), threaded=True, request_handler=Quiet)
-    server.daemon_threads = True
-    address = f"http://127.0.0.1:{server.server_port}"
-    site = day.site(address)
-    holder["app"] = create_app(site)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield day, site, address
-    site.live.close()
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=5)
+    with serving() as server:
+        site = day.site(server.address)
+        server.app = create_app(site)
+        yield day, site, server.address
+        site.live.close()
 
 
 @pytest.fixture

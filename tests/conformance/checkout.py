@@ -36,7 +36,7 @@ def tool(name: str) -> str:
 def run(*arguments: str, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command with a clean environment; whoever calls looks at the exit code."""
     environment = {**clean(), **(more or {})}
-    return subprocess.run(arguments, cwd=cwd, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    return subprocess.run(arguments, cwd=cwd, env=environment, text=True, capture_output=True, timeout=900, check=False)
 
 
 def clean() -> dict[str, str]:

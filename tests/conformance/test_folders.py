@@ -189,6 +189,12 @@ def test_every_text_of_a_page_exists(room):
             assert code in ALL_CODES, f"{path.relative_to(ROOT)} says «{code}», which no catalog has"
 
 
+@pytest.mark.parametrize("folder", folders("plugins"), ids=by_name)
+def test_every_regular_work_has_a_name_for_people(folder):
+    for work in PLUGINS[folder.name].every:
+        assert f"work_{work.name.replace('.', '_')}" in ALL_CODES, work.name
+
+
 @pytest.mark.parametrize("folder", LOCALES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_text_is_left_over(folder):
     """A text that nobody says is a text that nobody keeps true. Codes put together at run time count by their beginning."""

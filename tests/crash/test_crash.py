@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def campaign(home: Path, *arguments: str) -> dict[str, Any]:
     """In a process of its own: what dies in there does not take the tests with it."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--home", str(home), "--json", *arguments], cwd=ROOT, timeout=420,
+        [sys.executable, "-m", "tests.crash", "--home", str(home), "--json", *arguments], cwd=ROOT, timeout=1800,
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

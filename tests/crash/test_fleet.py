@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.row("PL-01", "PL-02", "PL-03", "PL-07")
 def test_a_fleet_is_cut_killed_frozen_and_replaced_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash.fleet", "--home", str(tmp_path), "--seed", "5"], cwd=ROOT, timeout=420,
+        [sys.executable, "-m", "tests.crash.fleet", "--home", str(tmp_path), "--seed", "5"], cwd=ROOT, timeout=1800,
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     print(done.stdout)  # says which of the two it was

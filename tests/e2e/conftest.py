@@ -7,7 +7,6 @@ and one in Bitrix24 on SQLite, in turn; `planfix_desk` the two in Planfix only, 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import HOOK_SECRET, Bitrix24, Planfix, Stage
 from app.cli.demo.stages import TOKEN as ROBOT_TOKEN
 from kernel.storage import Database
+from kernel.testing import until
 from tests.e2e.warm import WarmProcesses
 
 SPEEDUP = 200
@@ -42,23 +42,16 @@ class Desk:
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    def quiet(self, within: float = 60) -> None:
-        """Until no delivery, look or call waits anywhere."""
-        until, calm = time.monotonic() + within, 0
-        while time.monotonic() < until:
-            self.office.control("wait-idle", {"timeout": 30})
-            calm = calm + 1 if not self.waiting() else 0
-            if calm >= 2:
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"still {self.waiting()} waiting; logs in {self.home}")
+    def quiet(self) -> None:
+        """Until no delivery, look or call waits anywhere, twice in a row: what the last one brings about may come late."""
+        for _ in range(2):
+            self.office.control("wait-idle", {"timeout": 120})
+            until(lambda: not self.waiting(), f"nothing waits any more; logs in {self.home}", every=0.1, seen=self.waiting)
 
-    def reconciled(self, within: float = 90) -> None:
+    def reconciled(self) -> None:
         """Until two sweeps have come through, and all is quiet: what no delivery told of is found by then."""
-        turn, until = self._sweeps(), time.monotonic() + within
-        while self._sweeps() < turn + 2:
-            assert time.monotonic() < until, "no sweep came through"
-            time.sleep(0.2)
+        turn = self._sweeps()
+        until(lambda: self._sweeps() >= turn + 2, f"two more sweeps; logs in {self.home}", every=0.2, seen=self._sweeps)
         self.quiet()
 
     def _sweeps(self) -> int:

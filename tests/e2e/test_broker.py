@@ -6,12 +6,14 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from kernel.testing import until
+from plugins.workday import days as workday_days
 from tests.e2e.conftest import Desk
 
 NEW, CONTACT, NEED, OFFER = (
@@ -37,16 +39,12 @@ def days_are_turned(broker: Desk) -> Iterator[None]:
     yield
     for who in [*broker.office.managers, broker.office.head]:
         broker.office.day(who, "OPENED")
-    time.sleep(11)
+    days_are_known_anew()
 
 
-def until(true: Callable[[], bool], within: float = 60, every: float = 0.1) -> float:
-    """How long it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < within, "it did not come about"
-        time.sleep(every)
-    return time.monotonic() - began
+def days_are_known_anew() -> None:
+    """What the plugin knows of a working day may be ten seconds old."""
+    time.sleep(workday_days.FRESH_SECONDS + 1)
 
 
 def cases(broker: Desk, deal: int) -> list[str]:
@@ -55,22 +53,16 @@ def cases(broker: Desk, deal: int) -> list[str]:
         return [row["outcome"] for row in rows]
 
 
-def p95(times: list[float]) -> float:
-    return sorted(times)[int(len(times) * 0.95)]
-
-
 @pytest.mark.row("BR-03")
 def test_a_forbidden_move_is_put_back_within_seconds_and_told(broker: Desk) -> None:
-    office, took = broker.office, []
-    who = office.managers[0]
+    office, who = broker.office, broker.office.managers[0]
     deals = [office.new_deal(who, f"Прыжок {n}") for n in range(20)]
     broker.quiet()
     before = len(office.notices(who))
     for deal in deals:
         office.move(who, deal, OFFER)
-        took.append(until(lambda deal=deal: office.stage_of(deal) == NEW, every=0.02))  # type: ignore[misc]
+        until(lambda deal=deal: office.stage_of(deal) == NEW, "it is put back")  # type: ignore[misc]
     broker.quiet()
-    assert p95(took) < 5, took
     assert all(cases(broker, deal) == ["put_back"] for deal in deals)
     reported = office.notices(who)
     assert len(reported) - before == len(deals), "one message for each, to the one who moved it"
@@ -111,7 +103,7 @@ def test_the_head_may_and_a_robot_may_not(broker: Desk) -> None:
     broker.quiet()
     assert office.stage_of(mine) == OFFER and cases(broker, mine) == ["override"]
     # Each time we put it back the robot moves it again: after six times it is left, kept open, and the head is told.
-    until(lambda: "gave_up" in cases(broker, always))
+    until(lambda: "gave_up" in cases(broker, always), "the lock gives up", seen=lambda: cases(broker, always))
     broker.quiet()
     assert office.stage_of(always) == OFFER
     assert broker.count("SELECT COUNT(*) FROM stage_lock_reversal WHERE record_id = :r", r=str(always)) == 6
@@ -131,7 +123,7 @@ def test_who_has_not_begun_the_day_moves_nothing_and_gets_nothing(broker: Desk) 
     late, weary = office.managers[-1], office.managers[-2]
     office.day(late, "CLOSED")
     office.day(weary, "EXPIRED")
-    time.sleep(11)  # what is known of a day may be ten seconds old
+    days_are_known_anew()
     deals = {who: office.new_deal(who, "Без дня") for who in (late, weary)}
     broker.quiet()
     for who, deal in deals.items():
@@ -140,13 +132,13 @@ def test_who_has_not_begun_the_day_moves_nothing_and_gets_nothing(broker: Desk) 
     assert {office.stage_of(deal) for deal in deals.values()} == {NEW}
     assert "день" in str(office.notices(late)).lower(), office.notices(late)
     leads = [office.new_lead(100 + n) for n in range(12)]
-    until(lambda: all(_given(broker, lead) for lead in leads))
+    until(lambda: all(_given(broker, lead) for lead in leads), "every lead is given out")
     broker.quiet()
     owners = Counter(office.owner(lead) for lead in leads)
     assert not {late, weary} & set(owners)
     assert max(owners.values()) - min(owners.values()) <= 1
     office.day(late, "OPENED")
-    time.sleep(11)
+    days_are_known_anew()
     office.move(late, deals[late], CONTACT)
     broker.quiet()
     assert office.stage_of(deals[late]) == CONTACT
@@ -159,14 +151,14 @@ def test_leads_wait_in_order_and_go_out_when_somebody_comes(broker: Desk) -> Non
     everybody = [*office.managers, office.head]
     for who in everybody:
         office.day(who, "CLOSED")
-    time.sleep(11)
+    days_are_known_anew()
     leads = [office.new_lead(200 + n) for n in range(4)]
-    until(lambda: broker.count("SELECT COUNT(*) FROM assignment_waiting") == len(leads))
+    until(lambda: broker.count("SELECT COUNT(*) FROM assignment_waiting") == len(leads), "all leads wait")
     broker.quiet()
     assert not any(_given(broker, lead) for lead in leads)
     first = office.managers[1]
     office.day(first, "OPENED")
-    until(lambda: all(_given(broker, lead) for lead in leads), within=90)
+    until(lambda: all(_given(broker, lead) for lead in leads), "every lead is given out")
     broker.quiet()
     assert {office.owner(lead) for lead in leads} == {first}
     with broker.database.read() as tx:
@@ -175,13 +167,45 @@ def test_leads_wait_in_order_and_go_out_when_somebody_comes(broker: Desk) -> Non
     assert given == leads
 
 
+@pytest.mark.row("BR-04")
+def test_a_client_who_comes_twice_at_once_goes_to_one_manager(broker: Desk) -> None:
+    office, pairs = broker.office, []
+    for n in range(4):
+        for phone in (f"+7 916 55500{n:02d}", f"8 (916) 555-00-{n:02d}"):
+            body = {"source": "WEB", "title": f"Повтор {n}", "phone": phone, "name": "Клиент"}
+            pairs.append(int(office.doors("lead", body)["id"]))
+    broker.quiet()
+    owners = [office.owner(lead) for lead in pairs]
+    assert all(first == second for first, second in zip(owners[::2], owners[1::2], strict=True)), owners
+    assert set(owners) <= set(office.managers) and len(set(owners)) > 1
+
+
+@pytest.mark.row("BR-04")
+def test_who_is_dismissed_gets_nothing_more_and_theirs_goes_round(broker: Desk) -> None:
+    office = broker.office
+    leads = [office.new_lead(7_700_000 + n) for n in range(8)]
+    broker.quiet()
+    who = office.owner(leads[0])
+    theirs = [lead for lead in leads if office.owner(lead) == who]
+    try:
+        office.ask("1", "user.update", {"ID": who, "ACTIVE": False})
+        fresh = [office.new_lead(7_800_000 + n) for n in range(4)]
+        broker.quiet()
+        assert who not in {office.owner(lead) for lead in fresh}
+        until(lambda: all(office.owner(lead) != who for lead in theirs), within=90)
+        broker.quiet()
+        assert any("больше не работает" in str(note) for note in office.notices(office.head))
+    finally:
+        office.ask("1", "user.update", {"ID": who, "ACTIVE": True})
+
+
 def _given(broker: Desk, lead: int) -> bool:
     return broker.count("SELECT COUNT(*) FROM assignment_decision WHERE record_id = :r", r=str(lead)) > 0
 
 
 @pytest.mark.row("PL-15", "PL-02", "BR-03", "BR-04")
 def test_lost_doubled_and_late_events_and_a_silent_portal_heal(broker: Desk) -> None:
-    """Every change takes effect once, within a minute (at the 95th percentile) of the portal being back."""
+    """Every change takes effect once, after the portal is back; how soon, `make bench` measures."""
     office, rng = broker.office, random.Random(5)
     who = office.managers[0]
     deals = [office.new_deal(who, f"Лечение {n}") for n in range(24)]
@@ -196,27 +220,18 @@ def test_lost_doubled_and_late_events_and_a_silent_portal_heal(broker: Desk) -> 
         refused = OFFER in way
         meant[deal] = (NEW if way == (OFFER,) else CONTACT if refused else way[-1], int(refused))
     leads = [office.new_lead(300 + n) for n in range(12)]
-    time.sleep(8)
+    time.sleep(3)
     office.doors("faults", {"down": "off"})
-    back, settled = time.monotonic(), {}
-    while len(settled) < len(deals) + len(leads) and time.monotonic() - back < 120:
-        for deal in deals:
-            if (
-                deal not in settled
-                and office.stage_of(deal) == meant[deal][0]
-                and len(cases(broker, deal)) == meant[deal][1]
-            ):
-                settled[deal] = time.monotonic() - back
-        for lead in leads:
-            if -lead not in settled and _given(broker, lead):
-                settled[-lead] = time.monotonic() - back
-        time.sleep(0.1)
+
+    def unsettled() -> list[int]:
+        late = [deal for deal in deals if (office.stage_of(deal), len(cases(broker, deal))) != meant[deal]]
+        return late + [lead for lead in leads if not _given(broker, lead)]
+
+    until(lambda: not unsettled(), "every change has taken effect, though events still get lost", seen=unsettled)
     office.doors("faults", CALM)
     broker.reconciled()
     for deal in deals:
         assert (office.stage_of(deal), len(cases(broker, deal))) == meant[deal], (deal, cases(broker, deal))
-    assert len(settled) == len(deals) + len(leads)
-    assert p95(list(settled.values())) < 60, sorted(settled.values())
     twice = "SELECT COUNT(*) FROM (SELECT key FROM outgoing WHERE key <> '' GROUP BY key HAVING COUNT(*) > 1) AS twice"
     assert broker.count(twice) == 0
     assert broker.annex("jobs")[1] == {"failed": []}
@@ -252,7 +267,7 @@ def test_a_page_believes_only_the_portals_own_proof(broker: Desk) -> None:
         with requests.Session() as browser:
             browser.trust_env = False
             url = asked["url"] if query is None else page
-            return browser.post(url, params=query, data={**asked["fields"], **forged}, timeout=30)
+            return browser.post(url, params=query, data={**asked["fields"], **forged}, timeout=120)
 
     assert opened(office.head).status_code == 200
     assert opened(office.managers[0]).status_code == 403, "a manager is no head"
@@ -261,7 +276,7 @@ def test_a_page_believes_only_the_portals_own_proof(broker: Desk) -> None:
         assert answer.status_code == 403 and "annex_session" not in answer.cookies, forged
     # A host named in the query is never asked: nobody listens there, and still the answer is the same.
     assert opened(office.head, {"DOMAIN": "127.0.0.1:9", "PROTOCOL": "0", "LANG": "ru", "APP_SID": "x"}).status_code == 200
-    plain = requests.get(f"{broker.address}/heads/?user=2", headers={"X-Forwarded-For": "10.0.0.1"}, timeout=10)
+    plain = requests.get(f"{broker.address}/heads/?user=2", headers={"X-Forwarded-For": "10.0.0.1"}, timeout=120)
     assert plain.status_code == 401
 
 
@@ -272,11 +287,11 @@ def test_a_revoked_token_stops_nothing_for_good(broker: Desk) -> None:
     broker.quiet()
     office.doors("app/revoke", {})
     office.move(who, deal, OFFER)
-    until(lambda: broker.waiting() > 0)
+    until(lambda: broker.waiting() > 0, "something waits")
     code, report = broker.annex("doctor")
     assert code == 1 and any("install the application" in line for line in report["wrong"]), report["wrong"]
     office.doors("app/install", {"handler": f"{broker.address}/hooks/bitrix24/main", "kind": "script", "user": "1"})
-    until(lambda: office.stage_of(deal) == NEW, within=90)
+    until(lambda: office.stage_of(deal) == NEW, "it is put back")
     assert broker.processes.annex("apply", "--yes").returncode in (0, 2)  # a new installation has no bindings yet
     broker.quiet()
     assert cases(broker, deal) == ["put_back"]

@@ -14,7 +14,7 @@ import pytest
 def test_a_day_of_the_demo_agrees(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "app", "demo", "--once", "--days", "1", "--seed", "11", "--home", str(tmp_path / "demo")],
-        env=dict(os.environ), text=True, capture_output=True, timeout=300, check=False,
+        env=dict(os.environ), text=True, capture_output=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "All agree" in done.stdout
@@ -27,7 +27,7 @@ def test_a_day_of_the_demo_agrees(tmp_path: Path) -> None:
 def test_a_brokers_day_agrees(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "app", "demo", "--once", "--set", "broker-bitrix24", "--home", str(tmp_path / "demo")],
-        env=dict(os.environ), text=True, capture_output=True, timeout=400, check=False,
+        env=dict(os.environ), text=True, capture_output=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "All agree" in done.stdout and "✗" not in done.stdout
@@ -38,7 +38,7 @@ def test_the_exchange_desks_day_in_bitrix24_agrees(tmp_path: Path) -> None:
     arguments = ["demo", "--once", "--days", "1", "--set", "exchange-desk-bitrix24", "--home", str(tmp_path / "demo")]
     done = subprocess.run(
         [sys.executable, "-m", "app", *arguments],
-        env=dict(os.environ), text=True, capture_output=True, timeout=400, check=False,
+        env=dict(os.environ), text=True, capture_output=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "All agree" in done.stdout and "✗" not in done.stdout

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from kernel.testing import until
 from tests.e2e.conftest import Desk
 
 NEW, PAID, PARTNER, CLOSED = (
@@ -208,7 +208,6 @@ def test_a_burst_with_faults_and_a_killed_worker_loses_and_doubles_nothing(desk:
         if n == 2 and desk.workers:
             desk.processes.kill(desk.workers[0])
     if desk.workers:
-        time.sleep(0.5)
         desk.processes.start(desk.workers[0], "app", "worker", "--id", desk.workers[0])
     desk.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "cut_after_commit_next": 4})
     desk.reconciled()
@@ -266,15 +265,13 @@ def test_history_comes_in_by_the_command_once(desk: Desk) -> None:
 @pytest.mark.row("EX-22")
 def test_the_daily_head_goes_into_a_comment_of_the_crm(desk: Desk) -> None:
     deposit(desk, EUR=10)  # books without a row have no head
-    with desk.database.write() as tx:
-        tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%exchange.head'")
-    until = time.monotonic() + 20
-    while time.monotonic() < until and not desk.count(
-        "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'head:%' AND state = 'done'"
-    ):
+
+    def published() -> int:
         with desk.database.write() as tx:
             tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%exchange.head'")
-        time.sleep(0.5)
+        return desk.count("SELECT COUNT(*) FROM outgoing WHERE key LIKE 'head:%' AND state = 'done'")
+
+    until(published, "the head is published", every=0.5)
     assert desk.count("SELECT COUNT(*) FROM ledger_published") == 1
     assert desk.count("SELECT COUNT(*) FROM outgoing WHERE key LIKE 'head:%' AND state = 'done'") == 1
     assert desk.annex("verify")[0] == 0

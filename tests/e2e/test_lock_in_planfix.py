@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from app.bootstrap import set_folder
 from app.cli.demo.stages import Planfix
+from kernel.testing import until
 from tests.e2e.conftest import SPEEDUP, Desk, opened
 
 NEW, PAID, PARTNER = "Нове звернення", "Підтвердження оплати клієнта", "Підтвердження оплати партнера"
@@ -75,13 +75,13 @@ def test_a_jump_is_put_back_two_steps_in_a_hurry_are_not(office: Desk) -> None:
 @pytest.mark.row("PL-05", "BR-04")
 def test_requests_go_round(office: Desk) -> None:
     deals = [office.office.new_deal("user:1", f"Заявка {n}", {}) for n in range(6)]
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        office.quiet()
-        found = {int(one["id"]): office.office.field_of(one, "Менеджер") for one in office.office.deals()}
-        if all(found[deal] for deal in deals):
-            break
-        time.sleep(0.5)
+
+    def managers() -> dict[int, Any]:
+        return {int(one["id"]): office.office.field_of(one, "Менеджер") for one in office.office.deals()}
+
+    until(lambda: all(managers()[deal] for deal in deals), "each request has a manager", every=0.5, seen=managers)
+    office.quiet()
+    found = managers()
     shares = Counter(found[deal]["name"] for deal in deals)
     assert shares == {"Ігор Бондар": 3, "Марія Коваль": 3}
 
@@ -92,9 +92,6 @@ def test_what_planfix_did_not_tell_is_found(office: Desk) -> None:
     office.reconciled()
     office.office.control("faults", {"drop_rate": 1.0})
     office.office.move("user:3", deal, PARTNER)
-    began = time.monotonic()
-    while cases(office, deal) != ["put_back"]:
-        assert time.monotonic() - began < 60
-        time.sleep(0.2)
+    until(lambda: cases(office, deal) == ["put_back"], "the sweep finds it", every=0.2, seen=lambda: cases(office, deal))
     office.office.control("faults", {"drop_rate": 0.0})
     office.quiet()

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import requests
 
 from app.cli.demo.processes import Processes, free_port
 from connectors.bitrix24.tests.straight import snapshot_of
+from kernel.testing import until
 from sandbox.bitrix24.server import Options, Sandbox
 from tests.e2e.warm import WarmProcesses
 
@@ -56,7 +56,7 @@ class Office:
         self.control("wait-idle", {"timeout": 20})
 
     def control(self, door: str, data: Mapping[str, Any] | None = None) -> Any:
-        answer = requests.post(f"{self.sandbox.address}/sandbox/{door}", json=data or {}, timeout=30)
+        answer = requests.post(f"{self.sandbox.address}/sandbox/{door}", json=data or {}, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -68,7 +68,7 @@ class Office:
             url, params = f"{about['address']}/rest/{method}", {**params, "auth": token}
         else:
             url = f"{about['base']}{method}"
-        answer = requests.post(url, json=params, timeout=30)
+        answer = requests.post(url, json=params, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()["result"]
 
@@ -249,7 +249,7 @@ def at_a_terminal(office: Office, typed: str) -> tuple[int, str]:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         os.write(ours, typed.encode())
-        output, _none = process.communicate(timeout=60)
+        output, _none = process.communicate(timeout=300)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -275,14 +275,12 @@ def test_killed_again_and_again_it_ends_in_the_same_state(name: str, tmp_path: P
 
 def kill_after(office: Office, calls: int) -> None:
     """kill -9 as soon as the portal has carried out so many more changes."""
-    until = office.writes() + calls
+    wanted = office.writes() + calls
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "apply"], env=office.processes._environment, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while office.writes() < until and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.001)
+    until(lambda: office.writes() >= wanted or process.poll() is not None, "so many changes are made", every=0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from app.cli.demo.processes import Processes
 
-COMMAND_SECONDS_MAX = 300
+COMMAND_SECONDS_MAX = 900
 
 
 def annex(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -61,7 +61,7 @@ class _Loaded:
     def _close(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=120)
         self._process.stdout.close()
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from kernel.errors import Unreachable
+from kernel.extension import BODY_BYTES_MAX
 from kernel.http import Answer
 from kernel.web.app import BODY_BYTES_MAX as PAGE_BODY_BYTES_MAX
 from tests.security.whole import PROOF, SECRETS, Whole, signature
-from webhooks.door import BODY_BYTES_MAX
 
 DOORS = {"broker": "/hooks/bitrix24/main", "desk": "/hooks/planfix/main"}
 ALL = BODY_BYTES_MAX

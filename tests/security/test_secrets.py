@@ -150,8 +150,7 @@ def test_the_list_of_processes_shows_no_secret(tmp_path: Path) -> None:
     )
     seen = ""
     try:
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.poll() is None:
             for folder in Path("/proc").glob("[0-9]*"):
                 try:
                     seen += (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")

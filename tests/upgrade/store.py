@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from app.cli.demo.office_planfix import Office
 from app.cli.demo.processes import Processes, free_port
 from kernel.storage import Database
+from kernel.testing import until
 from sandbox.planfix.server import Options, Sandbox
 from tests.upgrade import portal as portal_file
 
@@ -97,11 +98,7 @@ class Desk:
             return int(tx.value(f"SELECT COUNT(*) FROM {what}"))
 
     def until(self, reached: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + COMES_WITHIN_SECONDS
-        while not reached():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the desk did not come so far; logs in {self.home}")
-            time.sleep(0.05)
+        until(reached, f"the desk comes so far; logs in {self.home}", within=COMES_WITHIN_SECONDS)
 
     def quiet(self) -> None:
         for _ in range(2):
@@ -209,7 +206,6 @@ def publish_head(desk: Desk) -> None:
     def published() -> bool:
         with desk.database.write() as tx:
             tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%exchange.head'")
-        time.sleep(0.5)
         return desk.count("outgoing WHERE key LIKE 'head:%' AND state = 'done'") > 0
 
     desk.until(published)
@@ -221,7 +217,7 @@ def sign_in(desk: Desk, deals: dict[str, int]) -> str:
     desk.office.press("user:3", deals["paid"], "Відкрити табло")
     desk.until(lambda: bool(desk.office.read_field(deals["paid"], "Табло")))
     link = str(desk.office.read_field(deals["paid"], "Табло"))
-    entered = requests.post(link, allow_redirects=False, timeout=10)
+    entered = requests.post(link, allow_redirects=False, timeout=120)
     desk.office.press("user:3", deals["new"], "Відкрити табло")
     desk.quiet()
     return entered.cookies["annex_session"]

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from app.cli.demo.office_planfix import Office
 from conftest import ROOT
 from kernel.clock import SystemClock
 from kernel.storage import Database, migrate
+from kernel.testing import until
 from sandbox.planfix.server import Sandbox
 from tests.harness.databases import migration_sets
 from tests.upgrade.desk import VERSIONS, Desk, Stored, at_work, same
@@ -96,17 +96,13 @@ def waiting(desk: Desk) -> set[str]:
 
 
 def until_quiet(desk: Desk) -> None:
-    deadline, calm = time.monotonic() + 120, 0
-    while calm < 3:
-        assert time.monotonic() < deadline, f"{waiting(desk)} still wait; logs in {desk.home}"
-        calm = 0 if waiting(desk) else calm + 1
-        time.sleep(0.1)
+    until(lambda: not waiting(desk), f"nothing waits any more; logs in {desk.home}", every=0.1, seen=lambda: waiting(desk))
 
 
 def signed_in(desk: Desk) -> int:
     page, cookies = f"{desk.address}/exchange/board", {"annex_session": desk.stored.recorded["session"]}
-    assert requests.get(page, timeout=10).status_code in (401, 403)
-    return requests.get(page, cookies=cookies, timeout=10).status_code
+    assert requests.get(page, timeout=120).status_code in (401, 403)
+    return requests.get(page, cookies=cookies, timeout=120).status_code
 
 
 def agreed(desk: Desk, sandbox: Sandbox, office: Office) -> None:

@@ -18,6 +18,8 @@ import requests
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Stage
 from kernel.errors import Unreachable
+from kernel.extension.sweep import turns
+from kernel.jobs import call_queries, inbox
 from kernel.mapping import MappingSet
 from kernel.storage import Database
 from kernel.testing.demo import DemoStory, Result
@@ -97,8 +99,8 @@ class Demo:
         results: list[Result] = []
         if announcement := self._stage.set_up(self.processes, self.address):
             self.announce(announcement)
-            code, said = self.annex("plan")
-            results.append(("a second plan finds nothing to do", said[-400:] if code else ""))
+            code, output = self.annex("plan")
+            results.append(("a second plan finds nothing to do", output[-400:] if code else ""))
         self._start_worker()
         self.office = self._stage.office_of(self._mapping)
         return results
@@ -137,8 +139,7 @@ class Demo:
 
     def _nothing_failed(self) -> Result:
         with self.database.read() as tx:
-            deliveries = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'failed'")
-            calls = tx.all("SELECT verb, lane, reason FROM outgoing WHERE state = 'failed'")
+            deliveries, calls = inbox.count(tx, "failed"), call_queries.failed(tx)
         announcement = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
         wrong = f"{deliveries} deliveries, {len(calls)} calls: {announcement}" if deliveries or calls else ""
         return "no delivery and no call failed for good", wrong
@@ -196,15 +197,12 @@ class Demo:
 
     def _waiting(self) -> int:
         with self.database.read() as tx:
-            return int(
-                tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
-                + tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
-            )
+            return inbox.count(tx, "new") + call_queries.open_count(tx)
 
     def _sweeps(self) -> int:
         """How many sweeps there were."""
         with self.database.read() as tx:
-            return int(tx.value("SELECT COALESCE(MAX(turn), 0) FROM crm_swept WHERE ok = 1"))
+            return turns(tx)
 
 
 def print_checks(results: Sequence[Result]) -> bool:

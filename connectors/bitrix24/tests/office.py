@@ -156,7 +156,7 @@ class Office:
         base = next((one["base"] for one in about["accounts"] if one["id"] == user), about["base"])
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.post(f"{base}{method}", json=dict(params or {}), timeout=20).json()
+            answer = session.post(f"{base}{method}", json=dict(params or {}), timeout=120).json()
         assert "error" not in answer, (method, answer)
         return answer["result"]
 

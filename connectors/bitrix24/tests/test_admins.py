@@ -12,9 +12,9 @@ from connectors.bitrix24 import settings
 from connectors.bitrix24.admins import NAMES, Admins
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.crm import crm
-from connectors.bitrix24.identity import identity
+from connectors.bitrix24.sign_in import sign_in
 from connectors.bitrix24.tests.pocket import APP, HELD, Portal, Refusal, a_connection, a_vault, cut, refused
-from connectors.bitrix24.tests.test_identity import opening
+from connectors.bitrix24.tests.test_sign_in import opening
 from kernel.errors import Unreachable
 from kernel.http import Answer
 
@@ -36,7 +36,7 @@ class World:
         return {one.id for one in people.all() if one.admin}
 
     def open_page(self, token: str, refresh: str = "refresh-14") -> None:
-        identity(opening("page__contact_tab", AUTH_ID=token, REFRESH_ID=refresh), self.connection)
+        sign_in(opening("page__contact_tab", AUTH_ID=token, REFRESH_ID=refresh), self.connection)
 
     def held(self) -> list[str]:
         return list((self.connection.vault.get(NAMES) or {}).get("ids") or [])

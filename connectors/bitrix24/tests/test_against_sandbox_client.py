@@ -44,7 +44,7 @@ class Office:
         self.vault = a_vault(folder, SystemClock())
 
     def act(self, path, **data):
-        answer = requests.post(f"{self.about['address']}/sandbox/{path}", json=data, timeout=10)
+        answer = requests.post(f"{self.about['address']}/sandbox/{path}", json=data, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -65,7 +65,7 @@ class Office:
 
     def delivered(self, wanted=1):
         """What the portal posted to our door, as deliveries."""
-        assert self.act("wait-idle", timeout=10)["idle"]
+        assert self.act("wait-idle", timeout=120)["idle"]
         found = [Delivery(dict(request.headers), request.get_data()) for request, _answer in self.door.log]
         assert len(found) >= wanted
         return found
@@ -234,7 +234,7 @@ def test_installation_renewal_and_removal(office):
     for thread in threads:
         thread.join(30)
     assert caught == ["1"] * 4
-    log = requests.get(f"{office.about['address']}/sandbox/log", timeout=10).json()["entries"]
+    log = requests.get(f"{office.about['address']}/sandbox/log", timeout=120).json()["entries"]
     assert [entry.get("method") for entry in log].count("oauth") == 1
     office.act("app/revoke")
     with pytest.raises(NotConnected):

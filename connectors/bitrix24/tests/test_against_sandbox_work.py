@@ -48,7 +48,7 @@ def test_people_are_told_once_however_often_the_comment_is_repeated(office):
 def notices(office):
     with requests.Session() as session:
         session.trust_env = False
-        caught = session.get(f"{office.sandbox.address}/sandbox/notifications", timeout=20).json()
+        caught = session.get(f"{office.sandbox.address}/sandbox/notifications", timeout=120).json()
     return [{"to": note["user"], "text": note["text"]} for note in caught["notifications"]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from decimal import Decimal
 
 import pytest
@@ -15,7 +14,7 @@ from connectors.bitrix24.errors import NotConnected, Overrun
 from connectors.bitrix24.tests.pocket import URL, WEBHOOK, Portal, Refusal, a_client, a_connection, a_vault, cut, refused
 from kernel.errors import NoRight, NotFound, Rejected, Throttled, Unreachable
 from kernel.http import Answer
-from kernel.testing import FakeClock
+from kernel.testing import FakeClock, until
 
 
 @pytest.fixture
@@ -229,7 +228,7 @@ class SlowGate:
     def acquire(self):
         self.taken += 1
         self.waiting.set()
-        assert self.open.wait(10)
+        assert self.open.wait(120)
 
     def release(self): ...
     def succeeded(self): ...
@@ -255,14 +254,14 @@ def test_reads_that_wait_at_the_gate_leave_together(portal, clock, tmp_path):
     portal.methods["ask"] = ask
     threads = [threading.Thread(target=one, args=(n,)) for n in range(60)]
     threads[0].start()
-    assert gate.waiting.wait(10)
+    assert gate.waiting.wait(120)
     for thread in threads[1:]:
         thread.start()
-    while len(client._collector._open.calls) < 10 or gate.taken < 2:
-        time.sleep(0.001)  # the fifty-first opens the second batch
+    # The fifty-first opens the second batch.
+    until(lambda: len(client._collector._open.calls) >= 10 and gate.taken >= 2, "all sixty ask, in two batches")
     gate.open.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert found == {n: "NotFound" if n == 7 else str(n) for n in range(60)}
     assert len(portal.requests) == 2 == gate.taken
 
@@ -273,7 +272,7 @@ def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
 
     def acquire():
         gate.waiting.set()
-        assert gate.open.wait(10)
+        assert gate.open.wait(120)
         raise Throttled("closed", wait_seconds=99)
 
     def one():
@@ -285,14 +284,13 @@ def test_a_gate_that_refuses_refuses_all_who_wait(portal, clock, tmp_path):
     gate.acquire = acquire
     threads = [threading.Thread(target=one) for _ in range(5)]
     threads[0].start()
-    assert gate.waiting.wait(10)
+    assert gate.waiting.wait(120)
     for thread in threads[1:]:
         thread.start()
-    while len(client._collector._open.calls) < 5:
-        time.sleep(0.001)
+    until(lambda: len(client._collector._open.calls) >= 5, "all five wait for the gate")
     gate.open.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert [exc.wait_seconds for exc in faults] == [99] * 5 and len({id(exc) for exc in faults}) == 5
 
 
@@ -311,14 +309,13 @@ def test_a_method_that_no_batch_may_hold_is_asked_alone(portal, clock, tmp_path)
     portal.before, portal.methods["ask"] = before, lambda params: 5
     threads = [threading.Thread(target=lambda: found.append(client.call("ask"))) for _ in range(3)]
     threads[0].start()
-    assert gate.waiting.wait(10)
+    assert gate.waiting.wait(120)
     for thread in threads[1:]:
         thread.start()
-    while len(client._collector._open.calls) < 3:
-        time.sleep(0.001)
+    until(lambda: len(client._collector._open.calls) >= 3, "all three wait for the gate")
     gate.open.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert found == [5, 5, 5]
     assert portal.names() == ["batch", "ask", "ask", "ask"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from kernel.jobs import Again, Job
 from kernel.jobs.engine import QUEUE, VERSION, DbosQueue, Engine, prepare_tables
 from kernel.jobs.queue import PRIORITY_MAX
 from kernel.storage import Database
+from kernel.testing import until
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.filterwarnings("ignore")  # DBOS' own threads and loops are not ours to judge
@@ -34,17 +34,16 @@ def prepared(database: Database) -> Iterator[tuple[Database, DbosQueue]]:
     queue.close()
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def enqueue(database: Database, queue: DbosQueue, *jobs: Job) -> None:
     with database.write() as tx:
         for job in jobs:
             queue.enqueue(tx, job)
+
+
+def done(database: Database) -> int:
+    schema = "dbos." if database.dialect == "postgresql" else ""
+    with database.read() as tx:
+        return int(tx.value(f"SELECT COUNT(*) FROM {schema}workflow_status WHERE status = 'SUCCESS'"))
 
 
 def job(n: int, lane: str = "a", name: str = "note") -> Job:
@@ -73,10 +72,10 @@ def test_jobs_run_once_in_order_and_again_keeps_the_place(prepared: tuple[Databa
     engine = Engine(database, {"note": note}, worker_id="w1")
     engine.start()
     try:
-        until(lambda: len(seen) >= 6)
-        time.sleep(0.2)
+        until(lambda: len(seen) >= 6, "six jobs are done", seen=lambda: seen)
+        until(lambda: done(database) >= 6, "all six have ended", seen=lambda: done(database))
     finally:
-        engine.stop(within_seconds=5)
+        engine.stop(within_seconds=60)
     assert [n for lane, n in seen if lane == "a"] == [1, 2, 3, 4, 5] and ("b", 1) in seen and len(seen) == 6
 
 
@@ -90,7 +89,7 @@ def die(args):
 
 engine = Engine(Database(sys.argv[1]), {"die": die, "note": lambda args: None}, worker_id="w1")
 engine.start()
-time.sleep(30)
+time.sleep(600)
 """
 
 
@@ -98,7 +97,9 @@ time.sleep(30)
 def test_what_a_killed_worker_had_begun_the_next_one_of_that_id_finishes(prepared: tuple[Database, DbosQueue]) -> None:
     database, queue = prepared
     enqueue(database, queue, job(1, name="die"), job(2))
-    died = subprocess.run([sys.executable, "-c", DIES, database.url], cwd=ROOT, timeout=60, check=False, capture_output=True)
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, database.url], cwd=ROOT, timeout=300, check=False, capture_output=True
+    )
     assert died.returncode == 9, died.stderr.decode()[-2000:]
     seen: list[int] = []
     engine = Engine(
@@ -106,9 +107,9 @@ def test_what_a_killed_worker_had_begun_the_next_one_of_that_id_finishes(prepare
     )
     engine.start()
     try:
-        until(lambda: len(seen) >= 2)
+        until(lambda: len(seen) >= 2, "both jobs are done", seen=lambda: seen)
     finally:
-        engine.stop(within_seconds=5)
+        engine.stop(within_seconds=60)
     assert seen == [1, 2], "the lane's order holds over the death"
 
 
@@ -120,19 +121,18 @@ def test_ended_jobs_can_be_forgotten_and_waiting_ones_cannot(prepared: tuple[Dat
     engine = Engine(database, {"note": lambda args: seen.append(args["n"])}, worker_id="w1")
     engine.start()
     try:
-        until(lambda: len(seen) == 2)
-        time.sleep(0.2)
+        until(lambda: done(database) == 2, "both jobs have ended", seen=lambda: done(database))
     finally:
-        engine.stop(within_seconds=5)
+        engine.stop(within_seconds=60)
     enqueue(database, queue, job(3))
     assert queue.forget(datetime.now(UTC) - timedelta(days=1)) == 0
     assert queue.forget(datetime.now(UTC) + timedelta(minutes=1)) == 2
     engine = Engine(database, {"note": lambda args: seen.append(args["n"])}, worker_id="w1")
     engine.start()
     try:
-        until(lambda: 3 in seen)
+        until(lambda: 3 in seen, "the third job is done", seen=lambda: seen)
     finally:
-        engine.stop(within_seconds=5)
+        engine.stop(within_seconds=60)
     assert seen == [1, 2, 3]
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from kernel.jobs import engine as module
 from kernel.jobs.engine import DbosQueue, Engine, prepare_tables
-from kernel.jobs.tests.test_engine import enqueue, job, until
+from kernel.jobs.tests.test_engine import enqueue, job
 from kernel.storage import Database
+from kernel.testing import until
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # DBOS' own threads and loops are not ours to judge
 
@@ -46,8 +47,8 @@ def test_a_job_outlives_its_database_and_keeps_its_place(database: Database, mon
     engine = Engine(database, {"note": note}, worker_id="w1")
     engine.start()
     try:
-        until(lambda: 3 in seen)
+        until(lambda: 3 in seen, "the third job is done", seen=lambda: seen)
     finally:
-        engine.stop(within_seconds=5)
+        engine.stop(within_seconds=60)
         queue.close()
     assert seen == [1, 3], "a mistake of ours is not tried again and again: it would be the same mistake"

@@ -19,6 +19,7 @@ from kernel.jobs.dbos_threads import Poller, launching
 from kernel.jobs.engine import QUEUE, DbosQueue, Engine, prepare_tables
 from kernel.jobs.waking import Pauses, probe_of
 from kernel.storage import Database
+from kernel.testing import until
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # DBOS' own threads and loops are not ours to judge
 WITHIN_SECONDS = 20.0
@@ -166,25 +167,22 @@ def test_the_probe_notices_what_others_commit_and_nothing_else(prepared: tuple[D
         probe.close()
 
 
-class PortalRuntime:
+class RunningEngine:
     """An engine that notes what it ran."""
 
     def __init__(self, database: Database) -> None:
         self.seen: list[int] = []
         self._engine = Engine(database, {"note": lambda args: self.seen.append(args["n"])}, worker_id="w1")
 
-    def __enter__(self) -> PortalRuntime:
+    def __enter__(self) -> RunningEngine:
         self._engine.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._engine.stop(within_seconds=5)
+        self._engine.stop(within_seconds=60)
 
     def wait_for(self, *numbers: int) -> None:
-        end = time.monotonic() + WITHIN_SECONDS
-        while self.seen != list(numbers):
-            assert time.monotonic() < end, f"ran: {self.seen}"
-            time.sleep(0.02)
+        until(lambda: self.seen == list(numbers), f"{numbers} have run", seen=lambda: self.seen)
 
 
 @pytest.mark.row("PL-01")
@@ -194,10 +192,10 @@ def test_what_another_process_enqueues_runs_though_nobody_wakes_us(
     database, queue = prepared
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
     monkeypatch.setattr(engine, "wake", lambda: None)
-    with PortalRuntime(database) as runtime:
+    with RunningEngine(database) as running:
         for n in (1, 2):
             enqueue(database, queue, n)
-            runtime.wait_for(*range(1, n + 1))
+            running.wait_for(*range(1, n + 1))
 
 
 @pytest.mark.row("PL-01")
@@ -207,10 +205,10 @@ def test_what_this_process_enqueues_runs_though_the_database_says_nothing(
     database, queue = prepared
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
     monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with PortalRuntime(database) as runtime:
+    with RunningEngine(database) as running:
         for n in (1, 2):
             enqueue(database, queue, n)
-            runtime.wait_for(*range(1, n + 1))
+            running.wait_for(*range(1, n + 1))
 
 
 @pytest.mark.row("PL-01")
@@ -221,9 +219,9 @@ def test_where_both_are_silent_it_runs_all_the_same(
     monkeypatch.setattr(waking, "SAFETY_SECONDS", 0.5)
     monkeypatch.setattr(engine, "wake", lambda: None)
     monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with PortalRuntime(database) as runtime:
+    with RunningEngine(database) as running:
         enqueue(database, queue, 1)
-        runtime.wait_for(1)
+        running.wait_for(1)
 
 
 OBSERVED_SECONDS = 2.0
@@ -235,9 +233,9 @@ def test_an_idle_worker_asks_next_to_nothing_however_much_is_stored(prepared: tu
     """Upper bounds only: a busy machine makes fewer."""
     database, queue = prepared
     schema = "dbos." if database.dialect == "postgresql" else ""
-    with PortalRuntime(database) as runtime:
+    with RunningEngine(database) as running:
         enqueue(database, queue, 1)
-        runtime.wait_for(1)
+        running.wait_for(1)
     with database.write() as tx:
         for n in range(40):
             tx.run(
@@ -247,19 +245,19 @@ def test_an_idle_worker_asks_next_to_nothing_however_much_is_stored(prepared: tu
             )  # fmt: skip
     for n in range(10):
         queue._client.register_queue(f"other{n}")
-    with PortalRuntime(database) as runtime:
+    with RunningEngine(database) as running:
         enqueue(database, queue, 2)
-        runtime.wait_for(2)
+        running.wait_for(2)
         time.sleep(0.5)  # the end of the job is written
-        said: list[str] = []
+        statements: list[str] = []
 
         def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            said.append(statement)
+            statements.append(statement)
 
         asked = _dbos._get_dbos_instance()._sys_db.engine
         sa.event.listen(asked, "before_cursor_execute", note)
         time.sleep(OBSERVED_SECONDS)
         sa.event.remove(asked, "before_cursor_execute", note)
-        assert len(said) <= STATEMENTS_MAX, said[:20]
+        assert len(statements) <= STATEMENTS_MAX, statements[:20]
         enqueue(database, queue, 3)
-        runtime.wait_for(2, 3)
+        running.wait_for(2, 3)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from kernel.storage import Database, Tx
+from kernel.testing import until
 
-SECONDS_MAX = 20.0
+SECONDS_MAX = 120.0
 
 
 def meet(database: Database, first: Callable[[Tx], object], second: Callable[[], object]) -> None:
@@ -38,11 +38,13 @@ def _until_it_waits(database: Database, other: threading.Thread) -> None:
     if database.dialect != "postgresql":
         other.join(0.1)
         return
-    end = time.monotonic() + SECONDS_MAX
-    while other.is_alive() and time.monotonic() < end:
+
+    def waits() -> bool:
         with database.read() as tx:
-            if tx.value(
-                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ):
-                return
-        time.sleep(0.01)
+            return not other.is_alive() or bool(
+                tx.value(
+                    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+            )
+
+    until(waits, "the second waits for the first")

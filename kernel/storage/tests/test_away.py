@@ -67,7 +67,6 @@ def test_who_stands_still_inside_a_unit_of_work_holds_nobody_up(
         with other.write() as theirs:  # waits until the server has let go of it
             theirs.run("SET LOCAL lock_timeout = '20s'")
             assert theirs.lock(LOCK) is not None
-        time.sleep(0.2)
         tx.run("UPDATE ledger_head SET seq = 99 WHERE id = 1")
     assert is_away(caught.value)
     with other.read() as after:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ import pytest
 from kernel.errors import Closed
 from kernel.storage import Database, Tx
 from kernel.storage.group import AT_ONCE, TOGETHER_MAX, GroupCommit
+from kernel.testing import until
 
 
 @pytest.fixture
@@ -66,13 +66,10 @@ def gathered(group: GroupCommit[int, int], gate: threading.Event, begun: threadi
 
     threads = [threading.Thread(target=run, args=(n,)) for n in (-1, *numbers)]
     threads[0].start()
-    assert begun.wait(10)
+    assert begun.wait(120)
     for thread in threads[1:]:
         thread.start()
-    until = time.monotonic() + 30
-    while len(group._waiting) < len(numbers):
-        assert time.monotonic() < until
-        time.sleep(0.001)
+    until(lambda: len(group._waiting) >= len(numbers), "all wait for the first", seen=lambda: group._waiting)
     gate.set()
     for thread in threads:
         thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,10 +123,8 @@ def test_a_reader_waits_for_no_writer_and_sees_one_moment(database: Database) ->
     put(database, "a", 1)
     with database.write() as writer:
         writer.run("UPDATE lane SET last = 2 WHERE name = 'a'")
-        started = time.monotonic()
-        with database.read() as reader:
+        with database.read() as reader:  # if it waited, then for ever: who writes goes on only after it
             assert reader.value("SELECT last FROM lane WHERE name = 'a'") == 1
-        assert time.monotonic() - started < 1
     with database.read() as reader:
         assert reader.value("SELECT last FROM lane WHERE name = 'a'") == 2
         put(database, "b", 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from kernel.ledger import Leg, Posting, check
 from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.group import GroupCommit
-from kernel.storage.tests.meeting import SECONDS_MAX, meet
-from kernel.testing import FakeClock
+from kernel.storage.tests.meeting import meet
+from kernel.testing import FakeClock, until
 
 BOOK = desk_book(SystemClock())
 
@@ -82,9 +81,8 @@ def test_who_writes_together_is_answered_for_his_own(tmp_path: Path) -> None:
 
     def together(tx: Tx, items: Sequence[int]) -> list[str]:
         sizes.append(len(items))
-        end = time.monotonic() + SECONDS_MAX
-        while len(sizes) == 1 and len(group._waiting) < 9 and time.monotonic() < end:
-            time.sleep(0.005)
+        if len(sizes) == 1:
+            until(lambda: len(group._waiting) >= 9, "the nine others wait", seen=lambda: group._waiting)
         return [f"for {item}" for item in items]
 
     group: GroupCommit[int, str] = GroupCommit(database, together)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
 from kernel.storage import Database
-from kernel.testing import roles, session
+from kernel.testing import roles, session, until
 from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, needs, secret_of
 from kernel.web.live import TooMany
@@ -358,11 +357,9 @@ def test_a_listener_hears_of_a_posting(world: World) -> None:
     first = next(listener)
     assert first.startswith(b"retry:") and b"event: changed" in first
     threading.Timer(0.05, book, (world.site, "k1")).start()
-    began = time.monotonic()
     while (line := next(listener)) == b": still here\n\n":
         pass
     assert b"data: 1-0-0" in line
-    assert time.monotonic() - began < 2
     listener.close()
 
 
@@ -404,7 +401,7 @@ def test_closing_ends_every_stream(world: World) -> None:
     ended = threading.Thread(target=lambda: list(listener))
     ended.start()
     live.close()
-    ended.join(timeout=3)
+    ended.join(timeout=120)
     assert not ended.is_alive()
     with pytest.raises(TooMany):
         live.listen()
@@ -421,10 +418,7 @@ def test_a_stop_signal_ends_streams_and_goes_on(world: World) -> None:
 def test_the_watcher_rests_when_nobody_listens(world: World) -> None:
     listener = world.site.live.listen()
     listener.close()
-    deadline = time.monotonic() + 3
-    while any(thread.name == "annex-live" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not any(thread.name == "annex-live" for thread in threading.enumerate()), "the watcher ends")
 
 
 def test_the_stream_over_http(world: World) -> None:
@@ -441,13 +435,13 @@ def test_the_stream_over_http(world: World) -> None:
 
 @pytest.mark.row("PL-12")
 def test_health(tmp_path: Path) -> None:
-    said: list[str | None] = [None]
-    world = make(tmp_path, ready=[lambda: said[0]])
+    faults: list[str | None] = [None]
+    world = make(tmp_path, ready=[lambda: faults[0]])
     client = world.anybody()
     assert client.get("/healthz").text == "ok\n"
     connections = {"planfix/main": {"up": True, "uncertain": 0}}
     assert client.get("/readyz").json == {"ready": True, "wrong": [], "connections": connections}
-    said[0] = "no worker was seen for 5 minutes"
+    faults[0] = "no worker was seen for 5 minutes"
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["wrong"] == ["no worker was seen for 5 minutes"]
     with world.site.database.write() as tx:

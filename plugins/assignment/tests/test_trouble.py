@@ -28,7 +28,7 @@ def at_once(*jobs: Callable[[], Any]) -> None:
     start, failed = threading.Barrier(len(jobs)), []
 
     def run(job: Callable[[], Any]) -> None:
-        start.wait(timeout=20)
+        start.wait(timeout=120)
         try:
             job()
         except BaseException as exc:
@@ -38,7 +38,7 @@ def at_once(*jobs: Callable[[], Any]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=300)
     if failed:
         raise failed[0]
 

@@ -23,8 +23,8 @@ def check_all(desk: Desk, plans: Sequence[Plan]) -> list[Result]:
 
 
 def _verified(desk: Desk) -> Result:
-    code, said = desk.annex("verify")
-    return "verify: hash chain, zero sums, rebuild from zero", said if code else ""
+    code, output = desk.annex("verify")
+    return "verify: hash chain, zero sums, rebuild from zero", output if code else ""
 
 
 def _board_is_whole(desk: Desk) -> Result:
@@ -43,8 +43,8 @@ def _board_is_whole(desk: Desk) -> Result:
 
 
 def _control_agrees(desk: Desk) -> Result:
-    code, said = desk.annex("report", "control", "--json")
-    report = json.loads(said)
+    code, output = desk.annex("report", "control", "--json")
+    report = json.loads(output)
     name = f"control report: {len(report['rows'])} figures derived again from the CRM, difference 0"
     return name, f"{report['differences']} differences" if code else ""
 

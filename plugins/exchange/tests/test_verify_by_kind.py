@@ -69,18 +69,18 @@ def notice(desk: Desk, tx: Tx | None = None) -> list[str]:
 
 def meddled(desk: Desk, sql: str, values: Mapping[str, Any]) -> str:
     """What was said, or that the database refused; then all is as it was."""
-    said = ""
+    finding = ""
     try:
         with desk.database.write() as tx:
             without_triggers(tx)
             if tx.run(sql, **values) != 1:
                 raise AssertionError(f"nothing was changed by {sql}")
-            said = next(iter(notice(desk, tx)), "")
+            finding = next(iter(notice(desk, tx)), "")
             raise Undone
     except sa.exc.DBAPIError:
         return "refused"
     except Undone:
-        return said
+        return finding
 
 
 def another(value: Any) -> list[Any]:

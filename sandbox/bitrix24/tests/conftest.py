@@ -30,7 +30,7 @@ class Api:
 
     def raw(self, name: str, tree: Any = None, **more: Any) -> requests.Response:
         tree = {**(tree or {}), **({"auth": self.token} if self.token else {})}
-        return self.session.post(self.base + name, json=tree, timeout=30, allow_redirects=False, **more)
+        return self.session.post(self.base + name, json=tree, timeout=120, allow_redirects=False, **more)
 
     def envelope(self, name: str, /, **tree: Any) -> dict[str, Any]:
         answer = self.raw(name, tree)
@@ -50,7 +50,7 @@ class Api:
 
     def door(self, path: str, body: Any = None) -> Any:
         method = "GET" if body is None else "POST"
-        answer = self.session.request(method, f"{self.address}/sandbox{path}", json=body, timeout=30)
+        answer = self.session.request(method, f"{self.address}/sandbox{path}", json=body, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -114,7 +114,7 @@ def until() -> Callable[[Callable[[], Any]], None]:
     """Waits for something another thread does; generous, so that a loaded machine does not matter."""
 
     def wait(condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.005)

@@ -26,12 +26,12 @@ def test_it_says_where_it_is_and_stops_quietly(number):
         session = requests.Session()
         session.trust_env = False
         with session:
-            assert session.get(manager["base"] + "profile", timeout=10).json()["result"]["ID"] == "14"
-            shown = session.get(about["address"] + "/sandbox/faults", timeout=10).json()
+            assert session.get(manager["base"] + "profile", timeout=120).json()["result"]["ID"] == "14"
+            shown = session.get(about["address"] + "/sandbox/faults", timeout=120).json()
         assert shown["plan"]["value"] == "standard"
     finally:
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=120)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 

@@ -28,7 +28,7 @@ class Api:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(method, self.address + path, timeout=30, allow_redirects=False, **more)
+        return self.session.request(method, self.address + path, timeout=120, allow_redirects=False, **more)
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.call("GET", "/rest" + path, params=query)
@@ -94,7 +94,7 @@ class Receiver:
                 receiver.got.append(
                     {"path": self.path, "form": form, "raw": raw.decode(), "type": kind, "headers": dict(self.headers)}
                 )
-                receiver.gate.wait(20)
+                receiver.gate.wait(240)
                 status, body = receiver.answers.pop(0) if receiver.answers else (200, {})
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
@@ -130,7 +130,7 @@ def until() -> Callable[[Callable[[], Any]], None]:
     """Waits for something another thread does; generous, so that a loaded machine does not matter."""
 
     def wait(condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
             time.sleep(0.005)

@@ -6,11 +6,11 @@ import requests
 
 def test_tokens(robot, desk):
     for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sandbox"}):
-        answer = requests.get(f"{desk.address}/rest/ping", headers=header, timeout=10)
+        answer = requests.get(f"{desk.address}/rest/ping", headers=header, timeout=120)
         assert answer.status_code == 401
         assert answer.json() == {"result": "fail", "code": 1, "error": "Access denied, unknown token"}
-    assert requests.get(f"{desk.address}/rest/ping?access_token=sandbox", timeout=10).status_code == 200
-    assert requests.post(f"{desk.address}/rest/task/list?access_token=sandbox", timeout=10).status_code == 401
+    assert requests.get(f"{desk.address}/rest/ping?access_token=sandbox", timeout=120).status_code == 200
+    assert requests.post(f"{desk.address}/rest/task/list?access_token=sandbox", timeout=120).status_code == 401
     robot.door("/portal/user", {"user": "user:9", "active": False})
     assert robot.fails("/ping", method="GET") == (401, 1)
 
@@ -159,7 +159,7 @@ def test_documented_slashes_may_be_missing(robot):
 def test_one_connection_serves_many_requests(robot, desk):
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", desk._server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", desk._server.port, timeout=120)
     for _ in range(3):
         connection.request("GET", "/rest/ping", headers={"Authorization": "Bearer sandbox"})
         socket_used = connection.sock

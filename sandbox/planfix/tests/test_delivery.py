@@ -1,7 +1,5 @@
 """Contract 5, checklist 22-24: one thread, retries, the 3 minute stop, duplicates, reordering. Time is moved by hand."""
 
-import time
-
 import pytest
 
 
@@ -153,10 +151,8 @@ def test_a_task_may_be_busy_while_its_script_waits(robot, staff, receiver, until
 def test_an_answer_that_takes_too_long_is_a_failure(robot, staff, receiver, until):
     robot.door("/faults", {"script_timeout_s": 0.05, "retry_schedule": "off"})
     receiver.gate.clear()
-    started = time.monotonic()
     staff.deal()
-    until(lambda: out(robot))
-    assert time.monotonic() - started < 8  # not the ten seconds of the default
+    until(lambda: out(robot))  # while the receiver is still silent
     receiver.gate.set()
     assert out(robot)[0]["answer"] == "ReadTimeout"
 

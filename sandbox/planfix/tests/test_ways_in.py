@@ -9,12 +9,12 @@ def test_files(robot, desk):
     number = answer.json()["id"]
     shown = robot.get(f"/file/{number}", fields="id,name,size,downloadUrl")["file"]
     assert (shown["name"], shown["size"]) == ("рахунок.pdf", 2)
-    assert requests.get(shown["downloadUrl"], timeout=10).content == b"x" * 1025
+    assert requests.get(shown["downloadUrl"], timeout=120).content == b"x" * 1025
     moved = robot.call("GET", f"/rest/file/{number}/download")
     assert (moved.status_code, moved.headers["Location"].startswith(desk.address)) == (302, True)
-    assert requests.get(shown["downloadUrl"][:-1] + "_", timeout=10).status_code == 403
+    assert requests.get(shown["downloadUrl"][:-1] + "_", timeout=120).status_code == 403
     robot.door("/advance", {"seconds": 7200})
-    assert requests.get(shown["downloadUrl"], timeout=10).status_code == 403
+    assert requests.get(shown["downloadUrl"], timeout=120).status_code == 403
     deal = robot.deal()
     robot.post(f"/file/{number}/attach/task", id=deal)
     assert robot.get(f"/task/{deal}/files")["files"][0]["id"] == number
@@ -55,18 +55,18 @@ def test_incoming_webhooks(robot, desk, receiver):
     address = f"{desk.address}/webhook"
     given = {"name": "Оля", "phone": "+38050", "text": "хочу EUR"}
     made = [
-        requests.get(f"{address}/get/site-request", params=given, timeout=10),
-        requests.post(f"{address}/POST/site-request", data=given, timeout=10),
-        requests.post(f"{address}/json/site-request", json=given, timeout=10),
-        requests.post(f"{address}/file/site-request", data=given, files={"f": ("a.txt", b"x")}, timeout=10),
+        requests.get(f"{address}/get/site-request", params=given, timeout=120),
+        requests.post(f"{address}/POST/site-request", data=given, timeout=120),
+        requests.post(f"{address}/json/site-request", json=given, timeout=120),
+        requests.post(f"{address}/file/site-request", data=given, files={"f": ("a.txt", b"x")}, timeout=120),
     ]
     assert [answer.json() for answer in made] == [{"number": n} for n in (15001, 15002, 15003, 15004)]
     shown = robot.task(15004, "name,description,files,11001,11002")
     assert (shown["name"], shown["description"]) == ("Заявка з сайту: Оля", "хочу EUR")
     assert [item["value"] for item in shown["customFieldData"]] == ["Оля", "+38050"]
     assert shown["files"][0]["name"] == "a.txt"
-    assert requests.post(f"{address}/json/guess", json={}, timeout=10).status_code == 404
-    assert requests.post(f"{address}/json/site-request", data="{", timeout=10).status_code == 400
+    assert requests.post(f"{address}/json/guess", json={}, timeout=120).status_code == 404
+    assert requests.post(f"{address}/json/site-request", data="{", timeout=120).status_code == 400
     robot.door("/wait-idle", {"timeout": 20})
     assert receiver.events() == ["deal.created"] * 4
 
@@ -88,7 +88,7 @@ def test_chat_both_ways(robot, portal, client, receiver):
 
     def send(**form):
         base = {"providerId": "sandbox-chat", "planfix_token": "sandbox-chat-token", "cmd": "newMessage"}
-        return requests.post(f"{desk.address}/webchat/api", data={**base, **form}, timeout=10)
+        return requests.post(f"{desk.address}/webchat/api", data={**base, **form}, timeout=120)
 
     first = send(chatId="c1", contactId="p1", contactName="Партнер", contactLastName="А", message="курс?")
     assert (first.status_code, first.content) == (200, b"")

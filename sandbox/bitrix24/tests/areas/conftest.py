@@ -38,7 +38,7 @@ class Client:
 
     def answer(self, name: str, **given: Any) -> dict[str, Any]:
         body = {**given, "auth": self._token} if self._token else given
-        answer = self._session.post(f"{self._base}{name}.json", json=body, timeout=30)
+        answer = self._session.post(f"{self._base}{name}.json", json=body, timeout=120)
         data: dict[str, Any] = answer.json()
         if "error" in data:
             raise Refused(answer.status_code, data)
@@ -76,7 +76,7 @@ class Desk:
 
     def door(self, path: str, body: Any = None, status: int = 200) -> Any:
         verb = "POST" if body is not None else "GET"
-        answer = self.session.request(verb, f"{self.sandbox.address}/sandbox{path}", json=body, timeout=30)
+        answer = self.session.request(verb, f"{self.sandbox.address}/sandbox{path}", json=body, timeout=120)
         assert answer.status_code == status, answer.text
         return answer.json()
 
