@@ -61,8 +61,8 @@ class Tx:
     def insert(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str = "") -> None:
         """Insert rows: `into` is "table (columns)" or a table, each row has a value for each column, `tail` what follows.
 
-        Few long statements: to a server each is a way there and back, and SQLite keeps, for each statement that a trigger may
-        refuse, a copy of every page it touches, which took longer than the rows themselves.
+        Few long statements: to a server each is a way there and back, and SQLite keeps, for each statement that a trigger
+        may refuse, a copy of every page it touches, which took longer than the rows themselves.
         """
         for sql, values in self._long(into, rows, tail):
             self._driven(self._driver.execute, sql, values)

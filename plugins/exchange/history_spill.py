@@ -102,7 +102,7 @@ def _packed(line: Line) -> tuple[Any, ...]:
 
 
 def _unpacked(data: bytes) -> Line:
-    number, deal, key, client, partner, stage, until, bad, packed = marshal.loads(data)
+    number, deal, key, client, partner, stage, until, bad, packed = marshal.loads(data)  # noqa: S302 - our own file, which has no name
     op = None
     if packed is not None:
         name, kind, amount, code, scale, pair, client_rate, partner_rate, place, target, comment, at = packed
