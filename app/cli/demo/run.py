@@ -217,7 +217,7 @@ def _intake(address: str, connector: str) -> str:
     """How fast webhooks were answered, from our own metrics."""
     buckets, count = dict[str, float](), 0
     for line in requests.get(f"{address}/metrics", timeout=10).text.splitlines():
-        if found := re.match(rf'annex_intake_seconds_bucket\{{connector="{connector}",le="([^"]+)"\}} (\S+)', line):
+        if found := re.match(rf'annex_intake_seconds_bucket\{{connection="{connector}/[^"]*",le="([^"]+)"\}} (\S+)', line):
             buckets[found[1]] = float(found[2])
         elif line.startswith("annex_intake_seconds_count{"):
             count = int(float(line.rpartition(" ")[2]))
