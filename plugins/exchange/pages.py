@@ -117,7 +117,7 @@ def _board(pages: Pages, portal: Portal) -> None:
                 "board": shown, "blocks": views_board.blocks(shown), "last_delivery": views_board.last_delivery(unit),
                 "problems": views_board.problems(unit), "head": portal.books.head(unit.tx)[0],
             }  # fmt: skip
-        return render_template("exchange/board.html", at=views_asked.at_text(at), version=live, **known)
+        return render_template("exchange/board.html", at=views_asked.at_text(at), version=live, past=at, **known)
 
     @pages.get("/board.json")
     def board_json() -> Response:
