@@ -162,7 +162,7 @@ class Demo:
 
     def lose_something(self) -> None:
         self.faults(self._stage.lost)
-        self._sweeps_wanted = self._sweeps() + 3
+        self._sweeps_wanted = self._sweeps() + self._stage.sweeps_heal
         self.announce(f"  ! {self._stage.lost_in_words}")
 
     def kill_worker(self) -> None:
