@@ -31,7 +31,7 @@ from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
 from kernel.extension.sync import sync
 from kernel.http import Transport
-from kernel.jobs import Handler, Job, Queue, inbox, outgoing
+from kernel.jobs import Handler, Job, Queue, call_queries, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
 from kernel.jobs.regular import Work
 from kernel.ledger import Books, checkpoints
@@ -159,15 +159,9 @@ class Annex:
             self.queue.real.forget(now - timedelta(days=JOBS_KEPT_DAYS))
         old = to_micros(now - timedelta(days=DELIVERIES_KEPT_DAYS))
         with self.database.write() as tx:
-            tx.run("DELETE FROM inbox WHERE state IN ('done', 'dropped') AND received_at < :old", old=old)
+            inbox.forget(tx, old)
             # Messages stay: their content is nowhere else, and a vendor may bring an old one again.
-            # Calls with a key or a target stay: they say what exists in the CRM already.
-            tx.run(
-                "DELETE FROM outgoing WHERE state IN ('done', 'superseded', 'dropped') AND key = '' AND target = '' "
-                "AND created_at < :old",
-                old=old,
-            )
-            tx.run("DELETE FROM call_decision WHERE call_id NOT IN (SELECT id FROM outgoing)")
+            call_queries.forget(tx, old)
 
     def revive(self, older_than: timedelta = timedelta(minutes=OVERDUE_MINUTES)) -> None:
         """Give what waits unusually long another job.

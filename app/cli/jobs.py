@@ -12,7 +12,7 @@ from app.cli.command import BuiltIn
 from kernel.conversations import store as messages
 from kernel.errors import BadInput
 from kernel.extension.decisions import ALLOWED, decide
-from kernel.jobs import inbox, outgoing
+from kernel.jobs import call_queries, inbox, outgoing
 from kernel.storage import Tx
 from kernel.values import from_micros
 
@@ -42,22 +42,13 @@ def failed(tx: Tx) -> list[dict[str, Any]]:
             "what": _what(row),
             **_common(row),
         }
-        for row in tx.all(
-            "SELECT *, connection AS portal, created_at AS at FROM outgoing WHERE state IN ('uncertain', 'failed') "
-            "ORDER BY state DESC, created_at"
-        )
+        for row in call_queries.undecided(tx)
     ]
     deliveries = [
         {"id": row["id"], "kind": "delivery", "what": f"{row['event']} {row['entity']}:{row['record_id']}", **_common(row)}
-        for row in tx.all("SELECT *, received_at AS at FROM inbox WHERE state = 'failed' ORDER BY received_at")
+        for row in inbox.failed(tx)
     ]
-    texts = [
-        {"id": row["id"], "kind": "message", "what": row["address"], **_common(row)}
-        for row in tx.all(
-            "SELECT *, connection AS portal, received_at AS at FROM incoming_message WHERE state = 'failed' "
-            "ORDER BY received_at"
-        )
-    ]
+    texts = [{"id": row["id"], "kind": "message", "what": row["address"], **_common(row)} for row in messages.failed(tx)]
     return [*calls, *deliveries, *texts]
 
 
@@ -70,8 +61,9 @@ def _what(row: Any) -> str:
 
 
 def _common(row: Any) -> dict[str, Any]:
-    at = from_micros(row["at"]).isoformat(timespec="seconds")
-    return {"connection": row["portal"], "at": at, "reason": row["reason"]}
+    at = row["created_at"] if "created_at" in row else row["received_at"]
+    connection = row["connection"] if "connection" in row else row["portal"]
+    return {"connection": connection, "at": from_micros(at).isoformat(timespec="seconds"), "reason": row["reason"]}
 
 
 def act(annex: Annex, item: str, action: str, *, who: str, result: str = "") -> None:
@@ -86,16 +78,9 @@ def act(annex: Annex, item: str, action: str, *, who: str, result: str = "") -> 
 
 
 def _delivery(annex: Annex, tx: Tx, item: str, action: str) -> bool:
-    row = tx.lock("SELECT * FROM inbox WHERE id = :i AND state = 'failed'", i=item)
-    if row is None:
-        return False
     if action == "drop":
-        inbox.settle(tx, [item], "dropped", "dropped by hand", annex.clock)
-    else:
-        inbox.settle(tx, [item], "new", "", annex.clock)
-        mark = f":{annex.ids.new()}"
-        inbox.sync(tx, row["portal"], row["entity"], row["record_id"], trace=item, queue=annex.queue, mark=mark)
-    return True
+        return inbox.drop(tx, item, "dropped by hand", annex.clock)
+    return inbox.again(tx, item, queue=annex.queue, mark=annex.ids.new(), clock=annex.clock)
 
 
 def _message(annex: Annex, tx: Tx, item: str, action: str) -> bool:
@@ -133,8 +118,7 @@ def _list(annex: Annex, *, as_json: bool) -> int:
 
 def _show(annex: Annex, item: str) -> int:
     with annex.database.read() as tx:
-        tables = ("inbox", "outgoing", "incoming_message")
-        row = next((row for table in tables if (row := tx.one(f"SELECT * FROM {table} WHERE id = :i", i=item))), None)
+        row = inbox.stored_row(tx, item) or call_queries.stored_row(tx, item) or messages.stored_row(tx, item)
         made = [{**one, "at": from_micros(one["at"]).isoformat()} for one in outgoing.decisions(tx, item)]
     if row is None:
         raise BadInput(f"{item}: there is no delivery, message or call of that id")

@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from app.bootstrap import Annex, build
 from app.cli.command import BuiltIn
 from app.cli.verify import faults
+from kernel.conversations import store as messages
 from kernel.errors import BadInput, BooksBroken, Closed, Misconfigured
+from kernel.jobs import call_queries, inbox
 from kernel.settings import mask_url
 from kernel.storage import Tx
 from kernel.storage.closed import close, reopen, why_closed
@@ -50,8 +52,7 @@ def _target(url: str) -> Iterator[Annex]:
         raise BadInput("--to: write postgresql+psycopg://… (the driver's name belongs to it)")
     there = build({**os.environ, "ANNEX_DATABASE_URL": url})
     try:
-        with there.database.read() as tx:
-            tx.value("SELECT 1")
+        there.database.probe()
     except sa.exc.DBAPIError as exc:
         there.close()
         raise Misconfigured(f"--to: {mask_url(url)} cannot be opened: {mask(str(exc.orig)).splitlines()[0]}") from exc
@@ -160,11 +161,7 @@ def _head(annex: Annex, tx: Tx) -> str:
 
 
 def _waiting(tx: Tx) -> int:
-    return int(
-        tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
-        + tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
-        + tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = 'new'")
-    )
+    return inbox.count(tx, "new") + call_queries.open_count(tx) + messages.count(tx, "new")
 
 
 def _progress(table: str, rows: int) -> None:

@@ -12,6 +12,7 @@ from app.simulation.crm import SimulatedCRM
 from kernel.crm import Record
 from kernel.crm.seen import last_seen
 from kernel.extension.sweep import last_sweep
+from kernel.jobs import call_queries, inbox
 from kernel.testing import MemoryQueue
 from kernel.testing.stories import SimulatedStory
 
@@ -76,9 +77,9 @@ class Checks:
 
     def _nothing_is_left(self) -> None:
         with self._portal.read() as unit:
-            left = unit.tx.all("SELECT state, reason FROM inbox WHERE state NOT IN ('done', 'dropped')")
+            left = inbox.unsettled(unit.tx)
             assert not left, f"deliveries without a look: {[dict(row) for row in left[:3]]}"
-            calls = unit.tx.all("SELECT verb, state, reason FROM outgoing WHERE state NOT IN ('done', 'superseded')")
+            calls = call_queries.not_carried_out(unit.tx)
         # A row that somebody deleted cannot be written any more.
         lost = [dict(call) for call in calls if call["verb"] != "update_row" or call["state"] != "failed"]
         assert not lost, f"calls that never came through: {lost[:3]}"
@@ -86,7 +87,7 @@ class Checks:
     def _each_effect_once(self) -> None:
         """What was written down as done was done once, and nothing else was done."""
         with self._portal.read() as unit:
-            calls = unit.tx.all("SELECT verb, target, result FROM outgoing WHERE state = 'done'")
+            calls = call_queries.carried_out(unit.tx)
         wanted = Counter(call["result"] for call in calls if call["verb"] == "comment")
         assert all(count == 1 for count in wanted.values()), "two comments share one number"
         there = self._crm.comments_of_ours()

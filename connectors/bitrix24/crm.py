@@ -83,6 +83,12 @@ class BitrixCRM(CRM):
         rows = self._finder.rows_of_many(wanted, [number_in(raw.get("id")) for raw in found])
         return self._records(plan, found, wanted, rows)
 
+    def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
+        plan = self._layout.plan(entity)
+        params = self._finder.params(plan, {}, ["id"], everywhere=True)
+        found = self._client.chosen("crm.item.list", params, [number_of(one) for one in ids])
+        return frozenset(str(number_in(raw.get("id"))) for raw in found)
+
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return self._changes.since(since)
 
@@ -141,7 +147,9 @@ class BitrixCRM(CRM):
         tables: Mapping[str, TablePlan],
         rows: Mapping[str, Mapping[int, list[Raw]]],
     ) -> list[Record]:
-        if self._is_new(plan, raws, tables, rows) and self._layout.doubt():
+        strangers = {raw.get("stageId") for raw in raws} - {None, "", *plan.stages.words} if plan.map.stage else set()
+        outdated = bool(strangers) and self._layout.outdated()
+        if outdated or (self._is_new(plan, raws, tables, rows) and self._layout.doubt()):
             plan = self._layout.plan(plan.entity)
             tables = {name: self._layout.table(plan.entity, name) for name in tables}
         values = [records.read(plan.slots, raw, self._zone) for raw in raws]

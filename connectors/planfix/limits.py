@@ -45,8 +45,8 @@ NO_SUCH_RECORD = 999_999_999
 HOOK_SECRET_CHARACTERS_MIN = 24
 # Ours: tell the doctor's reader when less than this share of the day's quota is left.
 QUOTA_SHARE_LOW = 0.1
-# Ours: what the sweep may use up of the budget, and how often it looks at most: times come in minutes, so until one has
-# passed, whatever changed in it is looked at by each sweep.
+# Ours: what the sweep may use up of the budget, and how often it looks at most.
 SWEEP_SHARE_MAX = 0.045
-SWEEP_SECONDS_MIN = 10.0
-SWEEPS_PER_CONTACTS = 3
+SWEEP_SECONDS_MIN = 3.0
+SWEEPS_PER_CONTACTS = 6
+SWEEPS_PER_EXISTING = 6

@@ -16,6 +16,7 @@ from kernel.telemetry import mask
 from kernel.values import to_micros
 
 JOB = "message"
+UNLIMITED = 2**31 - 1
 NAME_CHARACTERS_MAX = 200  #: of an address in a lane's name
 
 
@@ -61,6 +62,15 @@ def load(tx: Tx, message_id: str) -> StoredMessage | None:
     return _stored(row) if row else None
 
 
+def stored_row(tx: Tx, message_id: str) -> Mapping[str, Any] | None:
+    """A message with every column, for people."""
+    return tx.one("SELECT * FROM incoming_message WHERE id = :id", id=message_id)
+
+
+def count(tx: Tx, state: str) -> int:
+    return int(tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = :s", s=state))
+
+
 def still_new(tx: Tx, message_id: str) -> bool:
     """Whether nobody has handled it; holds it until the end, so that the answer stays true."""
     row = tx.lock("SELECT state FROM incoming_message WHERE id = :id", id=message_id)
@@ -98,7 +108,7 @@ def _failed(tx: Tx, message_id: str) -> StoredMessage | None:
     return _stored(row) if row else None
 
 
-def failed(tx: Tx, most: int) -> list[Mapping[str, Any]]:
+def failed(tx: Tx, most: int = UNLIMITED) -> list[Mapping[str, Any]]:
     """Those that a person has to look at, oldest first."""
     return tx.all("SELECT * FROM incoming_message WHERE state = 'failed' ORDER BY received_at LIMIT :most", most=most)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from kernel.clock import Clock, Ids
 from kernel.crm import Event
 from kernel.jobs.queue import Job, Queue, enqueue_all, next_number, next_numbers
-from kernel.storage import Tx
+from kernel.storage import Row, Tx
 from kernel.telemetry import mask
 from kernel.values import to_micros
 
 BODY_KEPT_CHARACTERS = 20_000
+STATES = ("new", "done", "failed", "dropped")
 SWEPT = "annex.sweep"  #: the event name of a sync that a sweep asked for
 ASKED = "annex.look"  #: the event name of a sync that we ask for ourselves; stored in the inbox, so the word of 0.1.0 stays
 SYNC_JOB = "look"  #: the name of a sync job in the queue: jobs that 0.1.0 left waiting have it, so it stays
@@ -182,3 +183,59 @@ def settle(tx: Tx, ids: list[str], state: str, reason: str, clock: Clock) -> Non
             for one in ids
         ],
     )
+
+
+def again(tx: Tx, one: str, *, queue: Queue, mark: str, clock: Clock) -> bool:
+    """A person asks for a failed delivery to be handled once more; whether there was such a one."""
+    row = _failed(tx, one)
+    if row is None:
+        return False
+    settle(tx, [one], "new", "", clock)
+    sync(tx, row["portal"], row["entity"], row["record_id"], trace=one, queue=queue, mark=f":{mark}")
+    return True
+
+
+def drop(tx: Tx, one: str, reason: str, clock: Clock) -> bool:
+    """A person gives a failed delivery up; whether there was such a one."""
+    if _failed(tx, one) is None:
+        return False
+    settle(tx, [one], "dropped", reason, clock)
+    return True
+
+
+def _failed(tx: Tx, one: str) -> Row | None:
+    return tx.lock("SELECT * FROM inbox WHERE id = :i AND state = 'failed'", i=one)
+
+
+def failed(tx: Tx) -> list[Row]:
+    """Those that wait for a person, oldest first."""
+    return tx.all("SELECT * FROM inbox WHERE state = 'failed' ORDER BY received_at")
+
+
+def unsettled(tx: Tx) -> list[Row]:
+    """Those that were neither handled nor given up."""
+    return tx.all("SELECT state, reason FROM inbox WHERE state NOT IN ('done', 'dropped')")
+
+
+def stored_row(tx: Tx, one: str) -> Row | None:
+    """A delivery with every column, for people."""
+    return tx.one("SELECT * FROM inbox WHERE id = :i", i=one)
+
+
+def count(tx: Tx, state: str) -> int:
+    return int(tx.value("SELECT COUNT(*) FROM inbox WHERE state = :s", s=state))
+
+
+def newest_at(tx: Tx) -> int | None:
+    """When the newest delivery came in (microseconds)."""
+    # One question per state: so each is answered from the index, and the table may be long.
+    found = [
+        tx.value("SELECT received_at FROM inbox WHERE state = :s ORDER BY received_at DESC LIMIT 1", s=state)
+        for state in STATES
+    ]
+    return max((at for at in found if at is not None), default=None)
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Let go of settled deliveries that were taken in before that moment (microseconds)."""
+    tx.run("DELETE FROM inbox WHERE state IN ('done', 'dropped') AND received_at < :old", old=before)

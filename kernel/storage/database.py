@@ -30,7 +30,8 @@ NOTICE_SILENCE = {
 class Database:
     """Opens connections; hands out units of work."""
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+    def __init__(self, url: str, *, pool_size: int = 16, durable: bool = True) -> None:
+        """`durable=False` is for a simulation on SQLite: what was committed need not outlive the machine."""
         self.url = url
         try:
             parsed = sa.make_url(url)
@@ -38,7 +39,7 @@ class Database:
             raise Misconfigured("ANNEX_DATABASE_URL is not a database address") from exc
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
-            self.engine = _sqlite(parsed, pool_size)
+            self.engine = _sqlite(parsed, pool_size, durable)
         elif self.dialect == "postgresql":
             self.engine = _postgresql(parsed, pool_size)
         else:
@@ -72,6 +73,11 @@ class Database:
                 finally:
                     tx.close()
 
+    def probe(self) -> None:
+        """Raises what the driver raises if the database does not answer."""
+        with self.read() as tx:
+            tx.value("SELECT 1")
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -95,7 +101,7 @@ def _postgresql(url: sa.URL, pool_size: int) -> sa.Engine:
     return engine
 
 
-def _sqlite(url: sa.URL, pool_size: int) -> sa.Engine:
+def _sqlite(url: sa.URL, pool_size: int, durable: bool) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
@@ -108,7 +114,7 @@ def _sqlite(url: sa.URL, pool_size: int) -> sa.Engine:
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "journal_mode=WAL",
-            "synchronous=FULL",
+            f"synchronous={'FULL' if durable else 'OFF'}",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -13,7 +13,7 @@ from kernel.crm import Person, Record, Ref
 from kernel.crm.codec import unpack_values
 from kernel.errors import Fault, NotFound
 from kernel.extension.portal import Portal, Unit
-from kernel.jobs import outgoing
+from kernel.jobs import call_queries, outgoing
 from kernel.storage import Row
 from kernel.telemetry import log
 from kernel.texts import translate
@@ -339,14 +339,12 @@ def _settle_page(unit: Unit, page: Sequence[Waiting], read: Mapping[tuple[str, s
 
 
 def put_back_refused(portal: Portal) -> None:
-    """A person whom the CRM did not take (he was just deactivated): the record goes to the next one."""
+    """A person whom the CRM did not accept (just deactivated): the record goes to the next one."""
     with portal.database.read() as tx:  # nearly always there is none, and then nobody is held up
-        rows = tx.all(
-            "SELECT id FROM outgoing WHERE connection = :p AND state = 'failed' AND verb = 'update'", p=portal.name
-        )  # fmt: skip
-    for row in rows:
+        failed = call_queries.failed_updates(tx, portal.name)
+    for call_id in failed:
         with portal.unit() as unit:
-            call = outgoing.load(unit.tx, row["id"])
+            call = outgoing.load(unit.tx, call_id)
             if call is not None and call.state == "failed":
                 _put_back(unit, call)
 

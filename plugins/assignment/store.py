@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kernel.jobs.call_queries import update_failed
 from kernel.storage import Row, Tx
 from plugins.assignment.rules import Member, Reason, Share
 
@@ -309,9 +310,4 @@ def _decision(row: Row) -> Decision:
 
 def write_failed(tx: Tx, portal: str, one: Decision) -> bool:
     """Whether the call that names the person in the CRM ended badly, so that the CRM's word is no person's deed."""
-    found = tx.value(
-        "SELECT id FROM outgoing WHERE connection = :p AND lane = :l AND verb = 'update' AND state IN ('failed', 'dropped') "
-        "AND created_at >= :at LIMIT 1",
-        p=portal, l=f"out:{portal}:{one.entity}:{one.record_id}", at=one.at,
-    )  # fmt: skip
-    return found is not None
+    return update_failed(tx, portal, one.entity, one.record_id, one.at)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kernel.crm import Ref
-from kernel.crm.seen import last_seen
 from kernel.extension.portal import Portal, Unit
+from kernel.jobs.call_queries import result_of
 from kernel.texts import translate
 from plugins.exchange import cards, store
 from plugins.exchange.formats import money_text
+from plugins.exchange.people import manager_of
 from plugins.exchange.projection import custody_of
 from plugins.exchange.settings import ExchangeSettings
 
@@ -28,14 +28,8 @@ def remind_custody(portal: Portal) -> None:
                 language, "custody_reminder", amount=money_text(kept, language), deal=deal.number, stage=stage,
                 client=deal.client.name if deal.client else "—",
             )  # fmt: skip
-            to = _to(unit, deal.record_id)
+            to = manager_of(unit, deal.record_id)
             unit.comment("deal", deal.record_id, text, to=to, key=f"custody:{deal.subject}:{deal.custody_until.isoformat()}")
-
-
-def _to(unit: Unit, record_id: str) -> tuple[str, ...]:
-    record = last_seen(unit.tx, unit.portal.name, "deal", record_id)
-    manager = record.values.get("manager") if record else None
-    return (manager.id,) if isinstance(manager, Ref) else ()
 
 
 def publish_head(portal: Portal) -> None:
@@ -43,10 +37,7 @@ def publish_head(portal: Portal) -> None:
     settings = portal.settings("exchange", ExchangeSettings)
     today = portal.clock.now().astimezone(portal.zone).date().isoformat()
     with portal.unit() as unit:
-        record_id = unit.tx.value(
-            "SELECT result FROM outgoing WHERE connection = :p AND key = :k AND key <> '' AND state = 'done'",
-            p=portal.name, k=f"journal:{portal.name}",
-        )  # fmt: skip
+        record_id = result_of(unit.tx, portal.name, f"journal:{portal.name}")
         if not record_id:
             if portal.books.head(unit.tx)[0]:
                 unit.create(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.extension.portal import Unit
+from kernel.jobs import inbox
 from kernel.values import from_micros
 from plugins.exchange.board import Board, Line
 
@@ -34,13 +35,9 @@ def blocks(board: Board) -> list[Block]:
 
 
 def last_delivery(unit: Unit) -> datetime | None:
-    """When a CRM last told us anything; by the index, for the inbox may be long."""
-    found = [
-        unit.tx.value("SELECT received_at FROM inbox WHERE state = :s ORDER BY received_at DESC LIMIT 1", s=state)
-        for state in ("new", "done", "failed", "dropped")
-    ]
-    known = [at for at in found if at is not None]
-    return from_micros(max(known), unit.portal.zone) if known else None
+    """When a CRM last sent us anything."""
+    at = inbox.newest_at(unit.tx)
+    return None if at is None else from_micros(at, unit.portal.zone)
 
 
 def problems(unit: Unit) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from kernel.jobs import next_number
+from kernel.jobs import call_queries, next_number
 from kernel.storage import Row, Tx
 from plugins.stage_lock.model import Case, Known, Objection, Outcome
 from plugins.stage_lock.rules import Own
@@ -92,15 +92,14 @@ def forget_one_deleted(tx: Tx, portal: str, entity: str, name: str, stage: str) 
 
 
 def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
-    """Records to be looked at once more, none of whose stage writes is on its way."""
+    """Records to be synced once more, none of whose stage writes is in flight."""
     rows = tx.all(
-        "SELECT entity, record_id FROM stage_lock_record AS r WHERE portal = :p AND unsure = 1 AND NOT EXISTS (SELECT 1 "
-        "FROM outgoing AS o WHERE o.connection = :p "
-        "AND o.lane = 'out:' || r.portal || ':' || r.entity || ':' || r.record_id "
-        "AND o.verb = 'update' AND o.state IN ('waiting', 'sending')) ORDER BY entity, record_id",
+        "SELECT entity, record_id FROM stage_lock_record WHERE portal = :p AND unsure = 1 ORDER BY entity, record_id",
         p=portal,
-    )
-    return [(row["entity"], row["record_id"]) for row in rows]
+    )  # fmt: skip
+    busy = call_queries.lanes_in_update(tx, portal) if rows else frozenset()
+    known = [(row["entity"], row["record_id"]) for row in rows]
+    return [one for one in known if call_queries.lane_of(portal, *one) not in busy]
 
 
 # --- our own writes ---------------------------------------------------------------------------------------------------
@@ -108,17 +107,11 @@ def unsure(tx: Tx, portal: str) -> list[tuple[str, str]]:
 
 def own_writes(tx: Tx, portal: str, entity: str, record_id: str, *, after: int, since: int) -> list[Own]:
     """The stages we ourselves wrote to the record: those not accounted for, in the order they take effect."""
-    rows = tx.all(
-        "SELECT number, payload, state, attempts, created_at, done_at FROM outgoing WHERE connection = :p AND lane = :l "
-        "AND verb = 'update' AND number > :after AND (state IN ('waiting', 'sending') OR "
-        "(state IN ('done', 'failed') AND attempts > 0 AND done_at >= :since)) ORDER BY number",
-        p=portal, l=f"out:{portal}:{entity}:{record_id}", after=after, since=since,
-    )  # fmt: skip
     found = []
-    for row in rows:
-        if stage := json.loads(row["payload"]).get("stage"):
-            pending, sent = row["state"] in ("waiting", "sending"), row["attempts"] > 0
-            found.append(Own(row["number"], stage, pending, sent, row["created_at"], row["done_at"] or 0))
+    for one in call_queries.updates_of(tx, portal, entity, record_id, after=after, since=since):
+        if stage := one.payload.get("stage"):
+            pending, sent = one.state in ("waiting", "sending"), one.attempts > 0
+            found.append(Own(one.number, stage, pending, sent, one.created_at, one.done_at or 0))
     return found
 
 
@@ -131,16 +124,8 @@ class Made:
 
 
 def made_by_us(tx: Tx, portal: str, entity: str, record_id: str) -> Made:
-    lane = f"out:{portal}:{entity}:new:%"
-    ours = tx.value(
-        "SELECT 1 FROM outgoing WHERE connection = :p AND verb = 'create' AND result = :r AND lane LIKE :l LIMIT 1",
-        p=portal, r=record_id, l=lane,
-    )  # fmt: skip
-    unclear = tx.value(
-        "SELECT 1 FROM outgoing WHERE connection = :p AND verb = 'create' AND state = 'sending' AND lane LIKE :l LIMIT 1",
-        p=portal, l=lane,
-    )  # fmt: skip
-    return Made(bool(ours), bool(unclear) and not ours)
+    ours = call_queries.made_record(tx, portal, entity, record_id)
+    return Made(ours, not ours and call_queries.creating(tx, portal, entity))
 
 
 # --- cases ------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ import requests
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Stage
 from kernel.errors import Unreachable
+from kernel.extension.sweep import turns
+from kernel.jobs import call_queries, inbox
 from kernel.mapping import MappingSet
 from kernel.storage import Database
 from kernel.testing.demo import DemoStory, Result
@@ -137,8 +139,7 @@ class Demo:
 
     def _nothing_failed(self) -> Result:
         with self.database.read() as tx:
-            deliveries = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'failed'")
-            calls = tx.all("SELECT verb, lane, reason FROM outgoing WHERE state = 'failed'")
+            deliveries, calls = inbox.count(tx, "failed"), call_queries.failed(tx)
         announcement = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
         wrong = f"{deliveries} deliveries, {len(calls)} calls: {announcement}" if deliveries or calls else ""
         return "no delivery and no call failed for good", wrong
@@ -162,7 +163,7 @@ class Demo:
 
     def lose_something(self) -> None:
         self.faults(self._stage.lost)
-        self._sweeps_wanted = self._sweeps() + self._stage.sweeps_heal
+        self._sweeps_wanted = self._sweeps() + 3
         self.announce(f"  ! {self._stage.lost_in_words}")
 
     def kill_worker(self) -> None:
@@ -196,15 +197,12 @@ class Demo:
 
     def _waiting(self) -> int:
         with self.database.read() as tx:
-            return int(
-                tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
-                + tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
-            )
+            return inbox.count(tx, "new") + call_queries.open_count(tx)
 
     def _sweeps(self) -> int:
         """How many sweeps there were."""
         with self.database.read() as tx:
-            return int(tx.value("SELECT COALESCE(MAX(turn), 0) FROM crm_swept WHERE ok = 1"))
+            return turns(tx)
 
 
 def print_checks(results: Sequence[Result]) -> bool:

@@ -21,7 +21,6 @@ class Stage(Protocol):
     title: ClassVar[str]
     lost: ClassVar[Mapping[str, int]]  #: the fault by which something the portal tells us gets lost …
     lost_in_words: ClassVar[str]
-    sweeps_heal: ClassVar[int]  #: so many sweeps later it has been found, if not told of before
     address: str  #: of the emulated portal
 
     def start(self, processes: Processes, service: str, seed: int, firm: str) -> None:
@@ -45,7 +44,6 @@ class Planfix:
     title: ClassVar[str] = "Planfix"
     lost: ClassVar[Mapping[str, int]] = {"lose_answer_next": 1}
     lost_in_words: ClassVar[str] = "one of our answers gets lost: the portal stops posting, and repeats later"
-    sweeps_heal: ClassVar[int] = 1
 
     def __init__(self, speedup: int = SPEEDUP) -> None:
         self._port, self._speedup = free_port(), speedup
@@ -93,7 +91,6 @@ class Bitrix24:
     title: ClassVar[str] = "Bitrix24"
     lost: ClassVar[Mapping[str, int]] = {"drop_next": 5}
     lost_in_words: ClassVar[str] = "five events get lost for good: only a sweep can find what they were about"
-    sweeps_heal: ClassVar[int] = 3
 
     def __init__(self, speedup: int = SPEEDUP) -> None:
         self._port, self._speedup = free_port(), speedup
