@@ -44,7 +44,7 @@ NAV = (
 
 
 def version(tx: Tx) -> str:
-    """What the books' head does not tell: deals that could not be read, and those mended since."""
+    """What the books' head does not tell: deals that could not be read, and those fixed since."""
     row = tx.one("SELECT COALESCE(SUM(problem_no), 0) AS n, COUNT(*) AS k FROM exchange_told WHERE problem <> ''")
     return f"{row['n']}-{row['k']}" if row else ""
 

@@ -77,7 +77,7 @@ class Workers:
                 time.sleep(0.2)
             time.sleep(0.05)
         log = (self._folder / "worker.log").read_text(encoding="utf-8")[-3000:]
-        raise AssertionError(f"waited in vain until {what}; {self.states()}\n{log}")
+        raise AssertionError(f"gave up waiting until {what}; {self.states()}\n{log}")
 
     def close(self) -> None:
         for worker in self.runtime:
