@@ -83,6 +83,12 @@ class BitrixCRM(CRM):
         rows = self._finder.rows_of_many(wanted, [number_in(raw.get("id")) for raw in found])
         return self._records(plan, found, wanted, rows)
 
+    def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
+        plan = self._layout.plan(entity)
+        params = self._finder.params(plan, {}, ["id"], everywhere=True)
+        found = self._client.chosen("crm.item.list", params, [number_of(one) for one in ids])
+        return frozenset(str(number_in(raw.get("id"))) for raw in found)
+
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return self._changes.since(since)
 

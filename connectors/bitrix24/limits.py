@@ -44,3 +44,5 @@ REFUSED_PAUSE_SECONDS = 600
 # Ours: what the sweep may use up of the bucket's leak, and how often it looks at most.
 SWEEP_SHARE_MAX = 0.045
 SWEEP_SECONDS_MIN = 3.0
+SWEEPS_PER_EXISTING = 4
+IDS_PER_SWEEP = 500  #: ten lists of one batch

@@ -73,12 +73,12 @@ def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def sweeping(settings: Mapping[str, str]) -> Sweeping:
-    """A sweep of all kinds of records and their rows costs one batch."""
+    """A sweep of all kinds of records and their rows costs one batch, and what still exists another every fourth time."""
     word = {name: value.strip() for name, value in settings.items()}
     rate_limit = _rate_limit(word) if word.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
-    cost = 1 / (limits.SWEEP_SHARE_MAX * rate_limit.per_second) if rate_limit else 0.0
+    cost = (1 + 1 / limits.SWEEPS_PER_EXISTING) / (limits.SWEEP_SHARE_MAX * rate_limit.per_second) if rate_limit else 0.0
     every = max(cost, limits.SWEEP_SECONDS_MIN)
-    return Sweeping(every, every)
+    return Sweeping(every, every, {}, limits.SWEEPS_PER_EXISTING, limits.IDS_PER_SWEEP)
 
 
 def hook_token(settings: Mapping[str, str]) -> str:

@@ -14,10 +14,10 @@ from connectors.planfix.missing import find_missing
 from connectors.planfix.people import PlanfixPeople
 from connectors.planfix.search import Finder
 from connectors.planfix.values import number_of
-from connectors.planfix.work import PlanfixHistory
+from connectors.planfix.work import PlanfixBin, PlanfixHistory
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, History, MissingItem, People, Record, Row, Values
+from kernel.crm import CRM, NO_VALUES, Changed, History, MissingItem, People, Record, RecycleBin, Row, Values
 from kernel.errors import NotFound
 from kernel.extension import Connection
 
@@ -40,6 +40,7 @@ class PlanfixCRM(CRM):
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, clock, zone)
         self.people: People | None = PlanfixPeople(client, layout, self._finder, clock, zone)
+        self.bin: RecycleBin | None = PlanfixBin(client, layout)
         self.history: History | None = PlanfixHistory(client, layout, zone)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -71,6 +72,10 @@ class PlanfixCRM(CRM):
             )
             for raw in found
         ]
+
+    def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
+        plan = self._layout.plan(entity)
+        return frozenset(records.record_id(plan, number) for number in self._finder.existing(plan, ids))
 
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return work.changed(self._finder, self._layout, since, self._zone, self._site)

@@ -48,4 +48,5 @@ QUOTA_SHARE_LOW = 0.1
 # Ours: what the sweep may use up of the budget, and how often it looks at most.
 SWEEP_SHARE_MAX = 0.045
 SWEEP_SECONDS_MIN = 3.0
-SWEEPS_PER_CONTACTS = 3
+SWEEPS_PER_CONTACTS = 6
+SWEEPS_PER_EXISTING = 6

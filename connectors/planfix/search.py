@@ -63,6 +63,16 @@ class Finder:
                     found[number] = raw
         return [found[number] for number in sorted(found)]
 
+    def existing(self, plan: EntityPlan, ids: Iterable[str]) -> frozenset[int]:
+        """Which of these numbers are there and not deleted."""
+        base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []
+        found: set[int] = set()
+        for chunk in _chunks(ids):
+            numbers = condition(IN_NUMBERS if plan.kind == "task" else CONTACT_NUMBERS, chunk)
+            raws = self._client.records(plan.kind, [*base, numbers], ["id", "isDeleted"])
+            found |= {number_in(raw.get("id")) for raw in raws if not raw.get("isDeleted")} & set(chunk)
+        return frozenset(found)
+
     def narrowed(self, plan: EntityPlan, conditions: list[Raw]) -> list[Raw]:
         """Records of that kind under further conditions of the portal's own making; nothing is compared afterwards."""
         base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []

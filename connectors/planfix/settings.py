@@ -60,13 +60,15 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
 
 
 def sweeping(settings: Mapping[str, str]) -> Sweeping:
-    """A sweep costs one list, contacts a second every third time. A day's quota is used less when nothing happens."""
+    """A sweep costs one list, contacts and what still exists a second every sixth time. A day's quota is
+    used less when nothing happens."""
     rate = _number(settings, "PLANFIX_REQUESTS_PER_SECOND", limits.REQUESTS_PER_SECOND) or 1.0
     per_day = _number(settings, "PLANFIX_REQUESTS_PER_DAY", limits.REQUESTS_PER_DAY)
-    cost = 1 + 1 / limits.SWEEPS_PER_CONTACTS
+    cost = 1 + 1 / limits.SWEEPS_PER_CONTACTS + 1 / limits.SWEEPS_PER_EXISTING
     every = max(cost / (limits.SWEEP_SHARE_MAX * rate), limits.SWEEP_SECONDS_MIN)
     calm = max(every, cost / (limits.SWEEP_SHARE_MAX * per_day / 86_400) if per_day else every)
-    return Sweeping(every, calm, {"contact": limits.SWEEPS_PER_CONTACTS})
+    turns = {"contact": limits.SWEEPS_PER_CONTACTS}
+    return Sweeping(every, calm, turns, limits.SWEEPS_PER_EXISTING, limits.IDS_PER_REQUEST)
 
 
 def hook_secrets(settings: Mapping[str, str]) -> tuple[str, ...]:

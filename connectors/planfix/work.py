@@ -13,6 +13,7 @@ from connectors.planfix.layout import EntityPlan, Layout
 from connectors.planfix.search import Finder
 from connectors.planfix.values import moment_of, number_of, person
 from kernel.crm import Changed, Move
+from kernel.errors import Rejected
 
 MINUTE = timedelta(minutes=1)
 
@@ -56,6 +57,27 @@ class PlanfixHistory:
             if to and at:
                 found.append(Move(str(records.number_in(raw.get("id"))), stage, label, at, by=by.id if by else ""))
         return found
+
+
+class PlanfixBin:
+    """A deleted task goes on answering, with `isDeleted`. Whether setting that back restores it is nowhere documented, so it
+    is read back, and whoever asked is told where it stays deleted."""
+
+    def __init__(self, client: Client, layout: Layout) -> None:
+        self._client, self._layout = client, layout
+
+    def restore(self, entity: str, record_id: str) -> None:
+        plan, number = self._layout.plan(entity), number_of(record_id)
+        if self._deleted(plan, number):
+            self._client.update(plan.kind, number, {"isDeleted": False}, silent=False)
+            if self._deleted(plan, number):
+                raise Rejected(
+                    f"planfix: {plan.kind} {number} stays deleted: REST does not restore it here. An administrator restores "
+                    "it in the trash of Planfix"
+                )
+
+    def _deleted(self, plan: EntityPlan, number: int) -> bool:
+        return self._client.record(plan.kind, number, ["id", "isDeleted"]).get("isDeleted") is True
 
 
 def _word(plan: EntityPlan, labels: Iterable[str]) -> tuple[str | None, str]:

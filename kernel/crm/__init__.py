@@ -1,6 +1,6 @@
 """The small CRM interface, its records and events."""
 
-from kernel.crm.interface import CRM, History, People, Workdays
+from kernel.crm.interface import CRM, History, People, RecycleBin, Workdays
 from kernel.crm.model import (
     NO_VALUES,
     Changed,
@@ -20,23 +20,6 @@ from kernel.crm.model import (
 )
 
 __all__ = [
-    "CRM",
-    "NO_VALUES",
-    "Changed",
-    "Elsewhere",
-    "Event",
-    "History",
-    "MissingItem",
-    "Move",
-    "People",
-    "Person",
-    "Record",
-    "Ref",
-    "Row",
-    "Unreadable",
-    "Value",
-    "Values",
-    "Workday",
-    "Workdays",
-    "format_value",
-]
+    "CRM", "NO_VALUES", "Changed", "Elsewhere", "Event", "History", "MissingItem", "Move", "People", "Person", "Record",
+    "RecycleBin", "Ref", "Row", "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
+]  # fmt: skip

@@ -43,6 +43,14 @@ class History(Protocol):
         """The record's stage history, oldest first; None where none is kept of such records."""
 
 
+class RecycleBin(Protocol):
+    """What was deleted can be brought back."""
+
+    def restore(self, entity: str, record_id: str) -> None:
+        """Bring a deleted record back under its own id; one that is there stays. Raises NotFound where it is gone for good,
+        Rejected where the CRM does not bring it back."""
+
+
 class CRM(Protocol):
     """Records with logical fields, child rows and comments; and the optional parts.
 
@@ -58,6 +66,7 @@ class CRM(Protocol):
     people: People | None = None
     workdays: Workdays | None = None
     history: History | None = None
+    bin: RecycleBin | None = None
     files: None = None
     notices: None = None
     calls: None = None
@@ -77,6 +86,11 @@ class CRM(Protocol):
         tables: Iterable[str] = (),
     ) -> list[Record]:
         """All records that fit, oldest first, in as few requests as the CRM allows."""
+        raise NotImplementedError
+
+    def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
+        """Which of these the CRM still has, wherever they stand: those that a `get` would read, or find elsewhere. Deleted
+        and merged ones are missing. One request for a hundred or more, since a sweep asks for all records in turn."""
         raise NotImplementedError
 
     def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kernel.errors import AnnexError, Fault, Misconfigured, Throttled, Unreachable, Unverified
+from kernel.crm.gone import gone_since
+from kernel.errors import AnnexError, Fault, Misconfigured, Rejected, Throttled, Unreachable, Unverified
 from kernel.extension.connector import Connection, Verb
+from kernel.extension.crm_verbs import RESTORE
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal, Unit
 from kernel.http.gate import Overtaken, fenced
@@ -25,6 +27,7 @@ from kernel.values import to_micros
 PAUSE_SECONDS_MAX = 300.0
 SILENT_PAUSE_SECONDS_MAX = 15.0  #: after no answer at all: a system that is back must not wait long for us
 UNVERIFIED_TRIES = 5
+TO_A_RECORD = ("update", "comment", "update_row", "put_row", RESTORE)
 GIVE_UP_AFTER_SECONDS = 48 * 3600
 DIED = "the process that sent it ended, or lost its place, before the answer was written down"
 ANSWERS = "kernel.calls"  #: in a portal's memory: answers that the database could not take yet
@@ -136,7 +139,10 @@ def _put_off(portal: Portal, one: _Try, exc: Fault) -> None:
         return
     hopeless = not exc.retry or (isinstance(exc, Unverified) and tries >= UNVERIFIED_TRIES)
     if hopeless or age > GIVE_UP_AFTER_SECONDS:
-        _fail(portal, one, exc)
+        if hopeless and _without_target(portal, call, exc):
+            _drop(portal, one)
+        else:
+            _fail(portal, one, exc)
         return
     with portal.database.write() as tx:
         if not outgoing.still_ours(tx, call.id, tries):
@@ -158,6 +164,32 @@ def _fail(portal: Portal, one: _Try, exc: AnnexError) -> None:
             return
         outgoing.mark(tx, one.call.id, "failed", portal.clock, reason=reason)
     log.error("call.failed", verb=one.call.verb, lane=one.call.lane, reason=reason)
+
+
+def _without_target(portal: Portal, call: Call, exc: Fault) -> bool:
+    """Whether the call came to nothing because the CRM no longer has the record: that needs no person. A refusal alone does
+    not say so, since a field or a row may be missing as well."""
+    if call.connection != portal.name or call.verb not in TO_A_RECORD or not isinstance(exc, Rejected | Unverified):
+        return False
+    entity, record_id = call.payload["entity"], call.payload["id"]
+    try:
+        return record_id not in portal.crm.existing(entity, [record_id])
+    except Fault as fault:
+        if fault.retry:
+            raise Again(SILENT_PAUSE_SECONDS_MAX) from fault
+        return False
+
+
+def _drop(portal: Portal, one: _Try) -> None:
+    call = one.call
+    entity, record_id = call.payload["entity"], call.payload["id"]
+    with portal.unit(trace=call.trace) as unit:
+        if not outgoing.still_ours(unit.tx, call.id, one.number):
+            return
+        outgoing.mark(unit.tx, call.id, "dropped", portal.clock, reason=f"the CRM no longer has {entity} {record_id}")
+        if gone_since(unit.tx, portal.name, entity, record_id) is None:
+            unit.resync(entity, record_id)
+    log.info("call.dropped", verb=call.verb, lane=call.lane)
 
 
 def _uncertain(portal: Portal, one: _Try, reason: str) -> None:

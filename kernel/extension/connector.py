@@ -113,6 +113,8 @@ class Sweeping:
     every_seconds: float = 20.0
     calm_seconds: float = 20.0  #: after a while without any change
     turns: Mapping[str, int] = field(default_factory=dict)  #: entity -> only every so many sweeps
+    existing_turns: int = 4  #: every so many sweeps the CRM is asked whether it still has some records
+    existing_ids: int = 100  #: about so many, as one request answers
 
 
 class Deliver(Protocol):

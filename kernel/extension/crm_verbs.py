@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernel.crm.codec import unpack_values
+from kernel.errors import Misconfigured
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
 
@@ -44,10 +45,20 @@ def _create(connection: Connection, call: Call, maybe_done: bool) -> str:
     return connection.crm.create(body["entity"], unpack_values(body["values"]), key=call.key, maybe_done=maybe_done)
 
 
+def _restore(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    crm, body = connection.crm, call.payload
+    if crm.bin is None:
+        raise Misconfigured(f"{crm.name} has no recycle bin that we could reach")
+    crm.bin.restore(body["entity"], body["id"])
+    return ""
+
+
+RESTORE = "restore"
 CRM_VERBS: Mapping[str, Verb] = {
     "update": Verb(_update, "safe"),
     "comment": Verb(_comment, "lookup"),
     "update_row": Verb(_update_row, "safe"),
     "put_row": Verb(_put_row, "lookup"),
     "create": Verb(_create, "lookup"),
+    RESTORE: Verb(_restore, "safe"),
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from kernel.extension.portal import Portal, Unit
     from kernel.extension.reading import ReadOnlyPortal
+    from kernel.storage import Tx
 
 
 def author_of(events: Sequence[Event]) -> str:
@@ -70,6 +71,18 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Keeps:
+    """Records that a plugin keeps figures of. Their deletion is told once, and so is their coming back, whether an event, a
+    write or the sweep found it; meanwhile nothing is written to them."""
+
+    entity: str
+    ids: Callable[[Tx, str, str, int], Sequence[str]]
+    """(tx, portal, after, most): the next ids after that one in rising order, at most so many."""
+    gone: Callable[[Unit, str], None]  #: `unit.portal.people()` is at hand: it costs no question to the CRM
+    back: Callable[[Unit, str], None] | None = None
+
+
+@dataclass(frozen=True)
 class RunsEvery:
     """A plugin's regular work."""
 
@@ -99,6 +112,7 @@ class Plugin:
     needs: tuple[str, ...] = ()  #: other plugins it uses through their api.py
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: entity -> logical fields ("table.field" too)
     watches: tuple[Watch, ...] = ()
+    keeps: tuple[Keeps, ...] = ()
     connects: Mapping[str, Capability] = field(default_factory=dict)
     """Which of its settings name a connection, and what that connection must be able to do: {"chat": "channel"}."""
     on_message: Callable[[Unit, Incoming], None] | None = None
@@ -122,4 +136,4 @@ class Plugin:
     migrations: Path | None = None
 
 
-__all__ = ["Command", "Plugin", "RunsEvery", "Seen", "Values", "Watch"]
+__all__ = ["Command", "Keeps", "Plugin", "RunsEvery", "Seen", "Values", "Watch"]

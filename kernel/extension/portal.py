@@ -15,16 +15,17 @@ from kernel.clock import Clock, Ids
 from kernel.conversations import Outgoing
 from kernel.crm import CRM, Person, Value, Values
 from kernel.crm.codec import pack_values
+from kernel.crm.gone import gone_since
 from kernel.errors import Misconfigured
 from kernel.extension.connector import Connection, Connector, Verb
-from kernel.extension.crm_verbs import CRM_VERBS
+from kernel.extension.crm_verbs import CRM_VERBS, RESTORE
 from kernel.extension.hooks import Hooks
 from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
 from kernel.jobs import Queue, inbox, outgoing
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
 from kernel.storage import Database, Tx
-from kernel.telemetry import current_trace
+from kernel.telemetry import current_trace, log
 from kernel.values import Currencies, to_micros, zone_named
 
 S = TypeVar("S", bound=BaseModel)
@@ -136,7 +137,7 @@ class Write:
 
 @dataclass
 class Unit:
-    """One unit of work in one portal."""
+    """One unit of work in one portal. To records that the CRM no longer has nothing is written."""
 
     portal: Portal
     tx: Tx
@@ -203,6 +204,10 @@ class Unit:
         body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
         self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
 
+    def restore(self, entity: str, record_id: str, *, key: str) -> None:
+        """Bring a deleted record back, once per `key`, and read it again; only where the CRM has a `bin`."""
+        self._call(RESTORE, entity, record_id, {outgoing.RESYNC: True}, key=key)
+
     def send(
         self, connection: str, message: Outgoing, *, key: str, done: str = "", context: Mapping[str, Any] | None = None
     ) -> None:
@@ -239,6 +244,9 @@ class Unit:
     def _call(
         self, verb: str, entity: str, record_id: str, payload: dict[str, Any], *, key: str = "", target: str = ""
     ) -> None:
+        if verb != RESTORE and gone_since(self.tx, self.portal.name, entity, record_id) is not None:
+            log.info("call.not_written", verb=verb, entity=entity, record=record_id)
+            return
         full = {"entity": entity, "id": record_id, **payload}
         self._enqueue(verb, full, lane=f"{entity}:{record_id}", key=key, target=target)
 

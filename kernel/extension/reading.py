@@ -13,8 +13,10 @@ from kernel.extension.staff import STAFF_SECONDS_MAX
 from kernel.jobs import Job, Queue
 from kernel.storage import Database, Tx
 
-WRITES = frozenset({"create", "update", "add_row", "update_row", "comment", "start"})  #: of a CRM and its optional parts
-PARTS = frozenset({"people", "workdays", "history", "files", "notices", "calls"})
+WRITES = frozenset(
+    {"create", "update", "add_row", "update_row", "comment", "start", "restore"}
+)  #: of a CRM and its optional parts
+PARTS = frozenset({"people", "workdays", "history", "bin", "files", "notices", "calls"})
 
 
 class WroteWhileReading(RuntimeError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.crm import Changed, Record
+from kernel.crm.gone import asked_after, gone_ids, keep_asked
 from kernel.crm.seen import Known, elsewhere_name, known_of, owner_seen
 from kernel.errors import AnnexError, NotFound
 from kernel.extension.connector import Sweeping
@@ -53,7 +54,8 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
     try:
         minded = {watch.entity for plugin in plugins for watch in plugin.watches if watch.elsewhere}
         changed = [one for one in portal.crm.changed(since) if not one.elsewhere or one.entity in minded]
-        syncs = _missed(portal, changed)
+        asked = _existing(portal, plugins, sweeping, turn)
+        syncs = list(dict.fromkeys([*_missed(portal, changed), *asked.syncs]))
     except AnnexError as exc:
         _note(portal, now, turn, 0, 0, str(exc))
         log.warning("sweep.failed", reason=str(exc))
@@ -65,6 +67,8 @@ def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
                 queue=portal.queue, event=inbox.SWEPT,
             )  # fmt: skip
         _advance(unit.tx, portal.name, since, changed)
+        if asked.entity:
+            keep_asked(unit.tx, portal.name, asked.entity, asked.ids, most=sweeping.existing_ids)
     _note(portal, now, turn, len(changed), len(syncs), "")
     metrics.swept(portal.name, len(syncs))
     if syncs:
@@ -131,6 +135,36 @@ def _missed(portal: Portal, changed: Sequence[Changed]) -> list[tuple[str, str]]
             if _unseen(one, known) and not inbox.waiting_for(tx, portal.name, entity, record_id):
                 wanted[entity, record_id] = None
     return list(wanted)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which records the CRM was asked for, and which of them have to be looked at."""
+
+    entity: str = ""
+    ids: Sequence[str] = ()
+    syncs: Sequence[tuple[str, str]] = ()
+
+
+def _existing(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping, turn: int) -> _Asked:
+    """No list of changes names a deleted record. So some of those that plugins keep figures of are asked for by their ids,
+    a portion now and then, all of them in turn: what is missing was deleted, what was and is there again came back."""
+    keepers = [keeps for plugin in plugins for keeps in plugin.keeps if keeps.entity in portal.mapping.entities]
+    if not keepers or turn % sweeping.existing_turns:
+        return _Asked()
+    keeps = keepers[turn // sweeping.existing_turns % len(keepers)]
+    with portal.database.read() as tx:
+        after = asked_after(tx, portal.name, keeps.entity)
+        ids = keeps.ids(tx, portal.name, after, sweeping.existing_ids)
+        gone = gone_ids(tx, portal.name, keeps.entity)
+    there = portal.crm.existing(keeps.entity, ids) if ids else frozenset()
+    with portal.database.read() as tx:
+        syncs = [
+            (keeps.entity, one)
+            for one in ids
+            if (one in there) == (one in gone) and not inbox.waiting_for(tx, portal.name, keeps.entity, one)
+        ]
+    return _Asked(keeps.entity, ids, syncs)
 
 
 def _owner(tx: Tx, portal: str, one: Changed) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 
 from kernel.crm import Elsewhere, Record
 from kernel.crm.codec import pack_record, unpack_record, unpack_values
+from kernel.crm.gone import note_back, note_gone
 from kernel.crm.seen import elsewhere_name, keep_seen, last_seen, owner_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
-from kernel.extension.model import PHASES, Plugin, Seen, Watch, author_of
-from kernel.extension.portal import Portal, Write
+from kernel.extension.model import PHASES, Keeps, Plugin, Seen, Watch, author_of
+from kernel.extension.portal import Portal, Unit, Write
 from kernel.extension.reading import ReadAgain, ReadOnlyPortal
 from kernel.jobs import Again, inbox, outgoing
 from kernel.jobs.inbox import Waiting
@@ -43,17 +44,17 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     if pause := _delivery_may_follow(portal, waiting):
         raise Again(pause)
     ids, events = [one.id for one in waiting], tuple(one.event for one in waiting)
+    keepers = [keeps for plugin in plugins for keeps in plugin.keeps if keeps.entity == entity]
+    record: Record | None = None
+    prepared: dict[str, Any] = {}
+    began = 0
     try:
-        record, prepared, began = _read(portal, watches, entity, record_id)
+        try:
+            record, prepared, began = _read(portal, watches, entity, record_id)
+        except NotFound:
+            if keepers:
+                portal.people()  # so that whoever is told of it is at hand
         author = portal.name_of(author_of(events))
-    except NotFound:
-        log.info("sync.gone", entity=entity, record=record_id)
-        with portal.unit(author=author_of(events), trace=args["trace"]) as unit:
-            for _plugin, watch in watches:
-                if watch.gone is not None:
-                    watch.gone(unit, record_id)
-            inbox.settle(unit.tx, ids, "done", "the CRM has no such record", portal.clock)
-        return
     except Fault as exc:
         _again_or_give_up(portal, ids, exc, args, attempt)
         return
@@ -65,6 +66,15 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
             # We stood still since the reading, and somebody in our place has read the record anew: ours is old.
             log.warning("sync.overtaken", entity=entity, record=record_id)
             raise Again(PAUSE_SECONDS_MIN)
+        if record is None:
+            _gone(unit, watches, keepers, entity, record_id)
+            inbox.settle(unit.tx, ids, "done", "the CRM has no such record", portal.clock)
+            return
+        if keepers and note_back(unit.tx, portal.name, entity, record_id):
+            log.info("sync.back", entity=entity, record=record_id)
+            for keeps in keepers:
+                if keeps.back is not None:
+                    keeps.back(unit, record_id)
         before = last_seen(unit.tx, portal.name, entity, record_id)
         with_ours = _with_our_writes(record, outgoing.unseen_writes(unit.tx, portal.name, f"{entity}:{record_id}", began))
         for plugin, watch in watches:
@@ -79,6 +89,19 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
         keep_seen(unit.tx, portal.name, kept, to_micros(portal.clock.now()))
         inbox.settle(unit.tx, ids, "done", "it stands outside of the set" if record.elsewhere else "", portal.clock)
     log.info("sync.done", entity=entity, record=record_id, deliveries=len(ids))
+
+
+def _gone(
+    unit: Unit, watches: Sequence[tuple[Plugin, Watch]], keepers: Sequence[Keeps], entity: str, record_id: str
+) -> None:
+    """The CRM has no such record: watching plugins hear of it each time, those that keep figures of it once."""
+    log.info("sync.gone", entity=entity, record=record_id)
+    for _plugin, watch in watches:
+        if watch.gone is not None:
+            watch.gone(unit, record_id)
+    if keepers and note_gone(unit.tx, unit.portal.name, entity, record_id, to_micros(unit.now)):
+        for keeps in keepers:
+            keeps.gone(unit, record_id)
 
 
 def _in_turn(plugins: Sequence[Plugin], entity: str) -> list[tuple[Plugin, Watch]]:

@@ -27,6 +27,7 @@ from kernel.crm import (
     People,
     Person,
     Record,
+    RecycleBin,
     Ref,
     Row,
     Value,
@@ -36,7 +37,7 @@ from kernel.crm import (
 )
 from kernel.errors import AnnexError, NotFound
 from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
-from kernel.testing.crm_parts import MemoryHistory, MemoryPeople, MemoryWorkdays
+from kernel.testing.crm_parts import MemoryBin, MemoryHistory, MemoryPeople, MemoryWorkdays
 from kernel.testing.trouble import Trouble
 
 FIRST_NUMBER = 501
@@ -104,12 +105,13 @@ class MemoryCRM(CRM):
 
     def __init__(
         self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None, keeps_history: bool = True,
-        keeps_workdays: bool = True,
+        keeps_workdays: bool = True, has_bin: bool = True,
     ) -> None:  # fmt: skip
-        """`keeps_history`, `keeps_workdays`: whether it has those parts at all."""
+        """`keeps_history`, `keeps_workdays`, `has_bin`: whether it has those parts at all."""
         self.people: People | None = MemoryPeople(self)
         self.history: History | None = MemoryHistory(self) if keeps_history else None
         self.workdays: Workdays | None = MemoryWorkdays(self) if keeps_workdays else None
+        self.bin: RecycleBin | None = MemoryBin(self) if has_bin else None
         self.days: dict[str, Workday] = {}  #: working days by person; who is not here has none
         self.late: dict[str, int] = {}  #: what `overdue` says, by person
         self.mapping, self.clock, self.trouble = mapping, clock, trouble or Trouble()
@@ -120,6 +122,7 @@ class MemoryCRM(CRM):
         self.persons: list[Person] = []
         self.missing_items: list[MissingItem] = []
         self._kept: dict[tuple[str, str], _Kept] = {}
+        self._deleted: dict[tuple[str, str], _Kept] = {}
         self._ordered: list[_Ordered] = []
         self._comments: dict[str, str] = {}
         self._number = FIRST_NUMBER - 1
@@ -189,6 +192,11 @@ class MemoryCRM(CRM):
             for record in sorted(found, key=lambda record: _number(record.id))
             if all(_folded(fields[n], record.values.get(n)) == _folded(fields[n], v) for n, v in where.items())
         ]
+
+    def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
+        wanted = set(ids)
+        with self._call("existing"):
+            return frozenset(kept.id for kept in self._kept.values() if kept.entity == entity and kept.id in wanted)
 
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         with self._call("changed"):
@@ -420,8 +428,23 @@ class Staff:
         self._crm._touched(entity, record_id, author)
 
     def delete(self, entity: str, record_id: str, *, author: str = "") -> None:
-        del self._crm._kept[entity, record_id]
+        self._crm._deleted[entity, record_id] = self._crm._kept.pop((entity, record_id))
         self._crm._touched(entity, record_id, author)
+
+    def restore(self, entity: str, record_id: str, *, author: str = "") -> None:
+        """Out of the recycle bin. As in real portals its time of change stays as it was."""
+        self._crm._kept[entity, record_id] = self._crm._deleted.pop((entity, record_id))
+        self._crm.changes.append(Change(entity, record_id, author))
+
+    def merge(self, survivor: str, other: str, *, author: str = "") -> None:
+        """Two cards become one: the other one's records point to the survivor from now on, and it is gone for good."""
+        for kept in self._crm._kept.values():
+            for values in (kept.values, *(row for rows in kept.rows.values() for row in rows.values())):
+                for name, value in values.items():
+                    if isinstance(value, Ref) and value.id == other:
+                        values[name] = Ref(survivor, str(self._crm._find("contact", survivor).values.get("name") or ""))
+        del self._crm._kept["contact", other]
+        self._crm.changes.append(Change("contact", other, author))
 
     def _typed(self, fields: Mapping[str, FieldMap], values: Mapping[str, Any]) -> dict[str, Value]:
         typed = {name: Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value

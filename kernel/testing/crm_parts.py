@@ -56,3 +56,16 @@ class MemoryHistory:
         with self._crm._call("moves"):
             kept, plan = self._crm._find(entity, record_id), self._crm.mapping.entity(entity)
             return list(kept.moves) if plan.stage else None
+
+
+class MemoryBin:
+    """What `staff.delete` took away."""
+
+    def __init__(self, crm: Any) -> None:
+        self._crm = crm
+
+    def restore(self, entity: str, record_id: str) -> None:
+        with self._crm._call("restore"):
+            if (entity, record_id) in self._crm._deleted:
+                self._crm.staff.restore(entity, record_id, author=self._crm.annex)
+            self._crm._find(entity, record_id)

@@ -13,7 +13,20 @@ from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.roles import OPERATE
 from kernel.telemetry import bind_trace, log
-from kernel.web import access, answers, assets, connections, frames, health, identity, jobs, live_pages, sessions, words
+from kernel.web import (
+    access,
+    answers,
+    assets,
+    connections,
+    dates,
+    frames,
+    health,
+    identity,
+    jobs,
+    live_pages,
+    sessions,
+    words,
+)
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.links import Session, User
 from kernel.web.pages import Pages
@@ -164,5 +177,6 @@ def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
         user = g.get("user")
         return {
             "t": words.t, "language": words.language(), "languages": words.LANGUAGES, "user": user, "nav": entries(user),
-            "asset": assets.asset, "trace": g.get("trace", ""),
+            "asset": assets.asset, "trace": g.get("trace", ""), "day_field": dates.day_field,
+            "moment_field": dates.moment_field,
         }  # fmt: skip

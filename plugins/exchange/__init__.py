@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from kernel.extension import Command, Plugin, RunsEvery, Watch
-from plugins.exchange import commands
+from kernel.extension import Command, Keeps, Plugin, RunsEvery, Watch
+from plugins.exchange import commands, deleted
 from plugins.exchange.accounts import CHART
 from plugins.exchange.check import faults
 from plugins.exchange.handlers import deal_seen
@@ -33,16 +33,24 @@ plugin = Plugin(
         "journal": ("name",),
     },
     watches=(Watch("deal", deal_seen, tables=("operation",)),),
+    keeps=(
+        Keeps("deal", deleted.deal_ids, deleted.deal_gone, deleted.deal_back),
+        Keeps("contact", deleted.card_ids, deleted.card_gone, deleted.card_back),
+    ),
     answers={"board.link": board_link},
     books=(CHART,),
     every=(
         RunsEvery("exchange.custody", timedelta(minutes=10), remind_custody, "reminders of custody that ends"),
+        RunsEvery("exchange.deleted", timedelta(minutes=10), deleted.tell_of_deleted, "tells of deleted cards with money"),
         RunsEvery("exchange.head", timedelta(minutes=10), publish_head, "daily head of the books into the CRM"),
         RunsEvery("exchange.cards", timedelta(hours=6), turn_month, "cards at the turn of a month"),
     ),
     done={HEAD_DONE: journal_made},
     pages=pages,
-    rights={"exchange": "the board, what its figures are made of, deals and reports"},
+    rights={
+        "exchange": "the board, what its figures are made of, deals and reports",
+        deleted.DECIDE: "restoring or reversing a deal that was deleted in the CRM, and hearing of it",
+    },
     commands=(
         Command("board", "balances per currency and place", commands.board_arguments, commands.run_board),
         Command("report", "operations, control, contacts", commands.report_arguments, commands.run_report),

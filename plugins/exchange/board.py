@@ -25,6 +25,7 @@ from plugins.exchange.accounts import (
     PARTNER,
     PROFIT,
 )
+from plugins.exchange.deleted import deals_shown
 from plugins.exchange.model import Money
 from plugins.exchange.rates import Rates, format_rate
 from plugins.exchange.settings import ExchangeSettings
@@ -79,6 +80,7 @@ class Board:
     rows: tuple[Line, ...]
     totals: tuple[Line, ...]
     worth: tuple[Worth, ...] = field(default=())
+    deleted: tuple[Mapping[str, Any], ...] = ()  #: deals deleted in the CRM that these figures count; of now only
 
     @property
     def below_zero(self) -> tuple[Line, ...]:
@@ -101,6 +103,13 @@ class Board:
             "below_zero": [
                 {"currency": line.currency.code, "place": line.place, "held": format_minor(line.held, line.currency)}
                 for line in self.below_zero
+            ],
+            "deleted": [
+                {
+                    **one,
+                    "since": datetime.fromtimestamp(one["since"] // 10**6, self.as_of.tzinfo).isoformat(timespec="seconds"),
+                }
+                for one in self.deleted
             ],
         }
 
@@ -140,7 +149,7 @@ def board(unit: Unit, at: datetime | None = None) -> Board:
     report = portal.currencies.get(settings.report_currency)
     rates = Rates.load(unit.tx, days_max=settings.rate_days)
     worth = tuple(_worth(name, totals, rates, report, moment) for name in ("held", "own", "owed", "custody", "profit"))
-    return Board(moment, report, ordered, totals, worth)
+    return Board(moment, report, ordered, totals, worth, () if at else tuple(deals_shown(unit)))
 
 
 def _add(line: Line, account: str, amount: int) -> None:

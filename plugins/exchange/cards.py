@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from kernel.crm.gone import gone_since
 from kernel.extension.portal import Portal, Unit
 from kernel.texts import translate
 from kernel.values import from_micros, to_micros
@@ -33,6 +34,8 @@ def touched(before: Deal | None, deal: Deal) -> list[str]:
 def refresh(unit: Unit, party: str) -> None:
     """Write the card's two texts if they are no longer what was written last."""
     portal = unit.portal
+    if gone_since(unit.tx, portal.name, "contact", party) is not None:
+        return  # written when it comes back
     month, balance = month_text(unit, party), balance_text(unit, party)
     subject = f"card:{portal.name}/{party}"
     known, text = store.notice_state(unit.tx, subject), f"{month}\x1f{balance}"

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from kernel.crm import Record, Unreadable
+from kernel.crm.gone import gone_ids
 from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
@@ -73,9 +74,11 @@ def control(
         numbers = {deal.subject: deal.number for deal in known}
         booked = booked_figures(unit)
         rows = list(_rows(portal, unit, raw, numbers, booked))
+        gone = {f"{portal.name}/{one}" for one in gone_ids(unit.tx, portal.name, "deal")}
     wanted = [row for row in rows if _in(row, start, end, kind)]
     for row in wanted:
         del row["_day"], row["_kind"]
+        row["deleted"] = row["subject"] in gone
     return {
         "from": start.isoformat() if start else None,
         "to": end.isoformat() if end else None,

@@ -7,27 +7,13 @@ from dataclasses import replace
 from kernel.crm import Record, Ref
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
-from kernel.ledger import Draft
 from kernel.texts import translate
-from kernel.values import Currency, to_micros
-from plugins.exchange import cards, guard, projection, store
-from plugins.exchange.accounts import BOOK
-from plugins.exchange.model import CANCELLED, Deal, deal_data
-from plugins.exchange.postings import postings
-from plugins.exchange.rates import Rates
+from kernel.values import to_micros
+from plugins.exchange import cards, deleted, guard, projection, store
+from plugins.exchange.booking import accept, settings_of
+from plugins.exchange.model import CANCELLED, Deal
 from plugins.exchange.reading import Problem, Reader, Reading
-from plugins.exchange.rules import advance, changed_inputs
-from plugins.exchange.settings import ExchangeSettings
-
-NAME = "exchange"
-
-
-def settings_of(portal: Portal) -> ExchangeSettings:
-    return portal.settings(NAME, ExchangeSettings)
-
-
-def report_currency(portal: Portal) -> Currency:
-    return portal.currencies.get(settings_of(portal).report_currency)
+from plugins.exchange.rules import advance
 
 
 def reader_of(portal: Portal) -> Reader:
@@ -56,10 +42,12 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
         return
     labels = {name: stage.label for name, stage in portal.mapping.entity("deal").stage.items()}
     now = unit.now
+    stood = deleted.before_reversal(unit, before)
     step = advance(
-        before, reading.deal, settings, now=to_micros(now), today=now.astimezone(portal.zone).date(), labels=labels
+        stood, reading.deal, settings, now=to_micros(now), today=now.astimezone(portal.zone).date(), labels=labels
     )
-    step = guard.guarded(unit, before, step, settings)
+    if stood is before:  # else it came back after a reversal: its payouts had been made, and are none of today's
+        step = guard.guarded(unit, before, step, settings)
     accept(unit, before, step.deal)
     if step.refusal is None and step.deal != before:
         guard.tell_ahead(unit, step.deal, settings)
@@ -83,23 +71,6 @@ def _being_filled(unit: Unit, seen: Seen, reading: Reading) -> bool:
         and reading.deal.client is None
         and reading.deal.stage != "new"
     )
-
-
-def accept(unit: Unit, before: Deal | None, deal: Deal) -> None:
-    """Make the deal's facts stand: journal, postings, tables. Nothing happens where nothing changed."""
-    portal = unit.portal
-    if before is None or deal_data(before) != deal_data(deal):
-        body = {"facts": deal_data(deal), "changes": changed_inputs(before, deal) if before else []}
-        number = portal.books.head(unit.tx)[0] + 1
-        fact = Draft(
-            "deal", deal.subject, f"{deal.subject}/fact/{number}", to_micros(unit.now), body,
-            author=unit.author, trace=unit.trace,
-        )  # fmt: skip
-        portal.books.book(BOOK).record(unit.tx, [fact])
-        rates = Rates.load(unit.tx, days_max=settings_of(portal).rate_days)
-        store.save(unit.tx, [store.derive(deal, rates, report_currency(portal), portal.zone)])
-    portal.books.book(BOOK).settle(unit.tx, deal.subject, postings(deal, portal.zone), author=unit.author, trace=unit.trace)
-    unit.tx.after_commit(portal.changed)
 
 
 def _explain(problem: Problem, language: str) -> str:

@@ -25,7 +25,7 @@ from kernel.texts import translate
 from kernel.values import format_minor, to_micros
 from plugins.exchange import cards, history_below, store
 from plugins.exchange.accounts import BOOK
-from plugins.exchange.handlers import report_currency, settings_of
+from plugins.exchange.booking import report_currency, settings_of
 from plugins.exchange.history_compare import DEALS_AT_ONCE, Checked, compare, stored
 from plugins.exchange.history_names import PORTAL
 from plugins.exchange.history_reading import read_file

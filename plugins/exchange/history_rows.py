@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
 from kernel.values import Currency, Pair, parse_day, parse_decimal, parse_moment, parse_pair, parse_rate, plain, to_micros
+from plugins.exchange.booking import settings_of
 from plugins.exchange.figures import Figures, figures
-from plugins.exchange.handlers import settings_of
 from plugins.exchange.history_cells import UNFIT, Fault, RawRow, format_cell
 from plugins.exchange.model import BUY, CLOSED, DEPOSIT, EXCHANGES, MOVE, SELL, STAGES, WITHDRAW, Operation
 from plugins.exchange.reading import amount_currency, positive

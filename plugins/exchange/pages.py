@@ -8,17 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Response, abort, render_template, request
+from flask import Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as WebResponse
 
 from kernel import texts
+from kernel.crm.gone import gone_since
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
 from kernel.storage import Tx
 from kernel.values import format_minor, from_micros
-from kernel.web import Nav, Pages
+from kernel.web import Nav, Pages, current_user, needs
 from kernel.web.site import site
 from kernel.web.words import language, t
 from plugins.exchange import (
+    deleted,
     explain,
     reports,
     views_asked,
@@ -44,9 +47,12 @@ NAV = (
 
 
 def version(tx: Tx) -> str:
-    """What the books' head does not tell: deals that could not be read, and those fixed since."""
-    row = tx.one("SELECT COALESCE(SUM(problem_no), 0) AS n, COUNT(*) AS k FROM exchange_told WHERE problem <> ''")
-    return f"{row['n']}-{row['k']}" if row else ""
+    """What the books' head does not tell: deals that could not be read, those fixed since, and what was deleted."""
+    row = tx.one(
+        "SELECT COALESCE(SUM(problem_no), 0) AS n, COUNT(*) AS k, (SELECT COUNT(*) FROM crm_gone) AS g, "
+        "(SELECT COALESCE(MAX(since), 0) FROM crm_gone) AS s FROM exchange_told WHERE problem <> ''"
+    )
+    return f"{row['g']}-{row['s']}-{row['n']}-{row['k']}" if row else ""
 
 
 def pages(portal: Portal) -> Pages:
@@ -111,7 +117,7 @@ def _board(pages: Pages, portal: Portal) -> None:
                 "board": shown, "blocks": views_board.blocks(shown), "last_delivery": views_board.last_delivery(unit),
                 "problems": views_board.problems(unit), "head": portal.books.head(unit.tx)[0],
             }  # fmt: skip
-        return render_template("exchange/board.html", at=views_asked.at_text(at), version=live, **known)
+        return render_template("exchange/board.html", at=views_asked.at_text(at), version=live, past=at, **known)
 
     @pages.get("/board.json")
     def board_json() -> Response:
@@ -191,13 +197,28 @@ def _deals(pages: Pages, portal: Portal) -> None:
             kept = custody_of(unit, view.deal)
             answered = views_explain.reversed_rows(unit, [entry.seq for entry in view.entries if entry.kind != "deal"])
             names = views_text.party_names(unit)
+            deletion = deleted.mark(unit, view.deal)
             problem = next((one for one in views_board.problems(unit) if one["subject"] == subject), None)
         numbers = {op.key: op.number for op in view.deal.operations}
         return render_template(
             "exchange/deal.html", view=view, deal=view.deal, kept=kept, answered=answered, names=names, numbers=numbers,
             changes=views_deal.fact_changes(view.entries, portal, language()), problem=problem, version=live,
+            deletion=deletion,
+            may_decide=current_user().may(deleted.DECIDE),
             timed=[(stage, from_micros(at, portal.zone)) for stage, at in _stages(view.deal)],
         )  # fmt: skip
+
+    @pages.post("/deals/<path:subject>/reverse")
+    @needs(deleted.DECIDE)
+    def reverse_deal(subject: str) -> WebResponse:
+        deleted.reverse(portal, subject, author=current_user().name, reason=request.form.get("reason", ""))
+        return redirect(url_for(".deal_page", subject=subject), 303)
+
+    @pages.post("/deals/<path:subject>/restore")
+    @needs(deleted.DECIDE)
+    def restore_deal(subject: str) -> WebResponse:
+        deleted.restore(portal, subject, author=current_user().name)
+        return redirect(url_for(".deal_page", subject=subject), 303)
 
 
 def _stages(deal: Deal) -> list[tuple[str, int]]:
@@ -349,6 +370,7 @@ def _contacts(pages: Pages, portal: Portal) -> None:
         live = _live()
         with portal.read() as unit:
             rows = views_contacts.contact_rows(unit, key)
+            gone = gone_since(unit.tx, portal.name, "contact", key) is not None
             balances, names = views_contacts.balances_of(unit, key), views_text.party_names(unit)
         if not rows and not balances:
             abort(404)
@@ -360,7 +382,7 @@ def _contacts(pages: Pages, portal: Portal) -> None:
         url = portal.crm.link("contact", key) if any(row["record_id"] for row in rows) else ""
         return render_template(
             "exchange/contact.html", key=key, name=names.get(key, key), months=grouped, balances=balances, url=url,
-            opened=month, side=_side(portal), version=live,
+            opened=month, side=_side(portal), version=live, deleted=gone,
         )  # fmt: skip
 
 

@@ -120,6 +120,12 @@ def _custody_row(unit: Unit, before: Deal | None, deal: Deal, language: str) -> 
     unit.put_row_if_changed("contact", deal.client.key, "custody", values, row=row)
 
 
+def close_custody(unit: Unit, deal: Deal) -> None:
+    """The deal keeps nothing any more."""
+    if deal.client is not None:
+        _close_custody_row(unit, deal, deal.client, unit.portal.mapping.portal.language)
+
+
 def _custody_row_name(deal: Deal, client: Party) -> str:
     return f"custody:{deal.subject}:{client.key}"
 

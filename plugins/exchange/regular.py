@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from kernel.crm import Ref
-from kernel.crm.seen import last_seen
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs.call_queries import result_of
 from kernel.texts import translate
 from plugins.exchange import cards, store
 from plugins.exchange.formats import money_text
+from plugins.exchange.people import manager_of
 from plugins.exchange.projection import custody_of
 from plugins.exchange.settings import ExchangeSettings
 
@@ -29,14 +28,8 @@ def remind_custody(portal: Portal) -> None:
                 language, "custody_reminder", amount=money_text(kept, language), deal=deal.number, stage=stage,
                 client=deal.client.name if deal.client else "—",
             )  # fmt: skip
-            to = _to(unit, deal.record_id)
+            to = manager_of(unit, deal.record_id)
             unit.comment("deal", deal.record_id, text, to=to, key=f"custody:{deal.subject}:{deal.custody_until.isoformat()}")
-
-
-def _to(unit: Unit, record_id: str) -> tuple[str, ...]:
-    record = last_seen(unit.tx, unit.portal.name, "deal", record_id)
-    manager = record.values.get("manager") if record else None
-    return (manager.id,) if isinstance(manager, Ref) else ()
 
 
 def publish_head(portal: Portal) -> None:

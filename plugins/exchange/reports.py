@@ -10,10 +10,12 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kernel.crm.gone import gone_ids
 from kernel.extension.portal import Unit
 from kernel.storage import Row, Tx
 from kernel.values import Currencies, day_start, divide, format_minor, from_micros, plain, to_decimal, to_micros
 from plugins.exchange.accounts import LEGS
+from plugins.exchange.deleted import deleted_cards
 from plugins.exchange.figures import chain_line, figures, profits
 from plugins.exchange.model import CANCELLED, Money
 from plugins.exchange.rates import format_rate
@@ -47,8 +49,9 @@ def operation_rows(tx: Tx, wanted: Filter, zone: ZoneInfo) -> list[Row]:
     """Rows of exchange_operation with the deal's number and address, oldest first."""
     low, high = wanted.bounds(zone)
     sql = (
-        "SELECT o.*, d.number AS deal_number, d.url, d.record_id FROM exchange_operation o "
-        "JOIN exchange_deal d ON d.subject = o.subject WHERE o.at >= :low AND o.at < :high"
+        "SELECT o.*, d.number AS deal_number, d.url, d.record_id, CASE WHEN g.id IS NULL THEN 0 ELSE 1 END AS deleted "
+        "FROM exchange_operation o JOIN exchange_deal d ON d.subject = o.subject LEFT JOIN crm_gone g "
+        "ON g.portal = d.portal AND g.entity = 'deal' AND g.id = d.record_id WHERE o.at >= :low AND o.at < :high"
     )
     values: dict[str, Any] = {"low": low, "high": high}
     for name in ("kind", "place", "manager"):
@@ -111,6 +114,7 @@ def _operation(row: Mapping[str, Any], currencies: Currencies, zone: ZoneInfo) -
         "profit_reported": report,
         "subject": row["subject"],
         "url": row["url"] or None,
+        "deleted": bool(row["deleted"]),
     }
     for name in ("commission", "network_fee"):
         found[name] = None
@@ -212,13 +216,20 @@ def contacts(unit: Unit, wanted: Filter) -> dict[str, Any]:
             if row[role]:
                 person = people.setdefault((role, row[role]), _Contact(row[role], role))
                 person.add(row, role)
-    found = [person.data(portal.currencies, report.code, portal.zone) for person in people.values()]
+    gone = gone_ids(unit.tx, portal.name, "contact")
+    found = [
+        {**person.data(portal.currencies, report.code, portal.zone), "deleted": person.key in gone}
+        for person in people.values()
+    ]
     found.sort(key=lambda one: (-Decimal(one["profit_reported"] or "0"), one["contact"]))
     return {
         "from": wanted.start.isoformat() if wanted.start else None,
         "to": wanted.end.isoformat() if wanted.end else None,
         "report_currency": report.code,
         "rows": found,
+        "deleted": [
+            {"contact": name, "key": key, "amounts": [one.data() for one in held]} for key, name, held in deleted_cards(unit)
+        ],
     }
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal
-from kernel.values import parse_day, parse_moment
+from kernel.web.dates import asked_day, asked_moment
 from plugins.exchange.model import KINDS
 from plugins.exchange.reports import Filter
 
@@ -17,12 +17,11 @@ Args = Mapping[str, str]
 
 def moment_from(args: Args, portal: Portal) -> datetime | None:
     """The past moment asked for, in the desk's zone; None for now."""
-    text = args.get("at", "").strip()
-    return parse_moment(text, portal.zone).astimezone(portal.zone) if text else None
+    return asked_moment(args.get("at", ""), portal.zone, field="at")
 
 
 def at_text(at: datetime | None) -> str | None:
-    """The moment as it stands in our addresses and in the form's field."""
+    """The moment as it stands in our addresses."""
     return at.replace(tzinfo=None).isoformat() if at else None
 
 
@@ -46,7 +45,7 @@ def filter_from(args: Args, *, default: tuple[date, date] | None = None) -> Filt
         start: date | None = default[0]
         end: date | None = default[1]
     else:
-        start, end = (parse_day(args[name]) if args.get(name, "").strip() else None for name in ("from", "to"))
+        start, end = (asked_day(args.get(name, ""), field=name) for name in ("from", "to"))
     kind = args.get("kind", "")
     if kind and kind not in KINDS:
         raise BadInput.of("not_choice", text=kind[:40], choices=", ".join(KINDS), field="kind")

@@ -161,7 +161,7 @@ def test_a_swap_keeps_focus_scroll_and_what_is_open(world: World, browser: Any) 
 def test_as_of_a_past_moment_stands_still(world: World, browser: Any) -> None:
     page = world.page(browser)
     local = datetime.now(world.desk.portal.zone) - timedelta(days=1)
-    page.fill("input[name=at]", local.strftime("%Y-%m-%dT%H:%M:%S"))
+    page.fill("input[name=at]", local.strftime("%d.%m.%Y %H:%M:%S"))
     page.press("input[name=at]", "Enter")
     page.wait_for_url("**at=*")
     assert page.inner_text(HELD).replace("\xa0", " ") == "2 900 000,00"

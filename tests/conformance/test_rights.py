@@ -39,6 +39,7 @@ RIGHTS = {
     "GET /jobs": OPERATE,
     "POST /jobs/<kind>/<one>/<action>": OPERATE,
     "GET /trace/<one>": OPERATE,
+    "GET /connections": OPERATE,
     "GET /portals": OPERATE,
     "GET /exchange/board": "exchange",
     "GET /exchange/board.json": "exchange",

@@ -32,6 +32,8 @@ ALLOWED = {
     "tests/e2e/test_broker.py: time.sleep(3)": "an outage lasts",
     "tests/e2e/test_broker_stage_lock.py: time.sleep(FRESH_SECONDS + 0.1)": "what is known of a day gets old by the clock",
     "tests/security/test_secrets.py: time.sleep(0.2)": "looks again and again while the process lives",
+    "tests/toy/test_processes.py: time.sleep(chance.random() * 0.3)": "kills come at chance moments",
+    "tests/toy/test_processes.py: time.sleep(chance.random() * 0.1)": "the same",
     "tests/upgrade/store.py: time.sleep(0.3)": "made at a release, not in a test",
     "tests/upgrade/store.py: time.sleep(2 * SLOW_ANSWER_SECONDS)": "the same",
 }

@@ -30,7 +30,7 @@ PHRASES = (
     Word(r"\bon (its|their|the) way\b", "in flight"),
     Word(r"\b(lacks?|lacking)\b", "missing, does not have"),
     Word(r"\b(mend|mends|mended|mending|heal|heals|healed|healing)\b", "fix, repair, reconciliation"),
-    Word(r"(?<!is )(?<!are )\btold (us )?of\b|\btells? of\b|\btold nowhere\b", "report, name, document"),
+    Word(r"\b(delivery|event|message|nobody|line) (had )?told (us )?of\b|\btold nowhere\b", "report, name, document"),
     Word(r"\b(no|one|each|this|next) look\b|\blook job\b|\bbetween two looks\b|\bthe look (that|and|job)\b", "sync"),
     Word(r"\blook, then act\b|\blook[- ]then[- ]act\b", "sync, then act"),
 )
@@ -44,7 +44,7 @@ NAMES = (
     ),
     Word(r"\b(Connecting|Doorway|UnsetCRM|find_lacks|keep_told|end_of_the_gone|mended_now)\b", "the names of the glossary"),
     Word(
-        r"\bdef (look|say|said|said_all|lacks|giving|mend|_mend|heal|_insist\w*|_beginning|_his|_whose|_in_vain|bar|unbar)\(",
+        r"\bdef (look|say|said|said_all|lacks|giving|mend|_mend|heal|_insist\w*|_beginning|_his|_whose|bar|unbar)\(",
         "see below",
     ),
     Word(r"[\"'](look|portal\.lacks)\.\w+[\"']", "events of the log: sync.…, portal.missing"),

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from connectors.bitrix24 import connector as bitrix24
+from connectors.bitrix24.client import connect
+from connectors.bitrix24.settings import read
 from connectors.planfix import connector as planfix
 from kernel.clock import SystemClock
 from kernel.crm import CRM
@@ -55,8 +57,11 @@ def memory(_folder: Path) -> Iterator[World]:
     crm = MemoryCRM(planfix_set(), FakeClock(datetime.now(UTC)))
     person = crm.staff.hire("Ігор Бондар")
     crm.days[person.id] = "closed"
-    everything = ("people", "workdays", "history")
-    yield World(crm, lambda deal, text: crm.staff.set("deal", deal, rate=text), person.id, crm.staff.dismiss, everything)
+    everything = ("people", "workdays", "history", "bin")
+    yield World(
+        crm, lambda deal, text: crm.staff.set("deal", deal, rate=text), person.id, crm.staff.dismiss, crm.staff.delete,
+        everything,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -69,7 +74,13 @@ def in_planfix(folder: Path) -> Iterator[World]:
         def dismiss(person: str) -> None:
             sandbox.portal.users[person].active = False
 
-        yield World(_crm(planfix, connection), _typist(planfix, connection, planfix_set("text")), "user:3", dismiss)
+        def delete(entity: str, record_id: str) -> None:
+            held = sandbox.portal.tasks if entity == "deal" else sandbox.portal.contacts
+            held[int(record_id.rpartition(":")[2])].deleted = True
+
+        typist = _typist(planfix, connection, planfix_set("text"))
+        parts = ("people", "history", "bin")
+        yield World(_crm(planfix, connection), typist, "user:3", dismiss, delete, parts)
 
 
 @contextmanager
@@ -85,7 +96,13 @@ def in_bitrix(folder: Path) -> Iterator[World]:
             sandbox.portal.people[person].active = False
 
         typist = _typist(bitrix24, connection, bitrix_set("text"))
-        yield World(_crm(bitrix24, connection), typist, "11", dismiss, ("people", "workdays", "history"))
+        client = connect(connection, read(connection.settings, connection.mapping.portal.time_zone))
+
+        def delete(entity: str, record_id: str) -> None:
+            client.call(f"crm.{entity}.delete", {"id": int(record_id)}, writes=True)
+
+        parts = ("people", "workdays", "history")
+        yield World(_crm(bitrix24, connection), typist, "11", dismiss, delete, parts)
 
 
 def a_connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:

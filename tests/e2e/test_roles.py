@@ -64,7 +64,7 @@ def started(folder: Path, **environment: str) -> tuple[Annex, flask.Flask, FakeC
 def called(base: str, path: str, body: Any, **headers: str) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(f"{base.rstrip('/')}/{path}", json=body, headers=headers, timeout=20)
+        answer = session.post(f"{base.rstrip('/')}/{path}", json=body, headers=headers, timeout=30)
         assert answer.status_code == 200 and "error" not in answer.json(), answer.text
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 SECRET = "the secret of the toy"
+PAUSE_SECONDS = 0.5  #: between two checks of what waits to be told again
 
 
 class Peer:
@@ -143,7 +144,7 @@ def _line_handler(peer: Peer) -> type[socketserver.StreamRequestHandler]:
             reported: set[str] = set()
             while self.open:
                 with peer._changed:
-                    peer._changed.wait_for(lambda: not self.open or set(peer.waiting) - reported, timeout=0.5)
+                    peer._changed.wait_for(lambda: not self.open or set(peer.waiting) - reported, timeout=PAUSE_SECONDS)
                     fresh = [one for name, one in peer.waiting.items() if name not in reported]
                 for one in fresh:
                     reported.add(one["id"])

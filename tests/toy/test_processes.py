@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kernel.storage import Database
+from kernel.testing import until
 from tests.toy.desk import CRMS, SITE, environment
 from tests.toy.peer import Peer
 
@@ -67,17 +68,17 @@ class Workers:
         return {row["key"]: row["state"] for row in found}
 
     def wait(self, true: Callable[[], Any], what: str) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
+        def condition() -> Any:
             try:
-                if true():
-                    return
-            except Exception as exc:  # before the first start there are no tables
-                what = f"{what} ({type(exc).__name__})"
-                time.sleep(0.2)
-            time.sleep(0.05)
-        log = (self._folder / "worker.log").read_text(encoding="utf-8")[-3000:]
-        raise AssertionError(f"gave up waiting until {what}; {self.states()}\n{log}")
+                return true()
+            except Exception:  # before the first start there are no tables
+                return None
+
+        def seen() -> str:
+            log = (self._folder / "worker.log").read_text(encoding="utf-8")[-3000:]
+            return f"{self.states()}\n{log}"
+
+        until(condition, what, within=PATIENCE_SECONDS, seen=seen)
 
     def close(self) -> None:
         for worker in self.runtime:

@@ -149,7 +149,7 @@ def test_a_librarys_requests_go_through_the_gate_and_nowhere_else(server: HTTPSe
     server.expect_request("/api/moved").respond_with_data("", status=302, headers={"Location": "https://elsewhere.example/"})
     gate = Gate()
     session = session_for(client(server, gate))
-    response = session.post(server.url_for("/api/x"), data={"a": "1"}, timeout=3)
+    response = session.post(server.url_for("/api/x"), data={"a": "1"}, timeout=30)
     assert (response.status_code, response.text) == (200, "a=1") and gate.asked == ["acquire", "release", "succeeded"]
     with pytest.raises(Misconfigured):
         session.get("http://127.0.0.1:1/api/x")

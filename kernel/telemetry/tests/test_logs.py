@@ -76,5 +76,6 @@ def test_metrics_are_served() -> None:
     metrics.waiting("inbox", 3)
     page = metrics.page().decode()
     assert (
-        'annex_deliveries_total{connector="test",outcome="stored"} 1.0' in page and 'annex_waiting{kind="inbox"} 3.0' in page
+        'annex_deliveries_total{connection="test",outcome="stored"} 1.0' in page
+        and 'annex_waiting{kind="inbox"} 3.0' in page
     )

@@ -16,11 +16,11 @@ from decimal import Decimal
 from typing import Any
 
 from kernel.crm import CRM, Ref, Unreadable, Value
-from kernel.errors import NotFound
+from kernel.errors import NotFound, Rejected
 from kernel.mapping import EntityMap
 
 KINDS = {"buy": "Купівля", "sell": "Продаж"}
-PARTS = ("people", "workdays", "history", "files", "notices", "calls")
+PARTS = ("people", "workdays", "history", "bin", "files", "notices", "calls")
 
 
 @dataclass
@@ -31,6 +31,7 @@ class World:
     type_rate: Callable[[str, str], None]  #: somebody types that text where a number belongs: deal, text
     person: str  #: a member of staff whose working day is not begun, where the CRM keeps working days
     dismiss: Callable[[str], None]  #: somebody leaves
+    delete: Callable[[str, str], None]  #: somebody deletes a record: entity, id
     parts: tuple[str, ...] = ("people", "history")  #: the optional parts that this CRM has
 
 
@@ -156,6 +157,43 @@ def what_is_not_there(world: World) -> None:
         except NotFound:
             continue
         raise AssertionError("what is not there was found")
+
+
+# --- what is not there any more ------------------------------------------------------------------------------------------
+
+
+def what_was_deleted_is_missing(world: World) -> None:
+    crm = world.crm
+    deals = [crm.create("deal", {"note": f"угода {n}"}, key=f"d-{n}") for n in range(3)]
+    clients = [crm.create("contact", {"name": f"Клієнт {n}"}, key=f"c-{n}") for n in range(2)]
+    crm.update("deal", deals[2], {}, stage="closed")
+    assert crm.existing("deal", [*deals, "777777"]) == set(deals) and crm.existing("deal", []) == frozenset()
+    world.delete("deal", deals[1])
+    world.delete("contact", clients[0])
+    assert crm.existing("deal", deals) == {deals[0], deals[2]} and crm.existing("contact", clients) == {clients[1]}
+    assert [one.id for one in crm.find("deal", ids=deals)] == [deals[0], deals[2]]
+    for entity, gone in (("deal", deals[1]), ("contact", clients[0])):
+        try:
+            crm.get(entity, gone)
+        except NotFound:
+            continue
+        raise AssertionError(f"a deleted {entity} can be read")
+
+
+def what_was_deleted_comes_back_under_its_own_id(world: World) -> None:
+    crm = world.crm
+    if crm.bin is None:
+        return
+    deal = crm.create("deal", {"note": "та сама"}, key="d-1")
+    world.delete("deal", deal)
+    for _twice in range(2):
+        crm.bin.restore("deal", deal)
+        assert crm.existing("deal", [deal]) == {deal} and crm.get("deal", deal).values["note"] == "та сама"
+    try:
+        crm.bin.restore("deal", "777777")
+    except Rejected:
+        return
+    raise AssertionError("what never was came back")
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------------
@@ -312,6 +350,8 @@ BEHAVIOURS: tuple[Callable[[World], None], ...] = (
     finding,
     what_cannot_be_read_is_neither_guessed_nor_lost,
     what_is_not_there,
+    what_was_deleted_is_missing,
+    what_was_deleted_comes_back_under_its_own_id,
     rows,
     a_comment_is_written_once,
     changes_are_named,

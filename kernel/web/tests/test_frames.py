@@ -63,7 +63,7 @@ def test_the_crms_proof_opens_a_session_of_that_very_person(world: World) -> Non
 
 @pytest.mark.row("PL-09")
 def test_what_the_crm_has_just_proved_counts_at_once_and_what_only_the_opening_says_does_not(world: World) -> None:
-    portal, known = world.site.portals[0], list(PEOPLE)
+    portal, known = world.site.portal, list(PEOPLE)
     portal.crm.people = SimpleNamespace(all=lambda: list(known))  # type: ignore[assignment]
     portal.people()
     known[2] = replace(known[2], admin=True)

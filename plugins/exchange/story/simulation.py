@@ -14,8 +14,9 @@ from kernel.values import format_minor
 from plugins.exchange import cards, projection
 from plugins.exchange.accounts import BALANCES, BOOK, CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from plugins.exchange.board import board
+from plugins.exchange.booking import settings_of
 from plugins.exchange.control import control
-from plugins.exchange.handlers import reader_of, settings_of
+from plugins.exchange.handlers import reader_of
 from plugins.exchange.model import Deal, deal_data
 from plugins.exchange.store import load_deal, notice_state
 from plugins.exchange.story.staff import DEAL, OPERATION, PLACES, Staff

@@ -104,6 +104,26 @@ def test_as_of_a_past_moment(desk: Desk) -> None:
     link = re.search(r'href="([^"]+)" data-figure="held/UAH/"', after)
     assert link and "at=2026-11-21T12:00:01" in html.unescape(link[1]).replace("%3A", ":")
     assert client.get("/exchange/board?at=yesterday").status_code == 400
+    typed = client.get("/exchange/board?at=21.11.2026+12:00:01").text
+    assert figure(typed, "held/UAH/") == "5 001 500,00" and 'name="at" value="21.11.2026 12:00:01"' in typed
+
+
+@pytest.mark.parametrize(("language", "shape", "words"), [
+    ("uk", "дд.мм.рррр", "не дата"), ("ru", "дд.мм.гггг", "не дата"), ("en", "dd.mm.yyyy", "is no day"),
+])  # fmt: skip
+def test_days_are_typed_as_the_page_writes_them(desk: Desk, language: str, shape: str, words: str) -> None:
+    """The browser's own fields follow the browser's language; ISO in an address goes on counting."""
+    client = desk.client()
+    client.set_cookie("annex_language", language)
+    for page in ("operations", "contacts", "control"):
+        typed = client.get(f"/exchange/{page}?from=01.11.2026&to=2026-11-30").text
+        assert 'name="from" value="01.11.2026"' in typed and 'name="to" value="30.11.2026"' in typed
+        assert f'placeholder="{shape}"' in typed
+        for wrong in ("31.02.2026", "11/21/2026", "01.01.0001", "9999-12-31", "<b>", "0" * 5000):
+            answer = client.get(f"/exchange/{page}", query_string={"from": wrong})
+            assert answer.status_code == 400 and words in answer.text and "21.11.2026" in answer.text, wrong
+            assert "<b>" not in answer.text and "0" * 41 not in answer.text
+    assert not re.search(r'type="?(date|month|time|datetime-local|week)\b', client.get("/exchange/board").text)
 
 
 @pytest.mark.row("EX-10")
@@ -419,7 +439,7 @@ def test_operations_by_filter_agree_with_the_command(desk: Desk) -> None:
         page = client.get(f"/exchange/operations?{query if 'from' in query else query + '&from='}").text
         assert page.count('<th scope="row"><a href="/exchange/deals/') == count
     month = client.get("/exchange/operations").text  # this month unless something else is asked for
-    assert "Операції: 2" in month and 'value="2026-11-01"' in month
+    assert "Операції: 2" in month and 'value="01.11.2026"' in month
     assert client.get("/exchange/operations?kind=gift").status_code == 400
     assert client.get("/exchange/operations?from=32.13.2026").status_code == 400
 

@@ -26,8 +26,9 @@ from kernel.testing import Crash, TroubledDatabase
 from plugins.exchange import cards, projection
 from plugins.exchange.accounts import CLIENT, CUSTODY, OWN_ACCOUNTS, PLACE
 from plugins.exchange.board import board
+from plugins.exchange.booking import settings_of
 from plugins.exchange.control import control
-from plugins.exchange.handlers import reader_of, settings_of
+from plugins.exchange.handlers import reader_of
 from plugins.exchange.model import deal_data
 from plugins.exchange.rate_list import keep_rates
 from plugins.exchange.rates import Rate

@@ -23,7 +23,8 @@ from kernel.testing import session
 from kernel.values import Currencies, Currency, parse_pair, to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
 from plugins.exchange.accounts import CHART
-from plugins.exchange.handlers import accept
+from plugins.exchange.booking import accept
+from plugins.exchange.deleted import DECIDE
 from plugins.exchange.model import Deal, Operation, Party
 from plugins.exchange.pages import pages
 from plugins.exchange.rate_list import keep_rates
@@ -52,7 +53,7 @@ class StubCrm:
     def link(self, entity: str, record_id: str) -> str:
         return f"https://desk.planfix.example/{'task' if entity == 'deal' else entity}/{record_id}"
 
-    people = None
+    people = bin = None
 
     def missing(self) -> list[MissingItem]:
         return []
@@ -125,7 +126,7 @@ def make_desk(
         PORTAL, load_set(ROOT / "mappings/exchange-desk-planfix"), crm, database, Books(clock, [CHART]), clock, ids, queue,
         {"exchange": ExchangeSettings(places=["Каса", "Банк", "Гаманець"])}, links=links, changed=live.nudge,
     )  # fmt: skip
-    plugin = Plugin("exchange", "Обмін", pages=pages)
+    plugin = Plugin("exchange", "Обмін", pages=pages, rights={DECIDE: "deleted deals"})
     site = Site(portal, [plugin], settings, database, clock, ids, live, links, list(ready), migration_sets())
     return Desk(portal, site, create_app(site, list(blueprints)), crm, queue, clock)
 
