@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -78,6 +78,7 @@ def parse_pair(text: str, currencies: Currencies) -> Pair:
     return Pair(base, quote)
 
 
+_PLAIN = re.compile(r"[+-]?[0-9]{1,50}(\.[0-9]{0,9})?\Z")  #: nearly every number there is
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z")
 _GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d*)?\Z")
@@ -97,6 +98,8 @@ def parse_decimal(text: str | int | Decimal, *, comma: bool = True) -> Decimal:
         if not text.is_finite():
             raise BadInput.of("not_number", text=str(text))
         return text
+    if _PLAIN.match(text):
+        return Decimal(text)
     shown = text.strip()[:40]
     plain = text.strip().replace("\u2212", "-")
     if _GROUPED.match(plain):
@@ -138,9 +141,8 @@ def parse_rate(text: str | int | Decimal) -> Decimal:
 
 def to_minor(amount: Decimal, currency: Currency) -> int:
     """The exact amount in minor units. Raises BadInput if it has more digits than the currency, or is beyond range."""
-    with localcontext(EXACT):
-        scaled = amount.scaleb(currency.scale)
-        whole = scaled.to_integral_value()
+    scaled = amount.scaleb(currency.scale, EXACT)
+    whole = scaled.to_integral_value(context=EXACT)
     if whole != scaled:
         raise BadInput.of("too_many_digits", amount=plain(amount), currency=currency.code, scale=currency.scale)
     return in_range(int(whole), currency)
@@ -148,8 +150,7 @@ def to_minor(amount: Decimal, currency: Currency) -> int:
 
 def round_minor(amount: Decimal, currency: Currency) -> int:
     """The one rounding: half-even to the currency's scale, as minor units."""
-    with localcontext(EXACT):
-        return in_range(int(amount.scaleb(currency.scale).to_integral_value(ROUND_HALF_EVEN)), currency)
+    return in_range(int(amount.scaleb(currency.scale, EXACT).to_integral_value(ROUND_HALF_EVEN, EXACT)), currency)
 
 
 def in_range(minor: int, currency: Currency) -> int:

@@ -111,7 +111,7 @@ def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:
         for item in annex.runtime.portal.crm.missing():
             kind = _kind(annex, item.kind)
             yield _say(annex, "doctor_missing", where=item.where, kind=kind, name=item.name, remedy=item.remedy)
-        for one in problems(annex.mapping, annex.runtime.portal.people()):
+        for one in problems(annex.runtime.portal.mapping, annex.runtime.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             yield _say(annex, one.code, **{**one.values, **named})

@@ -147,7 +147,9 @@ class BitrixCRM(CRM):
         tables: Mapping[str, TablePlan],
         rows: Mapping[str, Mapping[int, list[Raw]]],
     ) -> list[Record]:
-        if self._is_new(plan, raws, tables, rows) and self._layout.doubt():
+        strangers = {raw.get("stageId") for raw in raws} - {None, "", *plan.stages.words} if plan.map.stage else set()
+        outdated = bool(strangers) and self._layout.outdated()
+        if outdated or (self._is_new(plan, raws, tables, rows) and self._layout.doubt()):
             plan = self._layout.plan(plan.entity)
             tables = {name: self._layout.table(plan.entity, name) for name in tables}
         values = [records.read(plan.slots, raw, self._zone) for raw in raws]

@@ -120,6 +120,15 @@ class Layout:
             self._known.clear()
             return True
 
+    def outdated(self) -> bool:
+        """Whether `annex apply` has made something since we read the portal, asked at once: a stage that the set does not
+        seem to name may be one that was not there, or not ours yet, half-way through a set-up."""
+        with self._lock:
+            if not self._set_up_anew(at_once=True):
+                return False
+            self._known.clear()
+            return True
+
     # --- what the portal has ----------------------------------------------------------------------------------------
 
     def state(self) -> PortalState:
@@ -127,7 +136,7 @@ class Layout:
 
     def kept(self, section: str) -> Mapping[str, Any]:
         """What the set-up keeps: numbers of pipelines and smart processes, codes of stages and fields, by our words."""
-        held = self._keep(("kept",), lambda: self._ids() or {}).get(section)
+        held = self._keep(("kept",), self._read_kept).get(section)
         return held if isinstance(held, dict) else {}
 
     def _kept(self, section: str, word: str) -> str:
@@ -307,10 +316,15 @@ class Layout:
     def _labels(self, entity_type: int) -> dict[str, str]:
         return {one.code: one.title for one in self.fields(entity_type).values()}
 
-    def _set_up_anew(self) -> bool:
+    def _read_kept(self) -> Mapping[str, Any]:
+        """Read before the portal is: what the set-up makes after that is known to be newer."""
+        self._made = self._ids() or {}
+        return self._made
+
+    def _set_up_anew(self, *, at_once: bool = False) -> bool:
         """Whether `annex apply`, which runs in a process of its own, has made something since we read the portal."""
         now = self._clock.monotonic()
-        if now - self._compared_at < COMPARED_EVERY_SECONDS:
+        if not at_once and now - self._compared_at < COMPARED_EVERY_SECONDS:
             return False
         self._compared_at = now
         before, self._made = self._made, self._ids() or {}

@@ -130,10 +130,11 @@ class BitrixSetup:
             _save(self._vault, memory)
 
     def _learn(self, step: Step, result: Any) -> None:
-        if step.key is None:
-            return
         memory, key = Memory.load(self._vault), step.key
-        if step.kind == "drop":
+        memory.steps += 1
+        if key is None:
+            pass
+        elif step.kind == "drop":
             memory.forget(key.section, key.word)
         elif step.learn is not None or step.remember:
             memory.adopt(key.section, key.word, step.learn(result) if step.learn else step.remember)

@@ -211,13 +211,14 @@ class Memory:
         self.fresh: set[str] = set(
             given.get("fresh") or ()
         )  #: words of pipelines that still hold the portal's default stages
+        self.steps = int(given.get("steps") or 0)  #: how many were made here: tells whoever holds a layout that it is old
 
     @classmethod
     def load(cls, vault: Vault) -> Memory:
         return cls(vault.get(VAULT_NAME))
 
     def data(self) -> dict[str, Any]:
-        return {**self.ids, "made": sorted(self.made), "fresh": sorted(self.fresh)}
+        return {**self.ids, "made": sorted(self.made), "fresh": sorted(self.fresh), "steps": self.steps}
 
     def get(self, section: Section, word: str) -> Any:
         return self.ids[section].get(word)

@@ -109,7 +109,7 @@ class Entry:
         return Posting(self.slot, self.at, self.legs(), self.op)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
 
 
 def canonical(body: Mapping[str, Any]) -> str:
@@ -132,7 +132,7 @@ def hash_of(prev: str, book: str, values: Iterable[Any]) -> str:
     be given to another book without its hash being wrong.
     """
     named = () if book == FIRST_BOOK else ("book", book)
-    text = "\x1f".join([*named, prev, *("" if value is None else str(value) for value in values)])
+    text = "\x1f".join([*named, prev, *["" if value is None else str(value) for value in values]])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -143,7 +143,15 @@ def standing(entries: Iterable[Entry]) -> dict[str, Entry]:
     return {entry.slot: entry for entry in entries if entry.kind == "posting" and entry.seq not in answered}
 
 
-def changes(subject: str, now: Mapping[str, Entry], wanted: Iterable[Posting], *, version: int) -> list[Draft]:
+def changes(
+    subject: str,
+    now: Mapping[str, Entry],
+    wanted: Iterable[Posting],
+    *,
+    version: int,
+    author: str = "",
+    trace: str = "",
+) -> list[Draft]:
     """What to append so that exactly the wanted postings stand: reversals first, then the new ones, in order.
 
     `version` grows with each change of the subject, so that every journal key is used once.
@@ -157,13 +165,12 @@ def changes(subject: str, now: Mapping[str, Entry], wanted: Iterable[Posting], *
         if slot not in goal or goal[slot].content() != entry.posting().content():
             legs = tuple(leg.reversed() for leg in entry.legs())
             body = {"slot": slot, "op": entry.op, "legs": [leg.row() for leg in legs]}
-            drafts.append(
-                Draft("reversal", subject, f"{subject}/{slot}/-{entry.seq}", entry.at, body, legs, entry.op, entry.seq)
-            )
+            key = f"{subject}/{slot}/-{entry.seq}"
+            drafts.append(Draft("reversal", subject, key, entry.at, body, legs, entry.op, entry.seq, author, trace))
     for posting in wanted:
         stands = now.get(posting.slot)
         if stands is None or stands.posting().content() != posting.content():
             body = {"slot": posting.slot, "op": posting.op, "legs": [leg.row() for leg in posting.legs]}
             key = f"{subject}/{posting.slot}/{version}"
-            drafts.append(Draft("posting", subject, key, posting.at, body, posting.legs, posting.op))
+            drafts.append(Draft("posting", subject, key, posting.at, body, posting.legs, posting.op, None, author, trace))
     return drafts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kernel.clock import Clock
@@ -146,8 +146,9 @@ class Book:
         drafts: list[Draft] = []
         for item in items:
             version = head["seq"] + len(drafts) + 1
-            drafts += changes(item.subject, now.get(item.subject, {}), item.wanted, version=version)
-        return self._append(tx, head, [replace(draft, author=author, trace=trace) for draft in drafts])
+            stands = now.get(item.subject, {})
+            drafts += changes(item.subject, stands, item.wanted, version=version, author=author, trace=trace)
+        return self._append(tx, head, drafts)
 
     def preview(self, tx: Tx, subject: str, wanted: Sequence[Posting]) -> list[Draft]:
         """What `settle` would append. Holds the books until the end of the unit of work, so that the answer stays true."""

@@ -19,6 +19,7 @@ from kernel.errors import Closed
 CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
 STREAMED_AT_ONCE = 2000
 UNHURRIED_CACHE_KIB = 32 * 1024
+SQLITE_ROWS_AT_ONCE = 64  #: the driver keeps a hundred statements, so they should not be long
 PARAMETERS_MAX = 10_000  #: in one statement; SQLite takes 32,766, PostgreSQL 65,535
 _NAMED = re.compile(r"(?<![:\w]):(\w+)(?![:\w])")  # as SQLAlchemy reads it: `::` is PostgreSQL's cast
 Row = Mapping[str, Any]  #: a row by column names
@@ -60,13 +61,11 @@ class Tx:
     def insert(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str = "") -> None:
         """Insert rows: `into` is "table (columns)" or a table, each row has a value for each column, `tail` what follows.
 
-        The fastest way there is: many short statements on SQLite, few long ones where each is a way to a server and back.
+        Few long statements: to a server each is a way there and back, and SQLite keeps, for each statement that a trigger
+        may refuse, a copy of every page it touches, which took longer than the rows themselves.
         """
-        if rows and self.dialect != "postgresql":
-            self._driven(self._driver.executemany, _insert(into, 1, len(rows[0]), tail, "?"), rows)
-        else:
-            for sql, values in self._long(into, rows, tail):
-                self._driven(self._driver.execute, sql, values)
+        for sql, values in self._long(into, rows, tail):
+            self._driven(self._driver.execute, sql, values)
 
     def insert_returning(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str) -> list[tuple[Any, ...]]:
         """The same; `tail` ends in RETURNING, and what the database returned for the rows comes back, in no order."""
@@ -80,6 +79,8 @@ class Tx:
         """Statements of many rows each, with their values."""
         mark, width = "%s" if self.dialect == "postgresql" else "?", len(rows[0]) if rows else 1
         at_once = PARAMETERS_MAX // width
+        if self.dialect != "postgresql":
+            at_once = min(at_once, SQLITE_ROWS_AT_ONCE)
         for start in range(0, len(rows), at_once):
             part = rows[start : start + at_once]
             yield _insert(into, len(part), width, tail, mark), [value for row in part for value in row]

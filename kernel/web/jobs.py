@@ -53,7 +53,7 @@ def blueprint(site: Site) -> Blueprint:
         return render_template(
             "web/jobs.html", deliveries=deliveries, calls=calls, uncertain=uncertain, messages=found, counts=counts,
             regular=regular, moment=moment, version=version, link=_link(site), most=SHOWN_MAX,
-            title=work_title,
+            title=work_title, word=word,
         )  # fmt: skip
 
     @pages.post("/jobs/<kind>/<one>/<action>")
@@ -81,7 +81,7 @@ def blueprint(site: Site) -> Blueprint:
             steps = trace_steps(tx, one)
         if not steps:
             abort(404)
-        return render_template("web/trace.html", one=one, steps=steps, moment=moment, link=_link(site))
+        return render_template("web/trace.html", one=one, steps=steps, moment=moment, link=_link(site), word=word)
 
     return pages
 
@@ -89,10 +89,19 @@ def blueprint(site: Site) -> Blueprint:
 def work_title(name: str) -> str:
     """What a regular work is called for people; one that no catalog names (an outside plugin's) goes by its name."""
     key = name.rpartition(":")[2].replace(".", "_")
+    return _text(f"work_{key}") or name
+
+
+def word(group: str, name: str) -> str:
+    """A verb, a state or another word of the tables, in the reader's language; one that no catalog names as it stands."""
+    return _text(f"web_{group}_{name}") or name
+
+
+def _text(code: str) -> str:
     try:
-        return t(f"work_{key}")
+        return t(code)
     except KeyError:
-        return name
+        return ""
 
 
 def _calls(tx: Tx, state: str) -> list[dict[str, Any]]:

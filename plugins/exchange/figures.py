@@ -24,9 +24,16 @@ class Working:
     """How one amount came about: formula with its numbers, the exact result, and what it was rounded to."""
 
     what: str  #: "base", "client_quote", "partner_quote", "commission"
-    formula: str
+    amount: Money
+    by: str  #: "×" or "÷"
+    rate: Decimal
     exact: Decimal
     rounded: Money
+    unit: str = ""
+
+    @property
+    def formula(self) -> str:
+        return f"{self.amount} {self.by} {plain(self.rate)}{self.unit}"
 
     def data(self) -> dict[str, str]:
         return {"what": self.what, "formula": self.formula, "exact": plain(self.exact), "rounded": str(self.rounded)}
@@ -65,7 +72,7 @@ def figures(op: Operation) -> Figures:
     def times(what: str, amount: Money, rate: Decimal) -> Money:
         exact = multiply(to_decimal(amount.minor, amount.currency), rate)
         result = Money(round_minor(exact, quote), quote)
-        workings.append(Working(what, f"{amount} × {plain(rate)}", exact, result))
+        workings.append(Working(what, amount, "×", rate, exact, result))
         return result
 
     if op.amount_in == base:
@@ -75,7 +82,7 @@ def figures(op: Operation) -> Figures:
         in_quote = Money(op.amount, quote)
         exact = divide(to_decimal(op.amount, quote), op.client_rate)
         in_base = Money(round_minor(exact, base), base)
-        workings.append(Working("base", f"{in_quote} ÷ {plain(op.client_rate)}", exact, in_base))
+        workings.append(Working("base", in_quote, "÷", op.client_rate, exact, in_base))
     partner_quote = times("partner_quote", in_base, op.partner_rate) if op.partner_rate is not None else None
     profit = None
     if partner_quote is not None:
@@ -96,7 +103,7 @@ def _commission(op: Operation, gets: Money, workings: list[Working]) -> Money:
     if op.commission_percent:
         exact = divide(multiply(to_decimal(gets.minor, gets.currency), op.commission_percent), PERCENT)
         part = Money(round_minor(exact, gets.currency), gets.currency)
-        workings.append(Working("commission", f"{gets} × {plain(op.commission_percent)} %", exact, part))
+        workings.append(Working("commission", gets, "×", op.commission_percent, exact, part, " %"))
         total += part.minor
     return Money(total, gets.currency)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from plugins.exchange.rates import Rates
 from plugins.exchange.rules import changed_inputs, positions
 
 AUTHOR = "import"
+Moved = defaultdict[tuple[str, str, str], int]  #: by account, party and currency
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,9 @@ def import_file(
         with portal.read() as unit:
             unit.tx.unhurried()
             checked = compare(unit, read, correct=correct)
-            warnings = _warnings(unit, checked, _previews(unit, checked))
-            below = history_below.moments_with(unit.tx, _previews(unit, checked))
+            moved: Moved = defaultdict(int)
+            below = history_below.moments_with(unit.tx, _tallied(_previews(unit, checked), moved))
+            warnings = _warnings(unit, checked, moved)
     else:
         with portal.unit(author=AUTHOR) as unit:
             unit.tx.unhurried()
@@ -102,7 +105,7 @@ def import_file(
             read.spill.forget_lines()
             if checked.spill.deals_count:
                 stand(unit, checked, message)
-            warnings, below = _warnings(unit, checked, ()), history_below.moments(unit.tx)
+            warnings, below = _warnings(unit, checked, {}), history_below.moments(unit.tx)
     message(2 * checked.rows, 2 * checked.rows)
     same = checked.known + checked.repeated
     return Result(
@@ -132,15 +135,17 @@ def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
     done, total = checked.rows + checked.known + checked.repeated, 2 * checked.rows
     for part in checked.spill.deals(DEALS_AT_ONCE):
         before = _before(tx, part)
-        deals = [deal_from(subject, json.loads(facts)) for subject, facts, _ in part]
         fresh, changed = list[store.Derived](), list[store.Derived]()
-        for deal in deals:
-            (changed if deal.subject in before else fresh).append(store.derive(deal, rates, report, portal.zone))
+        wanted = list[Change]()
+        for subject, facts, _ in part:
+            deal = deal_from(subject, json.loads(facts))
+            derived = store.derive(deal, rates, report, portal.zone, facts=facts)
+            (changed if subject in before else fresh).append(derived)
+            wanted.append(Change(subject, postings(deal, portal.zone)))
             cards_of |= dict.fromkeys(cards.touched(before.get(deal.subject), deal))
             done = min(done + len(deal.operations), total - 1)
         store.save(tx, fresh, fresh=True)
         store.save(tx, changed)
-        wanted = [Change(deal.subject, postings(deal, portal.zone)) for deal in deals]
         portal.books.book(BOOK).settle_many(tx, wanted, author=unit.author, trace=unit.trace)
         progress(done, total)
     for key in cards_of:
@@ -178,9 +183,18 @@ def _previews(unit: Unit, checked: Checked) -> Iterator[Draft]:
             yield from changes(subject, now, postings(deal_from(subject, json.loads(facts)), unit.portal.zone), version=1)
 
 
-def _warnings(unit: Unit, checked: Checked, drafts: Iterable[Draft]) -> tuple[Warned, ...]:
+def _tallied(drafts: Iterable[Draft], moved: Moved) -> Iterator[Draft]:
+    """The drafts as they pass by, and what they move: making them twice would take twice as long."""
+    for draft in drafts:
+        for leg in draft.legs:
+            moved[leg.account, leg.party, leg.currency] += leg.amount
+        yield draft
+
+
+def _warnings(unit: Unit, checked: Checked, moved: Mapping[tuple[str, str, str], int]) -> tuple[Warned, ...]:
     balances = unit.portal.books.book(BOOK).balances(unit.tx, [currency.code for currency in checked.currencies])
-    after = positions(balances, drafts)
+    names = ("account", "party", "currency", "amount")
+    after = positions([*balances, *(dict(zip(names, (*key, amount), strict=True)) for key, amount in moved.items())], ())
     found = []
     for currency in checked.currencies:
         position = after.get(currency.code)

@@ -10,6 +10,7 @@ from kernel.errors import BadInput
 from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, format_cell, named_columns, row_of
 
 RECORD_CHARS_MAX = 1 << 18  #: a comment has ten thousand at most
+_SIMPLE = re.compile(r'[^"\r\n]*+(?=[\r\n])')  #: a record without a quotation mark, whose end is at hand
 _BREAK = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
 _BARE = {",": re.compile(r"[^,\r\n]*+"), ";": re.compile(r"[^;\r\n]*+")}
@@ -87,6 +88,8 @@ def _filled(rest: str, blocks: Iterator[str]) -> str:
 
 
 def _record(text: str, at: int, mark: str) -> tuple[list[str] | None, int]:
+    if simple := _SIMPLE.match(text, at):
+        return simple[0].split(mark), simple.end()
     cells: list[str] = []
     while True:
         if text.startswith('"', at):

@@ -11,7 +11,7 @@ from kernel.values import from_micros, plain, to_decimal
 from plugins.exchange.figures import Figures, check_chain, figures
 from plugins.exchange.history_names import Parties, op_order, subject_of
 from plugins.exchange.history_rows import Bad, Line
-from plugins.exchange.model import CLOSED, Deal, Operation, deal_data
+from plugins.exchange.model import BUY, CLOSED, Deal, Operation, deal_data
 
 #: column, what stood there, what the file says now
 Difference = tuple[str, str, str]
@@ -24,6 +24,7 @@ class Group:
         self._number, self._rows, self._stored, self._parties, self._zone = number, rows, stored, parties, zone
         self._there = {op.key: op for op in stored.operations} if stored else {}
         self._lines: dict[str, Line] = {}  #: by operation, the rows that count: sound, and each once
+        self._found: dict[str, Operation | None] | None = None
         self.bad: list[Bad] = []
         self.repeated = self.known = 0
 
@@ -129,7 +130,7 @@ class Group:
             op = ops[number]
             if op is not None and not op.is_exchange:
                 continue
-            if op and before and (at := self._lines.get(op.key) or self._lines.get(before.key)):
+            if op and before and not _meet(before, op) and (at := self._lines.get(op.key) or self._lines.get(before.key)):
                 try:
                     pair = Deal("", "", CLOSED, (before, op), 0)
                     check_chain(pair, (self._part(before), self._part(op)))
@@ -143,6 +144,11 @@ class Group:
 
     def _operations(self) -> dict[str, Operation | None]:
         """By number: those of the books, and those of the file where they are new or corrected."""
+        if self._found is None:
+            self._found = self._laid_over()
+        return self._found
+
+    def _laid_over(self) -> dict[str, Operation | None]:
         found: dict[str, Operation | None] = dict(self._there)
         for number, line in self._lines.items():
             there = self._there.get(number)
@@ -152,7 +158,7 @@ class Group:
                 found[number] = there if same else replace(line.operation, partner=there.partner)
             else:
                 partner = self._parties.party(line.partner) if line.partner else None
-                found[number] = replace(line.operation, partner=partner)
+                found[number] = replace(line.operation, partner=partner) if partner else line.operation
         return found
 
     def changed(self) -> Deal | None:
@@ -179,6 +185,13 @@ class Group:
             custody_until=until,
         )
         return None if stored and deal_data(stored) == deal_data(deal) else deal
+
+
+def _meet(before: Operation, op: Operation) -> bool:
+    """Whether what one operation gives the client is of the currency that the next one takes."""
+    assert before.pair is not None and op.pair is not None
+    gets = before.pair.quote if before.kind == BUY else before.pair.base
+    return gets == (op.pair.base if op.kind == BUY else op.pair.quote)
 
 
 def _content(op: Operation, zone: ZoneInfo) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from kernel.extension.portal import Portal
 from kernel.values import Currency
 from plugins.exchange.history_file import read_rows
-from plugins.exchange.history_rows import ROWS_PER_PROGRESS, Bad, Progress, read_line
+from plugins.exchange.history_rows import ROWS_PER_PROGRESS, Bad, Desk, Progress, read_line
 from plugins.exchange.history_spill import Spill
 
 BLOCK_BYTES = 1 << 20
@@ -30,10 +30,10 @@ class Read:
 def read_file(portal: Portal, path: Path | str, progress: Progress | None) -> Read:
     expected = _expected(Path(path)) if progress else 0
     spill, rows, bad = Spill(), 0, list[Bad]()
-    added: dict[str, int] = defaultdict(int)
+    desk, added = Desk(portal), defaultdict[str, int](int)
     currencies: set[Currency] = set()
     for rows, raw in enumerate(read_rows(path), 1):
-        line = read_line(portal, raw)
+        line = read_line(desk, raw)
         bad += line.bad
         for currency, minor in line.currencies:
             added[currency.code] += minor

@@ -22,6 +22,7 @@ KINDS = (BUY, SELL, DEPOSIT, WITHDRAW, MOVE)
 TEXT_CHARS_MAX, COMMENT_CHARS_MAX = 200, 10_000
 YEAR_MIN, YEAR_MAX = 1900, 2199
 ROWS_PER_PROGRESS = 250
+PAIRS_MAX = 1000  #: kept, however many ways there are to write them
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -66,19 +67,36 @@ class Line:
         return [(money.currency, money.minor) for money in sides if money]
 
 
-def read_line(portal: Portal, raw: RawRow) -> Line:
-    return _Reader(portal, raw).line()
+class Desk:
+    """What the rows of a file are read by, looked up once for all of them."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.zone, self.currencies, self.home_place = portal.zone, portal.currencies, settings_of(portal).home_place
+        self._pairs: dict[str, Pair] = {}
+
+    def pair(self, text: str) -> Pair:
+        found = self._pairs.get(text)
+        if found is None:
+            found = parse_pair(text, self.currencies)
+            if len(self._pairs) < PAIRS_MAX:
+                self._pairs[text] = found
+        return found
+
+
+def read_line(desk: Desk, raw: RawRow) -> Line:
+    return _Reader(desk, raw).line()
 
 
 class _Reader:
     """Takes typed values out of one row; everything wrong goes to its list."""
 
-    def __init__(self, portal: Portal, raw: RawRow) -> None:
-        self._portal, self._raw, self._cells = portal, raw, dict(raw.cells)
+    def __init__(self, desk: Desk, raw: RawRow) -> None:
+        self._desk, self._raw, self._cells = desk, raw, raw.cells
         self.bad = [self._explained(fault) for fault in raw.faults]
         self._faulty = {one.column for one in self.bad}
         for name, cell in raw.cells.items():
-            if isinstance(cell, str):
+            # What is printable holds nothing that is no text, and is told so much faster.
+            if isinstance(cell, str) and (len(cell) > TEXT_CHARS_MAX or not cell.isprintable()):
                 self._check_text(name, cell)
 
     def line(self) -> Line:
@@ -105,7 +123,7 @@ class _Reader:
         if kind in EXCHANGES:
             client_rate = self.number("client_rate", parse_rate, needed=True)
             partner_rate = self.number("partner_rate", parse_rate)
-        place = self.text("place") or settings_of(self._portal).home_place
+        place = self.text("place") or self._desk.home_place
         target = self.text("to_place", needed=True) if kind == MOVE else ""
         if target and target == place:
             self.wrong("to_place", BadInput.of("same_place", place=target))
@@ -119,7 +137,7 @@ class _Reader:
 
     def _pair(self) -> tuple[Pair | None, Currency | None]:
         text = self.text("pair", needed=True)
-        pair = self.guarded("pair", lambda: parse_pair(text, self._portal.currencies)) if text else None
+        pair = self.guarded("pair", lambda: self._desk.pair(text)) if text else None
         code = self.text("amount_in")
         if pair is None:
             return None, None
@@ -130,7 +148,7 @@ class _Reader:
         if "/" in text:
             self.wrong("pair", BadInput.of("history_one_currency", text=text[:24]))
             return None
-        currency = self.guarded("pair", lambda: self._portal.currencies.get(text)) if text else None
+        currency = self.guarded("pair", lambda: self._desk.currencies.get(text)) if text else None
         if currency and code and code.upper() != currency.code:
             self.wrong("amount_in", BadInput.of("amount_in_foreign", code=code[:12], pair=currency.code))
         return currency
@@ -159,12 +177,20 @@ class _Reader:
 
     def cell(self, name: str, read: Callable[[Any], T], *, needed: bool = False) -> T | None:
         if name in self._cells:
-            return self.guarded(name, lambda: read(self._cells[name])) if name not in self._faulty else None
+            if name not in self._faulty:
+                try:
+                    return read(self._cells[name])
+                except BadInput as exc:
+                    self.wrong(name, exc)
+            return None
         if needed:
             self.wrong(name, BadInput.of("missing"))
         return None
 
     def text(self, name: str, *, needed: bool = False) -> str:
+        cell = self._cells.get(name)
+        if isinstance(cell, str) and name not in self._faulty:
+            return " ".join(cell.split())
         return self.cell(name, _text, needed=needed) or ""
 
     def choice(self, name: str, known: Sequence[str], default: str) -> str | None:
@@ -182,7 +208,7 @@ class _Reader:
         raise BadInput.of("not_number", text=format_cell(cell)[:40])
 
     def _moment(self, cell: Any) -> int:
-        zone = self._portal.zone
+        zone = self._desk.zone
         if isinstance(cell, datetime):
             moment = cell if cell.tzinfo else cell.replace(tzinfo=zone)
         elif isinstance(cell, str):

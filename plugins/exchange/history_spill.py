@@ -3,7 +3,7 @@ file, which is gone with the process whatever happens."""
 
 from __future__ import annotations
 
-import json
+import marshal
 import sqlite3
 from collections.abc import Iterator
 from datetime import date
@@ -31,13 +31,13 @@ class Spill:
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        self._db.execute("CREATE TABLE line (deal TEXT, n INTEGER, data TEXT)")
+        self._db.execute("CREATE TABLE line (deal TEXT, n INTEGER, data BLOB)")
         self._db.execute("CREATE TABLE deal (created_at INTEGER, number TEXT, subject TEXT, facts TEXT, known INTEGER)")
-        self._waiting: list[tuple[str, int, str]] = []
+        self._waiting: list[tuple[str, int, bytes]] = []
         self._fresh: list[tuple[int, str, str, str, bool]] = []
 
     def add(self, line: Line) -> None:
-        self._waiting.append((line.deal, line.number, json.dumps(_packed(line))))
+        self._waiting.append((line.deal, line.number, marshal.dumps(_packed(line))))
         if len(self._waiting) >= LINES_AT_ONCE:
             self._flush()
 
@@ -101,8 +101,8 @@ def _packed(line: Line) -> tuple[Any, ...]:
     return (*about, (op.number, op.kind, op.amount, op.amount_in.code, op.amount_in.scale, pair, *rates, *where))
 
 
-def _unpacked(data: str) -> Line:
-    number, deal, key, client, partner, stage, until, bad, packed = json.loads(data)
+def _unpacked(data: bytes) -> Line:
+    number, deal, key, client, partner, stage, until, bad, packed = marshal.loads(data)  # noqa: S302 - our own file, which has no name
     op = None
     if packed is not None:
         name, kind, amount, code, scale, pair, client_rate, partner_rate, place, target, comment, at = packed

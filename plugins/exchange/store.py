@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ OPERATION_COLUMNS = (
     "pays_currency", "pays", "profit_currency", "profit", "commission", "network_fee", "client_rate", "partner_rate",
     "recognised", "reported", "reported_currency", "reported_rate", "reported_source",
 )  # fmt: skip
+_EMPTY_OPERATION = dict.fromkeys(OPERATION_COLUMNS, "")
 PENDING_COLUMNS = ("subject", "n", "op", "currency", "place", "flow", "amount")
 
 
@@ -40,8 +42,8 @@ class Derived:
     pending: tuple[Mapping[str, Any], ...]
 
 
-def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo) -> Derived:
-    """All rows of one deal, from its facts and the rates known. Pure."""
+def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo, *, facts: str = "") -> Derived:
+    """All rows of one deal, from its facts and the rates known. Pure. `facts`: their text, where it is at hand."""
     row = {
         "subject": deal.subject,
         "number": deal.number,
@@ -55,7 +57,7 @@ def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo) -> Derive
         "custody": int(deal.custody),
         "custody_until": deal.custody_until.isoformat() if deal.custody_until else "",
         "created_at": deal.created_at,
-        "facts": canonical(deal_data(deal)),
+        "facts": facts or canonical(deal_data(deal)),
     }
     operations = tuple(_operation_row(deal, op, n, rates, report, zone) for n, op in enumerate(deal.operations))
     return Derived(row, operations, tuple(_pending_rows(deal, zone)))
@@ -75,8 +77,7 @@ def _operation_row(
     deal: Deal, op: Operation, position: int, rates: Rates, report: Currency, zone: ZoneInfo
 ) -> Mapping[str, Any]:
     at = operation_time(deal, op, zone)
-    row: dict[str, Any] = dict.fromkeys(OPERATION_COLUMNS, "")
-    row |= {
+    row: dict[str, Any] = _EMPTY_OPERATION | {
         "subject": deal.subject, "op": op.key, "number": op.number, "position": position, "kind": op.kind, "at": at,
         "stage": deal.stage, "pair": str(op.pair) if op.pair else op.amount_in.code, "place": op.place,
         "client": deal.client.key if deal.client else "", "client_name": deal.client.name if deal.client else "",
@@ -150,7 +151,7 @@ def save(tx: Tx, derived: Sequence[Derived], *, fresh: bool = False) -> None:
 
 
 def _insert(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    tx.insert(f"{table} ({', '.join(columns)})", [tuple(row[name] for name in columns) for row in rows])
+    tx.insert(f"{table} ({', '.join(columns)})", list(map(itemgetter(*columns), rows)))
 
 
 def load_deal(tx: Tx, subject: str) -> Deal | None:

@@ -102,6 +102,37 @@ def test_a_stage_that_staff_made_is_found_by_its_label(office):
     assert office.item(2, deal)["stageId"] == f"C{category}:UC_5X" and office.crm.get("deal", deal).stage == "terms"
 
 
+def test_a_layout_read_half_way_through_a_set_up_judges_nobody(office):
+    """A stage that stood there under another name is one of the set as soon as the set-up has made it so."""
+    keep(office)
+    category = office.numbers["Продажи"]
+    [terms] = office.staff("crm.status.list", {"filter": {"STATUS_ID": f"C{category}:TERMS"}})
+    office.staff("crm.status.delete", {"id": terms["ID"]})
+    fields = {"ENTITY_ID": f"DEAL_STAGE_{category}", "STATUS_ID": "UC_5X", "NAME": "Чужое слово", "SORT": 12}
+    office.staff("crm.status.add", {"fields": fields})
+    deal = office.crm.create("deal", {}, key="d-1")
+    office.staff("crm.item.update", {"entityTypeId": 2, "id": deal, "fields": {"stageId": f"C{category}:UC_5X"}})
+    assert office.crm.get("deal", deal).stage is None
+    before = len(office.wire.sent)
+    assert office.crm.get("deal", deal).stage is None
+    assert len(office.wire.sent) == before + 1, "nothing was set up since: the portal is not read for each such record"
+    kept = office.connection.vault.get("ids")
+    office.connection.vault.put("ids", {**kept, "stage": {"deal.terms": f"DEAL_STAGE_{category}:C{category}:UC_5X"}})
+    assert office.crm.get("deal", deal).stage == "terms", "at once, whatever was compared a moment ago"
+
+
+def test_a_set_up_that_made_the_same_again_is_noticed_as_well(office):
+    keep(office)
+    deal = office.crm.create("deal", {}, key="d-1")
+    category = office.numbers["Продажи"]
+    stage = {"ENTITY_ID": f"DEAL_STAGE_{category}", "STATUS_ID": "OWN", "NAME": "Своя", "SORT": 12}
+    office.crm.get("deal", deal)
+    office.staff("crm.status.add", {"fields": stage})
+    office.staff("crm.item.update", {"entityTypeId": 2, "id": deal, "fields": {"stageId": f"C{category}:OWN"}})
+    office.connection.vault.put("ids", {**office.connection.vault.get("ids"), "steps": 1})
+    assert office.crm.get("deal", deal).stage_label == "Своя"
+
+
 def test_a_label_on_two_fields_is_no_guess(office):
     own = {"FIELD_NAME": "1700000009", "USER_TYPE_ID": "double", "LABEL": "вес"}
     office.staff("crm.deal.userfield.add", {"fields": own})

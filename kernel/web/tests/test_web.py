@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -17,12 +18,14 @@ from flask import Blueprint, Flask
 from kernel.clock import TimeIds
 from kernel.errors import BadInput, Unreachable
 from kernel.extension import Plugin
+from kernel.extension.crm_verbs import CRM_VERBS
 from kernel.extension.portal import Portal
 from kernel.ledger import Books, Chart, Draft
 from kernel.mapping import load_set
 from kernel.settings import Settings
 from kernel.storage import Database
 from kernel.testing import roles, session, until
+from kernel.texts import translate
 from kernel.values import to_micros
 from kernel.web import WEB_SETTINGS, Links, Live, Nav, Pages, Site, create_app, needs, secret_of
 from kernel.web.live import TooMany
@@ -517,6 +520,29 @@ def test_one_id_is_followed_all_the_way(world: World) -> None:
     assert page.index("deal.changed") < page.index("out:planfix/main:deal:15") < page.index("planfix/main/15</bdi>", 1000)
     assert "&lt;script&gt;" in page
     assert world.signed_in().get("/trace/none").status_code == 404
+
+
+STATES = ("new", "waiting", "sending", "done", "failed", "dropped", "uncertain", "superseded")
+
+
+@pytest.mark.parametrize("chosen", ["uk", "ru", "en"])
+def test_verbs_states_and_decisions_are_words_of_the_reader(world: World, chosen: str) -> None:
+    waiting(world)
+    client = world.signed_in()
+    trace, queues = (client.get(f"{page}?language={chosen}").text for page in ("/trace/t1", "/jobs"))
+    verb, failed = (translate(chosen, code) for code in ("web_verb_update", "web_state_failed"))
+    assert html.escape(verb) in trace and trace.count(html.escape(failed)) == 2 and html.escape(verb) in queues
+    if chosen != "en":
+        assert not re.search(r"\b(update|failed|waiting)\b", re.sub(r"<[^>]*>", " ", trace + queues))
+    for code in (*(f"verb_{one}" for one in CRM_VERBS), *(f"state_{one}" for one in STATES)):
+        assert translate(chosen, f"web_{code}")
+
+
+def test_a_word_that_no_catalog_has_stands_as_it_is(world: World) -> None:
+    waiting(world)
+    with world.site.database.write() as tx:
+        tx.run("UPDATE outgoing SET verb = 'ring_up'")
+    assert all("ring_up" in world.signed_in().get(page).text for page in ("/trace/t1", "/jobs"))
 
 
 def test_further_blueprints_bring_their_own_proof(tmp_path: Path) -> None:

@@ -36,25 +36,28 @@ class QuietQueue:
         pass
 
 
+def portal_on(database: Database) -> Portal:
+    clock = SystemClock()
+    return Portal(
+        name="planfix/main",
+        mapping=load_set(Path(mappings.__file__).parent / "exchange-desk-planfix"),
+        crm=cast(Any, None),
+        database=database,
+        books=Books(clock, [CHART]),
+        clock=clock,
+        ids=TimeIds(clock),
+        queue=QuietQueue(),
+        plugin_settings={"exchange": SETTINGS},
+    )
+
+
 @pytest.fixture
 def portals(fresh_sqlite: Callable[[], str]) -> Iterator[Callable[[], Portal]]:
     made: list[Database] = []
 
     def make() -> Portal:
-        clock = SystemClock()
-        database = Database(fresh_sqlite())
-        made.append(database)
-        return Portal(
-            name="planfix/main",
-            mapping=load_set(Path(mappings.__file__).parent / "exchange-desk-planfix"),
-            crm=cast(Any, None),
-            database=database,
-            books=Books(clock, [CHART]),
-            clock=clock,
-            ids=TimeIds(clock),
-            queue=QuietQueue(),
-            plugin_settings={"exchange": SETTINGS},
-        )
+        made.append(Database(fresh_sqlite()))
+        return portal_on(made[-1])
 
     yield make
     for database in made:
