@@ -106,7 +106,7 @@ def _reached(connection: Connection) -> Iterator[str]:
 
 
 def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:
-    """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
+    """What is missing in the portal for the set; not repeated where it was said already why the portal does not answer."""
     try:
         for item in annex.runtime.portal.crm.missing():
             kind = _kind(annex, item.kind)

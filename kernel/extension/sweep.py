@@ -1,4 +1,4 @@
-"""The sweep: what changed in the CRM since the last one, compared with what we have seen; what was missed gets a look.
+"""The sweep: what changed in the CRM since the last one, compared with what we have seen; what was missed gets a sync.
 
 Events get lost, and none is sent twice. So every now and then the CRM is asked what changed, as cheaply as it allows. How
 far a kind of record has been swept is kept by the CRM's own times, so that our clock need not agree with its; each sweep
@@ -37,14 +37,14 @@ class Swept:
     at: datetime
     ok: bool
     found: int  #: records that changed lately
-    repaired: int  #: of these, such as no delivery had told us of
+    repaired: int  #: of these, those that no delivery had reported
     reason: str
     down_since: datetime | None
     repaired_ever: int
 
 
 def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
-    """One sweep, if it is time for one; how many looks it asked for."""
+    """One sweep, if it is time for one; how many syncs it asked for."""
     now = portal.clock.now()
     with portal.database.read() as tx:
         last = _row(tx, portal.name)

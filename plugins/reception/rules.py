@@ -79,7 +79,7 @@ def next_workday(today: date, days: int) -> date:
 
 
 def manager_for(card: Record | None, managers: Sequence[Person], turn: int) -> Person | None:
-    """A known client's own manager if he is among them, else the next in turn."""
+    """A known client's own manager if that one is among them, else the next in turn."""
     if not managers:
         return None
     own = card.values.get("supervisors") if card else None

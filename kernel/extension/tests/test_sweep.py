@@ -1,4 +1,4 @@
-"""The sweep finds what no delivery told of, once, and leaves alone what was seen."""
+"""The sweep finds what no delivery reported, once, and leaves alone what was seen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def swept(small: Small, after: float = 20) -> int:
 def test_a_change_that_no_delivery_told_of_is_found_once(small: Small) -> None:
     small.deliver()
     small.run()
-    swept(small)  # our own write, a moment after the look
+    swept(small)  # our own write, a moment after the sync
     assert swept(small) == 0, "what was seen needs no second look"
     small.crm.staff.set("deal", small.deal, asked="хто там")
     assert swept(small, 5) == 1 and small.field("answer") == "ХТО ТАМ"

@@ -80,7 +80,7 @@ def test_two_requests_of_one_stranger_at_once_share_one_card(desk: Desk) -> None
 
 
 @pytest.mark.row("EX-01")
-def test_managers_take_turns_and_a_known_client_keeps_his_own(desk: Desk) -> None:
+def test_managers_take_turns_and_a_known_client_keeps_their_own(desk: Desk) -> None:
     deals = [request(desk, client_phone=f"050111223{n}") for n in range(4)]
     names = [desk.field(deal, "manager").name for deal in deals]
     assert names == ["Ігор Бондар", "Марія Коваль", "Ігор Бондар", "Марія Коваль"]
