@@ -324,7 +324,8 @@ def _check_fields(mapping: MappingSet, plugin: Plugin) -> None:
             if column not in known:
                 missing.append(f"{entity_name}.{name}")
     if missing:
-        raise Misconfigured(f"mapping set «{mapping.name}» lacks what plugin «{plugin.name}» needs: {', '.join(missing)}")
+        needs = f"plugin «{plugin.name}» needs: {', '.join(missing)}"
+        raise Misconfigured(f"mapping set «{mapping.name}» does not have what {needs}")
 
 
 def _plugin_settings(mapping: MappingSet, chosen: Sequence[Plugin]) -> dict[str, Any]:

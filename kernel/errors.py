@@ -3,7 +3,7 @@
 AnnexError
 ├── BadInput            what came in cannot be used; the text says which field and why
 │   └── Refused         it could be read, but the rules say no
-├── Misconfigured       a setting or a mapping file is wrong; the person who runs Annex can mend it
+├── Misconfigured       a setting or a mapping file is wrong; the person who runs Annex can fix it
 │   └── Closed          this database takes no change: it has moved, or a copy into it is not complete
 ├── Fault               something outside failed
 │   ├── Unreachable     no answer, or an answer that says nothing about our request

@@ -173,7 +173,7 @@ def _body(environ: WSGIEnvironment, bytes_max: int) -> bytes:
     stream = get_input_stream(environ)
     body = stream.read(bytes_max + 1)
     if len(body) > bytes_max:
-        # Who still sends when we close never reads our answer: let him finish, within reason.
+        # Who still sends when we close never reads our answer: let them finish, within reason.
         left = BODY_BYTES_DRAINED_MAX
         while left > 0 and (piece := stream.read(min(left, 64 * 1024))):
             left -= len(piece)

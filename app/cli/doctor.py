@@ -106,12 +106,12 @@ def _reached(connection: Connection) -> Iterator[str]:
 
 
 def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:
-    """What the portal lacks of the set; where it was said already why it does not answer, no more of that."""
+    """What is missing in the portal for the set; not repeated where it was said already why the portal does not answer."""
     try:
         for item in annex.runtime.portal.crm.missing():
             kind = _kind(annex, item.kind)
             yield _say(annex, "doctor_missing", where=item.where, kind=kind, name=item.name, remedy=item.remedy)
-        for one in problems(annex.mapping, annex.runtime.portal.people()):
+        for one in problems(annex.runtime.portal.mapping, annex.runtime.portal.people()):
             key = one.values.get("key", "")
             named = {"key": _say(annex, f"doctor_key_{key}")} if key else {}
             yield _say(annex, one.code, **{**one.values, **named})

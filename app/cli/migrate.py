@@ -86,7 +86,7 @@ def _prepare(here: Annex, there: Annex) -> None:
         raise BadInput("--to: this is the database that is in use")
     with there.database.read() as tx:
         demand_new(tx, here.migration_sets)
-    _demand_well(here, "mend the books before they move")
+    _demand_well(here, "fix the books before they move")
     there.migrate(jobs=True)
 
 

@@ -1,4 +1,4 @@
-"""`annex plan`: what the portal lacks of its mapping set, or has otherwise. Changes nothing there."""
+"""`annex plan`: what is missing in the portal for its mapping set, or differs. Changes nothing there."""
 
 from __future__ import annotations
 
@@ -67,4 +67,4 @@ def _plan(annex: Annex, args: argparse.Namespace) -> int:
     return TO_DO if todo else 0
 
 
-PLAN = BuiltIn("plan", "what the portal lacks of its mapping set; changes nothing", _arguments, _plan)
+PLAN = BuiltIn("plan", "what is missing in the portal for its mapping set; changes nothing", _arguments, _plan)

@@ -78,7 +78,7 @@ class Checks:
     def _nothing_is_left(self) -> None:
         with self._portal.read() as unit:
             left = inbox.unsettled(unit.tx)
-            assert not left, f"deliveries without a look: {[dict(row) for row in left[:3]]}"
+            assert not left, f"deliveries without a sync: {[dict(row) for row in left[:3]]}"
             calls = call_queries.not_carried_out(unit.tx)
         # A row that somebody deleted cannot be written any more.
         lost = [dict(call) for call in calls if call["verb"] != "update_row" or call["state"] != "failed"]

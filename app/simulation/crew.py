@@ -1,7 +1,7 @@
 """Several pieces of work at once, one at a time: each in a thread of its own, and only the one that holds the baton runs.
 
-A piece gives the baton back at every commit and every call, so that the pieces interleave there in all ways the dice can
-think of, and the same dice give the same story.
+A piece gives the baton back at every commit and every call, so that the pieces interleave there in all ways that
+seeded randomness can choose, and the same seed gives the same story.
 """
 
 from __future__ import annotations

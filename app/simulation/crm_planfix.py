@@ -33,7 +33,7 @@ ROUGH = {
     "cut_after_commit_rate": 0.05, "drop_rate": 0.15, "duplicate_rate": 0.15, "reorder_rate": 0.15, "busy_rate": 0.08,
 }  # fmt: skip
 ONCE = ("error_500_next", "html_error_next", "list_504", "busy_next", "cut_after_commit_next", "lose_answer_next")
-#: What would break a request of anybody, switched off; what becomes of the events stays as the weather is.
+#: What would break a request of anybody, switched off; what becomes of the events stays as the random faults decide.
 FELT_BY_STAFF = {
     **dict.fromkeys(("cut_after_commit_rate", "busy_rate"), 0), **dict.fromkeys(ONCE, 0), "down": "off",
 }  # fmt: skip

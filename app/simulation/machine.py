@@ -34,7 +34,7 @@ class Points:
     def pass_by(self, name: str, *, turn: bool = True) -> None:
         """`turn`: whether the work may be held up here for long; between the gate and the wire it may not."""
         piece = at_work()
-        if piece is None:  # the storyteller himself, who looks and checks
+        if piece is None:  # the storyteller, who looks and checks
             return
         if piece.dying:
             raise Crash(name)
@@ -84,7 +84,7 @@ class SimulatedDatabase(Database):
 
 
 class Network:
-    """Carries requests between the processes and the portal; loses some on the way there, some answers on the way back."""
+    """Carries requests between the processes and the portal; loses some requests, and some answers."""
 
     def __init__(self, clock: FakeClock, points: Points, database: SimulatedDatabase) -> None:
         self._clock, self._points, self._database = clock, points, database

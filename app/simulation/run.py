@@ -359,7 +359,7 @@ class Run:
         try:
             process.annex.sweep()
         except AnnexError as exc:
-            raise AssertionError(f"the sweep fails in fine weather: {exc}") from exc
+            raise AssertionError(f"the sweep fails without any fault: {exc}") from exc
         self.regular(process)
         return self.checks.swept_ever() - found
 

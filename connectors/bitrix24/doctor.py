@@ -1,4 +1,4 @@
-"""What is wrong with settings, tokens, rights and reachability: one line each, in the words of who can mend it."""
+"""What is wrong with settings, tokens, rights and reachability: one line each, in the words of who can fix it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ NOT_LET_IN: Mapping[str, str] = {
     "NOT_INSTALLED": "the application is not installed to its end: open it in Bitrix24 as an administrator",
     "PAYMENT_REQUIRED": "the portal or the application is not paid for",
     "METHOD_CONFIRM_WAITING": "an administrator of the portal has to confirm what the application asks for",
-    "USER_ACCESS_ERROR": "the token's user may not use the application: give him access to it",
+    "USER_ACCESS_ERROR": "the token's user may not use the application: give them access to it",
     "PORTAL_DELETED": "the portal was deleted",
 }
 THROTTLED = frozenset({"QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT"})

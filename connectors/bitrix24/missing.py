@@ -1,4 +1,4 @@
-"""What the portal lacks of the mapping set, each with what to do about it: mostly `annex apply` makes it."""
+"""What is missing in the portal for the mapping set, each with what to do about it: mostly `annex apply` makes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-up as code: what the portal lacks of the mapping set, as changes that `annex apply` can make.
+"""The set-up as code: what is missing in the portal for the mapping set, as changes that `annex apply` can make.
 
 The portal is read anew for each plan; nothing is believed from the last one but the numbers of what we made. So it does not
 matter where the one before stopped: what is there is found again, by number, by code, or by what staff see.

@@ -1,4 +1,4 @@
-"""What is wrong with settings, token and reachability: one line each, in the words of the person who can mend it."""
+"""What is wrong with settings, token and reachability: one line each, in the words of the person who can fix it."""
 
 from __future__ import annotations
 

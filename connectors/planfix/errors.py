@@ -19,7 +19,7 @@ UNKNOWN_CODE = 0
 NO_RIGHT: Mapping[int, str] = {
     1: "the token is unknown: put a valid one into PLANFIX_TOKEN",
     2: "the token is switched off: switch it on in Planfix or put another into PLANFIX_TOKEN",
-    5: "the token lacks the right (scope) for this call",
+    5: "the token does not have the right (scope) for this call",
     6: "no access to this method or record for the token's user",
     10: "the account is blocked",
     11: "the account is frozen",

@@ -116,7 +116,7 @@ class Layout:
     # --- where things of the set are --------------------------------------------------------------------------------
 
     def plan(self, entity: str) -> EntityPlan:
-        """Raises Misconfigured where the portal lacks something required."""
+        """Raises Misconfigured where the portal does not have something required."""
         return self._keep(("plan", entity), lambda: self._plan(self.mapping.entity(entity)))
 
     def table(self, entity: str, table: str) -> TablePlan:

@@ -26,7 +26,7 @@ LIST_TIMEOUT_SECONDS = 60.0
 CALL_TIMEOUT_SECONDS = 20.0
 READ_ATTEMPTS_MAX = 3
 
-# HELP «REST API», answer 202: the change waits while a script holds the record. How long is told nowhere, so we
+# HELP «REST API», answer 202: the change waits while a script holds the record. How long is documented nowhere, so we
 # look again after these pauses and then say that it did not come.
 QUEUED_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 

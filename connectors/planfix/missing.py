@@ -1,4 +1,4 @@
-"""What the portal lacks of the mapping set, each with where to click; fields can be made through REST, too (setup.py)."""
+"""What is missing in the portal for the mapping set, each with where to click; REST can make fields, too (setup.py)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def find_missing(layout: Layout, client: Client) -> list[MissingItem]:
 
 
 def search(layout: Layout, client: Client) -> list[tuple[MissingItem, NewField | None]]:
-    """What is missing, and where REST can make it, the field to make. Raises like find_lacks."""
+    """What is missing, and where REST can make it, the field to make. Raises like find_missing."""
     rights = missing_rights(client)
     found = _Search(layout)
     for entity in layout.mapping.entities.values():

@@ -137,7 +137,7 @@ def why(slot: Slot, *, empty: bool) -> str:
 
 
 def concerns_people(slots: Slots, values: Values) -> bool:
-    """Whether somebody is put in charge by this: he has to be told."""
+    """Whether somebody is put in charge by this: they have to be notified."""
     return any(slots[name].map.type in ("user", "users") for name in values)
 
 

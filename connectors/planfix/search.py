@@ -94,7 +94,7 @@ class Finder:
     def rows_of_many(self, plan: EntityPlan, table: TablePlan, records: list[Raw]) -> dict[int, tuple[Row, ...]]:
         """Rows of many records by one paged list over all of them, as long as that is cheaper than asking each.
 
-        How many rows the portal has is told nowhere. Once the list has taken as many pages as there are records, the
+        How many rows the portal has is documented nowhere. Once the list has taken as many pages as there are records, the
         records are asked one by one: never more than twice the requests of the better way.
         """
         numbers = [number_in(raw.get("id")) for raw in records]

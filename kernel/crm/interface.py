@@ -117,7 +117,7 @@ class CRM(Protocol):
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         """What changed since the given moments, by entity, child rows too where the CRM can tell: for a sweep that may
         cost next to nothing. May name records that did not really change; must not miss any. An entity left out is not
-        asked for this time. Records that stand elsewhere are named where the CRM tells of them at no further cost."""
+        asked for this time. Records that stand elsewhere are named where the CRM reports them at no further cost."""
         raise NotImplementedError
 
     def owner_of(self, entity: str, row_id: str) -> str:
@@ -125,7 +125,7 @@ class CRM(Protocol):
         raise NotImplementedError
 
     def missing(self) -> list[MissingItem]:
-        """What the portal lacks of the mapping set, each with what to do about it."""
+        """What is missing in the portal for the mapping set, each with what to do about it."""
         raise NotImplementedError
 
     def link(self, entity: str, record_id: str) -> str:

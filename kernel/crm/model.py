@@ -105,21 +105,21 @@ class Move:
 
 @dataclass(frozen=True)
 class Person:
-    """A member of staff as the CRM knows him."""
+    """A member of staff as the CRM knows them."""
 
     id: str
     name: str
     role: str  #: "owner", "staff" or "robot"
     active: bool = True
-    groups: tuple[str, ...] = ()  #: names of the departments or groups he belongs to
-    heads: tuple[str, ...] = ()  #: names of those he is the head of
+    groups: tuple[str, ...] = ()  #: names of the departments or groups they belong to
+    heads: tuple[str, ...] = ()  #: names of those they are the head of
     positions: tuple[str, ...] = ()  #: what the CRM says their job is
     admin: bool = False  #: an administrator of the CRM
 
 
 Workday = Literal["open", "paused", "closed", "expired", "off", "unknown"]
 """A person's working day. "expired": begun on an earlier day and never ended, so not begun today. "off": the CRM keeps no
-working day for him, so nothing may depend on it. "unknown": the CRM did not tell."""
+working day for them, so nothing may depend on it. "unknown": the CRM did not tell."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Event:
     name: str  #: "deal.changed", "deal.stage", "board.link" …
     entity: str
     record_id: str
-    author: str = ""  #: who did it, as the CRM names him; may be empty
+    author: str = ""  #: who did it, as the CRM names them; may be empty
     delivery: str = ""  #: the CRM's or our own id of this delivery, if there is one
     details: Mapping[str, str] = field(default_factory=dict)
 

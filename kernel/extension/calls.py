@@ -73,7 +73,7 @@ def carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
     except Fault as exc:
         _put_off(portal, one, exc)
         return
-    except AnnexError as exc:  # set up wrong: a repeat would only do harm; a person has to mend it first
+    except AnnexError as exc:  # set up wrong: a repeat would only do harm; a person has to fix it first
         _fail(portal, one, exc)
         return
     except Exception as exc:

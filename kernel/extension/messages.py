@@ -36,7 +36,7 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             wait = exc.wait_seconds if isinstance(exc, Throttled) else PAUSE_SECONDS_MIN
             raise Again(min(max(wait, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)) from exc
         _give_up(portal, stored.id, exc)
-    except AnnexError as exc:  # a person has to mend something, then retry
+    except AnnexError as exc:  # a person has to fix something, then retry
         _give_up(portal, stored.id, exc)
     else:
         log.info("message.done", connection=stored.connection)

@@ -37,7 +37,7 @@ class Seen:
     before: Record | None
     events: tuple[Event, ...]  #: the deliveries that made us look, oldest first; empty for a sweep
     expected: Record
-    """The record as it will stand when our own writes on the way have arrived, those of the plugins before in this pass
+    """The record as it will stand when our own writes in flight have arrived, those of the plugins before in this pass
     too: compare with this to write."""
     prepared: Any = None
 
@@ -54,7 +54,7 @@ PHASES: tuple[Phase, ...] = ("guard", "fill", "act")
 
 @dataclass(frozen=True)
 class Watch:
-    """A plugin's interest in one kind of record. `handle` runs in one unit of work with the look's bookkeeping.
+    """A plugin's interest in one kind of record. `handle` runs in one unit of work with the sync's bookkeeping.
 
     `prepare` may ask the CRM first (no database open); what it returns comes as `seen.prepared`. It only reads: the portal
     it gets refuses to write. All plugins of one pass judge the same reading of the record.
@@ -104,7 +104,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A capability a customer switches on in his mapping set."""
+    """A capability a customer switches on in their mapping set."""
 
     name: str
     title: str

@@ -105,7 +105,7 @@ class Portal:
         return self.staff.people(within=seconds)
 
     def name_of(self, person: str) -> str:
-        """A person's name, where all that is known is the CRM's number of him."""
+        """A person's name, where all that is known is the CRM's id of them."""
         if not person.isdecimal():
             return person
         return next((one.name for one in self.people() if one.id == person), person)
@@ -120,7 +120,7 @@ class Portal:
 
     @contextmanager
     def read(self) -> Iterator[Unit]:
-        """A consistent look at the data, changing nothing."""
+        """A consistent reading of the data, changing nothing."""
         with self.database.read() as tx:
             yield Unit(self, tx, author="", trace=current_trace())
 

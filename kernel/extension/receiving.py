@@ -59,7 +59,7 @@ def keep_many(
 
 
 def _events(portal: Portal, connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
-    """Whoever tells of them, they are about records of the CRM. Deliveries' names are each connection's own."""
+    """Whoever reports them, they are about records of the CRM. Deliveries' names are each connection's own."""
     if connection.full_name == portal.name:
         return events
     return [

@@ -1,4 +1,4 @@
-"""The sweep: what changed in the CRM since the last one, compared with what we have seen; what was missed gets a look.
+"""The sweep: what changed in the CRM since the last one, compared with what we have seen; what was missed gets a sync.
 
 Events get lost, and none is sent twice. So every now and then the CRM is asked what changed, as cheaply as it allows. How
 far a kind of record has been swept is kept by the CRM's own times, so that our clock need not agree with its; each sweep
@@ -19,7 +19,7 @@ from kernel.extension.connector import Sweeping
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
 from kernel.jobs import inbox
-from kernel.storage import Row, Tx
+from kernel.storage import Row, Tx, installed_at
 from kernel.telemetry import log, mask, metrics
 from kernel.values import from_micros, to_micros
 
@@ -27,6 +27,7 @@ OVERLAP = timedelta(minutes=2)
 SETTLED_SECONDS = 3.0  #: a record read so long after its change shows it, whatever the clocks say
 CALM_AFTER_SECONDS = 600.0
 FIRST_SWEEP_GOES_BACK = timedelta(hours=1)
+FIRST_SWEEP_GOES_BACK_AT_MOST = timedelta(days=7)  #: of whatever was installed longer ago, e.g. by a release without sweeps
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Swept:
     at: datetime
     ok: bool
     found: int  #: records that changed lately
-    repaired: int  #: of these, such as no delivery had told us of
+    repaired: int  #: of these, those that no delivery had reported
     reason: str
     down_since: datetime | None
     repaired_ever: int
 
 
 def sweep(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping) -> int:
-    """One sweep, if it is time for one; how many looks it asked for."""
+    """One sweep, if it is time for one; how many syncs it asked for."""
     now = portal.clock.now()
     with portal.database.read() as tx:
         last = _row(tx, portal.name)
@@ -117,7 +118,14 @@ def _entities(portal: Portal, plugins: Sequence[Plugin], sweeping: Sweeping, tur
 def _since(tx: Tx, portal: Portal, entities: Sequence[str], now: datetime) -> dict[str, datetime]:
     rows = tx.all("SELECT entity, upto FROM crm_sweep WHERE portal = :p", p=portal.name)
     upto = {row["entity"]: from_micros(row["upto"]) for row in rows}
-    return {entity: upto.get(entity, now - FIRST_SWEEP_GOES_BACK) - OVERLAP for entity in entities}
+    first = now - FIRST_SWEEP_GOES_BACK if upto else _first(tx, now)
+    return {entity: upto.get(entity, first) - OVERLAP for entity in entities}
+
+
+def _first(tx: Tx, now: datetime) -> datetime:
+    """Where the first sweep of all begins: at the installation, for a worker may have been started long after it."""
+    installed = installed_at(tx) or now
+    return min(max(installed, now - FIRST_SWEEP_GOES_BACK_AT_MOST), now - FIRST_SWEEP_GOES_BACK)
 
 
 def _missed(portal: Portal, changed: Sequence[Changed]) -> list[tuple[str, str]]:

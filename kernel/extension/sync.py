@@ -1,6 +1,6 @@
-"""The look: read a record as it is now, and let every plugin that watches it act in one unit of work.
+"""A sync: read a record as it is now, and let every plugin that watches it act in one unit of work.
 
-A CRM's event says only that something changed; what, is found by reading. One look covers all deliveries about its record
+A CRM's event says only that something changed; what, is found by reading. One sync covers all deliveries about its record
 that came in before it began, so a burst costs one reading.
 """
 
@@ -31,7 +31,7 @@ PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 15.0  #: a CRM that is back must not
 
 
 def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
-    """Run one look job. Raises Again when the CRM cannot answer now."""
+    """Run one sync job. Raises Again when the CRM cannot answer now."""
     entity, record_id = args["entity"], args["id"]
     if "/" in entity:
         _sync_owner(portal, args, attempt)
@@ -58,7 +58,7 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
     except Fault as exc:
         _again_or_give_up(portal, ids, exc, args, attempt)
         return
-    except AnnexError as exc:  # set up wrong: a person has to mend it, then retry
+    except AnnexError as exc:  # set up wrong: a person has to fix it, then retry
         _give_up(portal, ids, exc)
         return
     with portal.unit(author=author, trace=args["trace"]) as unit:
@@ -71,7 +71,7 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
             inbox.settle(unit.tx, ids, "done", "the CRM has no such record", portal.clock)
             return
         if keepers and note_back(unit.tx, portal.name, entity, record_id):
-            log.info("look.back", entity=entity, record=record_id)
+            log.info("sync.back", entity=entity, record=record_id)
             for keeps in keepers:
                 if keeps.back is not None:
                     keeps.back(unit, record_id)
@@ -134,7 +134,7 @@ def _read(
 
 
 def _delivery_may_follow(portal: Portal, waiting: Sequence[Waiting]) -> float:
-    """Seconds to wait where only a sweep has asked, just now: the delivery may be on its way, and says who it was."""
+    """Seconds to wait where only a sweep has asked, just now: the delivery may be in flight, and says who it was."""
     if any(one.event.name != inbox.SWEPT for one in waiting):
         return 0.0
     left = max(one.received_at for one in waiting) / 1e6 + SWEPT_WAITS_SECONDS - portal.clock.now().timestamp()
@@ -184,7 +184,7 @@ def _storable(record: Record) -> Record:
 
 
 def _with_our_writes(record: Record, calls: Sequence[Call]) -> Record:
-    """The record as it will stand once our own calls on the way have arrived: what a comparison before writing needs."""
+    """The record as it will stand once our own calls in flight have arrived: what a comparison before writing needs."""
     return _with_writes(
         record,
         [

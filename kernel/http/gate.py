@@ -129,7 +129,7 @@ class SharedGate:
                 self._freed.clear()
                 while wait := self._claim():
                     if self._flying:
-                        self._freed.wait(wait)  # the answer on its way may make the wait shorter
+                        self._freed.wait(wait)  # the answer in flight may make the wait shorter
                         self._freed.clear()
                     else:
                         self._clock.sleep(wait)
@@ -149,7 +149,7 @@ class SharedGate:
         return took <= usual + spare
 
     def release(self) -> None:
-        """An answer shortens the pause only while nobody left after its request: the other may still be on its way."""
+        """An answer shortens the pause only while nobody left after its request: the other may still be in flight."""
         if self._rate_limit.burst:
             with self._count:
                 self._flying -= 1

@@ -31,7 +31,7 @@ class Poller:
         self._queue: Queue | None = None
 
     def take_from(self, queue: Queue) -> None:
-        queue.database_backed_queue = False  # else it is read again before each look; nobody changes it but we, at a start
+        queue.database_backed_queue = False  # else it is read again before each poll; nobody changes it but we, at a start
         self._queue = queue
         self._known.set()
 

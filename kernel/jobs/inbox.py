@@ -29,14 +29,14 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoredDelivery:
-    """A proven delivery: what it tells of, and its text for looking up later, without secrets."""
+    """A proven delivery: what it names, and its text for looking up later, without secrets."""
 
     events: Sequence[Event]
     body: str
 
 
 def store(tx: Tx, portal: str, event: Event, body: str, *, clock: Clock, ids: Ids, queue: Queue) -> Stored:
-    """Keep a proven delivery of one event and enqueue the look. A repeat of a known delivery changes nothing."""
+    """Keep a proven delivery of one event and enqueue the sync. A repeat of a known delivery changes nothing."""
     return _store(tx, portal, [(event, body)], clock, ids, queue)[0]
 
 
@@ -53,7 +53,7 @@ def store_many(
     for one in deliveries:
         firsts.append(len(items))
         for number, event in enumerate(one.events):
-            # One delivery may tell of several records: each is known by the delivery and its place in it.
+            # One delivery may name several records: each is known by the delivery and its place in it.
             known = f"{event.delivery}#{number}" if number and event.delivery else event.delivery
             items.append((replace(event, delivery=known), one.body))
     stored = _store(tx, portal, items, clock, ids, queue)
@@ -108,7 +108,7 @@ def ask(
     event: str = ASKED,
     author: str = "",
 ) -> None:
-    """A look that we ask for ourselves: kept like a delivery, so that it is seen to wait and is not lost."""
+    """A sync that we ask for ourselves: kept like a delivery, so that it is seen to wait and is not lost."""
     new_id = ids.new()
     tx.run(
         "INSERT INTO inbox (id, portal, event, entity, record_id, author, delivery, body, received_at, state, reason) "
@@ -119,7 +119,7 @@ def ask(
 
 
 def sync(tx: Tx, portal: str, entity: str, record_id: str, *, trace: str, queue: Queue, mark: str = "") -> None:
-    """Enqueue a look at the record; looks at one record never overlap. `mark` tells jobs of one trace apart."""
+    """Enqueue a sync of the record; syncs of one record never overlap. `mark` tells jobs of one trace apart."""
     number = next_number(tx, _lane(portal, entity, record_id))
     queue.enqueue(tx, _sync_job(portal, entity, record_id, trace, number, mark))
 
@@ -134,7 +134,7 @@ def _lane(portal: str, entity: str, record_id: str) -> str:
 
 
 def overdue(tx: Tx, before: int) -> list[tuple[str, str, str, str]]:
-    """(portal, entity, record, trace) of deliveries taken in before that moment (microseconds) that no look has covered."""
+    """(portal, entity, record, trace) of deliveries taken in before that moment (microseconds) that no sync has covered."""
     rows = tx.all(
         "SELECT portal, entity, record_id, MIN(id) AS id FROM inbox WHERE state = 'new' AND received_at < :b "
         "GROUP BY portal, entity, record_id ORDER BY MIN(id)",
@@ -151,7 +151,7 @@ class Waiting:
 
 
 def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[Waiting]:
-    """Deliveries about the record that no look has covered yet, oldest first."""
+    """Deliveries about the record that no sync has covered yet, oldest first."""
     rows = tx.all(
         "SELECT id, event, author, delivery, received_at FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r "
         "AND state = 'new' ORDER BY received_at, id",
@@ -164,7 +164,7 @@ def waiting_for(tx: Tx, portal: str, entity: str, record_id: str) -> list[Waitin
 
 
 def still_new(tx: Tx, portal: str, entity: str, record_id: str, ids: list[str]) -> bool:
-    """Whether no other look has covered any of them; holds them until the end, so that the answer stays true."""
+    """Whether no other sync has covered any of them; holds them until the end, so that the answer stays true."""
     held = " FOR UPDATE" if tx.dialect == "postgresql" else ""
     rows = tx.all(
         "SELECT id FROM inbox WHERE portal = :p AND entity = :e AND record_id = :r AND state = 'new' "

@@ -2,7 +2,7 @@
 
 DBOS asks the database for work twenty times a second at our pace, whether there is any or not. Here its poller waits for a
 reason instead: this process enqueued something or ended a job (an event), or the database says in passing that others did
-(a probe, a fraction of what a look costs). Should a reason get lost, it looks every few seconds all the same.
+(a probe, a fraction of what a poll costs). Should a reason get lost, it looks every few seconds all the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from kernel.storage import Database
 from kernel.telemetry import log
 
-LOOKS_APART_SECONDS = 0.05  #: at least so long between two looks
+LOOKS_APART_SECONDS = 0.05  #: at least so long between two polls
 PROBE_SECONDS = 0.1  #: how often the database is asked whether anything happened
-BLOCKED_SECONDS_MAX = 0.25  #: between looks while all that waits is behind something that still runs
+BLOCKED_SECONDS_MAX = 0.25  #: between polls while all that waits is behind something that still runs
 SAFETY_SECONDS = 5.0
 AWAY_SECONDS = 0.5
 
@@ -38,7 +38,7 @@ def own_connection(database: Database) -> Any:
 
 
 class Probe(Protocol):
-    """Says cheaply whether the queue is worth a look."""
+    """Says cheaply whether the queue is worth a poll."""
 
     def happened(self) -> bool: ...
 
@@ -84,9 +84,9 @@ def probe_of(database: Database, queue: str) -> Probe:
 
 
 class Pauses:
-    """Stands in for the event on which the poller waits between two looks: `wait` returns when there is a reason to look.
+    """Stands in for the event on which the poller waits between two polls: `wait` returns when there is a reason to poll.
 
-    Everything that happened before `wait` returns is seen by the look that follows; what comes later makes it return again.
+    Everything that happened before `wait` returns is seen by the poll that follows; what comes later makes it return again.
     """
 
     def __init__(self, stop: threading.Event, make_probe: Callable[[], Probe]) -> None:
@@ -120,7 +120,7 @@ class Pauses:
             self._probe = None
 
     def _happened(self) -> bool:
-        """What cannot be told is a reason to look: the look finds out, and says so in the log."""
+        """What cannot be told is a reason to poll: the poll finds out, and says so in the log."""
         try:
             if self._probe is None:
                 self._probe = self._make()

@@ -1,6 +1,6 @@
 """Many small writes of several threads, one commit: who comes while another commits goes with the next one, together.
 
-Each caller returns only after the commit that holds his write. A write that fails takes none of the others with it.
+Each caller returns only after the commit that holds their write. A write that fails takes none of the others with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kernel.storage.tx import Tx
 T = TypeVar("T")
 R = TypeVar("R")
 TOGETHER_MAX = 100
-AT_ONCE = {"sqlite": 1, "postgresql": 2}  #: groups on their way; a server can take the next one while it commits
+AT_ONCE = {"sqlite": 1, "postgresql": 2}  #: groups in flight; a server can take the next one while it commits
 
 
 class _Refused(Exception):
@@ -70,7 +70,7 @@ class GroupCommit(Generic[T, R]):
 
     def _lead(self, first: _Entry) -> None:
         with self._lock:
-            free = [entry for entry in self._waiting if not entry.leads]  # another one who leads takes himself along
+            free = [entry for entry in self._waiting if not entry.leads]  # another one who leads takes its own along
             group = [first, *free[: TOGETHER_MAX - 1]]
             self._waiting = [entry for entry in self._waiting if entry.leads and entry is not first]
             self._waiting += free[TOGETHER_MAX - 1 :]
@@ -100,7 +100,7 @@ class GroupCommit(Generic[T, R]):
                 entry.done = True
 
     def _one_by_one(self, group: list[_Entry]) -> None:
-        """One of them spoils it for all, so each gets a transaction of his own."""
+        """One of them spoils it for all, so each gets a transaction of their own."""
         for entry in group:
             try:
                 self._write([entry])

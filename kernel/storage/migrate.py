@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from kernel.clock import Clock
 from kernel.errors import Misconfigured
 from kernel.storage.database import Database
 from kernel.storage.tx import Tx
-from kernel.values import to_micros
+from kernel.values import from_micros, to_micros
 
 Step = tuple[str, int]  #: a migration by its room and number
 
@@ -39,6 +40,12 @@ def migrate(database: Database, migration_sets: Iterable[MigrationSet], clock: C
     """
     with database.write() as tx:
         return migrate_in(tx, migration_sets, clock)
+
+
+def installed_at(tx: Tx) -> datetime | None:
+    """When this database was first given tables of ours: no webhook was taken in before."""
+    moment = tx.value("SELECT MIN(applied_at) FROM annex_migration")
+    return from_micros(moment) if moment else None
 
 
 def migrate_in(

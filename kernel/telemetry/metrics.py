@@ -21,7 +21,7 @@ _outgoing = Histogram(
 )  # fmt: skip
 _jobs = Counter("annex_jobs_total", "Jobs by name and outcome", ["job", "outcome"], registry=REGISTRY)
 _swept = Counter(
-    "annex_sweep_looks_total", "Changes that no delivery had told of, found by a sweep", ["portal"], registry=REGISTRY
+    "annex_sweep_looks_total", "Changes that no delivery had reported, found by a sweep", ["portal"], registry=REGISTRY
 )
 _waiting = Gauge("annex_waiting", "What waits, by kind", ["kind"], registry=REGISTRY)
 _calls = Gauge("annex_calls", "Calls that have not ended well, by connection", ["connection", "state"], registry=REGISTRY)

@@ -2,7 +2,7 @@
 
 `MemoryCRM` keeps the interface of kernel.crm.CRM, `MemoryQueue` that of kernel.jobs.Queue, `FakeClock` and `CountingIds`
 those of kernel.clock. `TroubledDatabase` is a real database whose process can be killed at any commit, by order. None of
-them opens a socket, sleeps, or rolls dice by itself. Who has to wait for a real thread or process waits by `until`.
+them opens a socket, sleeps, or draws random numbers. Who has to wait for a real thread or process waits by `until`.
 """
 
 from kernel.testing.clock import CountingIds, FakeClock

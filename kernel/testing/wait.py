@@ -24,7 +24,7 @@ def until(
     while not (found := condition()):
         if time.monotonic() > end:
             last = seen() if callable(seen) else found
-            raise AssertionError(f"waited {within:g} s in vain: {what}; seen last: {last!r}")
+            raise AssertionError(f"waited {within:g} s for nothing: {what}; seen last: {last!r}")
         time.sleep(pause)
         pause = min(pause * 1.2, max(every, 0.25))
     return found

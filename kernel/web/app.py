@@ -87,7 +87,7 @@ def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
 
 
 def _guard(app: Flask, site: Site, free: set[str]) -> None:
-    """Who is it, may he, and does an unsafe request come from a page of ours."""
+    """Who is it, may they do that, and does an unsafe request come from a page of ours."""
 
     @app.before_request
     def trace() -> None:

@@ -24,7 +24,7 @@ REASON_CHARACTERS_MAX = 300
 
 @dataclass(frozen=True)
 class MemberView:
-    """A member of a queue as he stands now."""
+    """A member of a queue as they stand now."""
 
     queue: str
     id: str
@@ -32,11 +32,11 @@ class MemberView:
     groups: tuple[str, ...]
     weight: int
     eligible: bool
-    reasons: tuple[Reason, ...]  #: why he gets nothing now
-    overdue: int | None  #: leads and deals of his with overdue activities
-    in_hand: int  #: of those given to him here, how many are still open and his
-    today: int  #: how many were given to him since midnight
-    claim: Fraction  #: what is due to him beyond what he got
+    reasons: tuple[Reason, ...]  #: why they get nothing now
+    overdue: int | None  #: their leads and deals with overdue activities
+    in_hand: int  #: of what was given to them here, how many are still open and theirs
+    today: int  #: how many were given to them since midnight
+    claim: Fraction  #: what is due to them beyond what they got
     exclusion: Exclusion | None
 
 

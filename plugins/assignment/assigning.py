@@ -320,7 +320,7 @@ def read_records(portal: Portal, wanted: Sequence[tuple[str, str]]) -> dict[tupl
         found |= {(entity, record.id): record for record in portal.crm.find(entity, ids=ids)}
         for missing in ids:
             if (entity, missing) not in found:
-                try:  # a list may lack what is there; only the record's own answer says that it is gone
+                try:  # a list may leave out what is there; only the record's own answer says that it is gone
                     found[entity, missing] = portal.crm.get(entity, missing)
                 except NotFound:
                     continue

@@ -58,7 +58,7 @@ def _hand_on(portal: Portal, left: _Left) -> None:
             one = store.newest(unit.tx, portal.name, before.entity, before.record_id)
             record = left.records.get((before.entity, before.record_id))
             if one is None or (one.number, one.outcome, one.ended_at) != (before.number, "given", None) or record is None:
-                continue  # somebody else has settled it meanwhile, or a look will
+                continue  # somebody else has settled it meanwhile, or a sync will
             if owner_of(record).id != left.person or is_closed(portal.mapping.entity(one.entity), record):
                 continue
             if _is_untouched(portal, one, record):

@@ -65,7 +65,7 @@ def _ask(portal: Portal, queue: QueueSettings, now: int) -> Eligibility:
     except Fault as exc:
         if exc.retry:
             raise
-        # For good, until somebody mends it: then the record must wait and the heads must know, not vanish into a list.
+        # For good, until somebody fixes it: then the record must wait and the heads must know, not vanish into a list.
         log.error("assignment.unknown", reason=str(exc))
         unknown = Reason("asg_unknown", {"text": str(exc)[:200]})
         return Eligibility(now, tuple(replace(member, reasons=(unknown,)) for member in found), heads, str(exc)[:300])

@@ -1,4 +1,4 @@
-"""A record was looked at: it joins the queue, or what we know of it is brought up to date; then the queue moves on."""
+"""A record was synced: it joins the queue, or what we know of it is brought up to date; then the queue moves on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Prepared:
         return self.asked.queue
 
     def author(self, name: str) -> Person | None:
-        """Who that is, by the CRM's id or name of him."""
+        """Who that is, by the CRM's id or name of them."""
         return next((one for one in self.people if name and name in (one.id, one.name)), None)
 
 
@@ -153,7 +153,7 @@ def gone(entity: str) -> Callable[[Unit, str], None]:
 
 
 def give_out_all(portal: Portal) -> None:
-    """What waits is given out as soon as somebody fits, whatever nobody told us of."""
+    """What waits is given out as soon as somebody fits, whatever nobody reported."""
     assigning.put_back_refused(portal)
     for name in eligibility.settings_of(portal).queue:
         with portal.database.read() as tx:
@@ -168,5 +168,5 @@ def eligibility_changed(portal: Portal, _people: Collection[str]) -> None:
             store.forget_eligibility(unit.tx, portal.name, name)
         try:
             assigning.give_out(portal, name)
-        except Fault as exc:  # whoever told us has his own work to do; the next round gives out
+        except Fault as exc:  # whoever told us has their own work to do; the next round gives out
             log.warning("assignment.later", queue=name, reason=str(exc))

@@ -35,7 +35,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Member:
-    """A person of a queue, and what speaks against him now."""
+    """A person of a queue, and what speaks against them now."""
 
     id: str
     name: str
@@ -51,11 +51,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Share:
-    """What is due to a member by now, exactly, and what he was given. Who joins starts with no claim for the past."""
+    """What is due to a member by now, exactly, and what they were given. Who joins starts with no claim for the past."""
 
     due: Fraction = Fraction(0)
     given: int = 0
-    last: int = 0  #: the turn at which he was last given one; 0: never
+    last: int = 0  #: the turn at which they were last given one; 0: never
 
     @property
     def claim(self) -> Fraction:
@@ -167,7 +167,7 @@ def joins(
     if sources and record.values.get("source") not in sources:
         return False
     if record.created_by in members:
-        return False  # typed in by a manager: his own
+        return False  # typed in by a manager: their own
     return record.created_at is None or record.created_at >= not_before
 
 
@@ -183,7 +183,7 @@ def taken_by_hand(record: Record, author: Person | None, members: frozenset[str]
     if author is not None:
         return author.role != "robot"
     if record.created_at is None or record.changed_at is None:
-        return True  # better one left to its owner than one taken from him
+        return True  # better one left to its owner than one taken from them
     return record.changed_at - record.created_at > timedelta(seconds=UNTOUCHED_SECONDS)
 
 

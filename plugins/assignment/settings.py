@@ -1,4 +1,4 @@
-"""What a customer may set, in his mapping set under [plugin.assignment]: one table per queue."""
+"""What a customer may set, in their mapping set under [plugin.assignment]: one table per queue."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def mark(tx: Tx, portal: str, one: Decision, **values: Any) -> None:
 
 
 def loads(tx: Tx, portal: str, queue: str, since: int) -> dict[str, tuple[int, int]]:
-    """By person: how many of the records given to him are still open in his hands, and how many were given since then."""
+    """By person: how many of the records given to them are still open in their hands, and how many were given since then."""
     rows = tx.all(
         "SELECT person, SUM(CASE WHEN ended_at IS NULL THEN 1 ELSE 0 END) AS in_hand, "
         "SUM(CASE WHEN at >= :since THEN 1 ELSE 0 END) AS fresh FROM assignment_decision "

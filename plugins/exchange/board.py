@@ -65,7 +65,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Worth:
-    """A total in the report currency; None where a rate is not known, with the currencies that lack one."""
+    """A total in the report currency; None where a rate is not known, and the currencies without one."""
 
     column: str
     money: Money | None

@@ -82,7 +82,7 @@ def _line(unit: Unit, row: Any, party: str, language: str) -> str:
 
 
 def balance_text(unit: Unit, party: str) -> str:
-    """What the desk owes him, keeps for him, or has lying with him; empty when all is settled."""
+    """What the desk owes them, keeps for them, or has lying with them; empty when all is settled."""
     portal = unit.portal
     language = portal.mapping.portal.language
     words = {CLIENT: "owed", CUSTODY: "kept", PARTNER: "lies"}

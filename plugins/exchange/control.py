@@ -210,7 +210,7 @@ Side = tuple[tuple[str, Fraction], tuple[str, Fraction], Fraction | None, Fracti
 
 
 def _sides(op: RawOperation, currencies: Currencies) -> Side:
-    """(what the client gives, what he gets, the partner's QUOTE amount or None, the commission)."""
+    """(what the client gives, what they get, the partner's QUOTE amount or None, the commission)."""
     base, _, quote = op.pair.partition("/")
     if not quote or op.client_rate is None:
         raise ValueError(f"operation {op.number} is not complete")

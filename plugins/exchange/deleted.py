@@ -87,7 +87,7 @@ def card_back(unit: Unit, party: str) -> None:
 
 
 def tell_of_deleted(portal: Portal) -> None:
-    """Regular work: cards with money whose deals have had time to follow another card, and what was told in vain."""
+    """Regular work: cards with money whose deals have had time to follow another card, and what was told to nobody."""
     portal.people()  # nobody is asked while the database is open
     with portal.unit() as unit:
         for record_id in gone_ids(unit.tx, portal.name, "deal"):

@@ -41,7 +41,7 @@ class Working:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one buying or selling comes to. Without a partner's rate his QUOTE side and the profit are unknown (None)."""
+    """What one buying or selling comes to. Without a partner's rate their QUOTE side and the profit are unknown (None)."""
 
     gives: Money
     gets: Money
@@ -54,7 +54,7 @@ class Figures:
 
     @property
     def due(self) -> Money:
-        """What the client is owed by this operation: what he gets, less the commission."""
+        """What the client is owed by this operation: what they get, less the commission."""
         return Money(self.gets.minor - self.commission.minor, self.gets.currency)
 
     @property
@@ -133,7 +133,7 @@ def check_chain(deal: Deal, parts: Sequence[Figures]) -> None:
 
 
 def remainders(parts: Sequence[Figures]) -> list[Money]:
-    """What does not meet between the operations: positive is owed to the client, negative by him."""
+    """What does not meet between the operations: positive is owed to the client, negative by them."""
     sums: dict[Currency, int] = {}
     for before, here in pairwise(parts):
         rest = before.due.minor - here.gives.minor

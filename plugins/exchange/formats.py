@@ -67,7 +67,7 @@ def analytics_text(deal: Deal, merge_from: int, language: str) -> str:
 
 
 def remainder_text(deal: Deal, language: str) -> str:
-    """What does not meet in the chain: owed to the client (plus) or by him (minus)."""
+    """What does not meet in the chain: owed to the client (plus) or by them (minus)."""
     return list_text(remainders([figures(op) for op in deal.exchanges]), language)
 
 

@@ -1,4 +1,4 @@
-"""A deal was looked at: read → rules → books and tables in one unit of work → what goes out to the CRM."""
+"""A deal was synced: read → rules → books and tables in one unit of work → what goes out to the CRM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
         # A cancelled deal books nothing, whatever its operations have become: nonsense in a row must not keep it booked.
         reading = Reading((before or reading.deal).at_stage(CANCELLED), ())
     if _being_filled(unit, seen, reading):
-        return  # the card is on its way into the deal; the look that follows it books
+        return  # the card is being written into the deal; the sync that follows it books
     hard = [problem for problem in reading.problems if not (problem.missing and reading.deal.stage == "new")]
     if hard:
         text = translate(language, "check_intro") + "\n" + "\n".join(_explain(problem, language) for problem in hard)
@@ -54,7 +54,7 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     text = ""
     if step.refusal:
         text = translate(language, "refused_intro") + "\n" + step.refusal.message(language)
-    # Only where the stage is another one: a write that changes nothing would call for the next look, and that for another.
+    # Only where the stage is another one: a write that changes nothing would call for the next sync, and that for another.
     moved = step.refusal is not None and seen.expected.stage != step.deal.stage
     _tell(unit, seen.record, step.deal, text, put_back=step.deal.stage if moved else None)
     projection.write_deal(unit, seen.expected, step.deal, check=text, before=before)
@@ -88,7 +88,7 @@ def _tell(unit: Unit, record: Record, deal: Deal, text: str, *, put_back: str | 
         to = _people(record)
         unit.comment("deal", record.id, text, to=to, key=f"told:{deal.subject}:{known.problem_no}")
     elif not text and known.problem and put_back is None and record.stage == deal.stage:
-        # The look that follows our own put-back sees a clean deal; only then is the occasion over.
+        # The sync that follows our own put-back sees a clean deal; only then is the occasion over.
         store.keep_notice(unit.tx, deal.subject, replace(known, problem=""))
     if put_back:
         unit.update("deal", record.id, {}, stage=put_back)

@@ -1,4 +1,4 @@
-"""The history import's workbooks: the first sheet's results, after a look that the archive does no harm."""
+"""The history import's workbooks: the first sheet's results, after a check that the archive does no harm."""
 
 from __future__ import annotations
 

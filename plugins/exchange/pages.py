@@ -47,7 +47,7 @@ NAV = (
 
 
 def version(tx: Tx) -> str:
-    """What the books' head does not tell: deals that could not be read, those mended since, and what was deleted."""
+    """What the books' head does not tell: deals that could not be read, those fixed since, and what was deleted."""
     row = tx.one(
         "SELECT COALESCE(SUM(problem_no), 0) AS n, COUNT(*) AS k, (SELECT COUNT(*) FROM crm_gone) AS g, "
         "(SELECT COALESCE(MAX(since), 0) FROM crm_gone) AS s FROM exchange_told WHERE problem <> ''"

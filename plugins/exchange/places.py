@@ -68,7 +68,7 @@ def lows(tracks: Mapping[Spot, Track], drafts: Sequence[Draft]) -> list[Low]:
 
 
 def _lowest(spot: Spot, track: Track, deltas: Deltas, fresh: bool) -> Low | None:
-    """How it would stand in the end, if that is below zero; else the lowest moment on the way."""
+    """How it would stand in the end, if that is below zero; else the lowest moment until then."""
     before = after = track.held - sum(track.moves.values())
     worst = None
     moments = sorted({*track.moves, *deltas})

@@ -1,6 +1,6 @@
 """What of the books is shown in the CRM: the deal's fields, its operation rows, the custody row on the client's card.
 
-Only what differs from what was just read is written, so that a look that changes nothing costs no request.
+Only what differs from what was just read is written, so that a sync that changes nothing costs no request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a customer may set for the desk, in his mapping set under [plugin.exchange]."""
+"""What a customer may set for the desk, in their mapping set under [plugin.exchange]."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def bars(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def contact_rows(unit: Unit, key: str) -> list[Mapping[str, Any]]:
-    """All operations in which he took part, newest first, each with the role he had."""
+    """All operations in which they took part, newest first, each with the role they had."""
     zone, seen = unit.portal.zone, set()
     found: list[dict[str, Any]] = []
     for role, wanted in (("client", Filter(client=key)), ("partner", Filter(partner=key))):
@@ -119,7 +119,7 @@ def side_money(row: Mapping[str, Any], side: str, currencies: Currencies) -> Mon
 
 
 def balances_of(unit: Unit, key: str) -> list[tuple[str, Money]]:
-    """Figure of the board and amount, for what the desk owes him, keeps for him, or has lying with him."""
+    """Figure of the board and amount, for what the desk owes them, keeps for them, or has lying with them."""
     figures = {"client": ("owed", -1), "custody": ("custody", -1), "partner": ("with_partners", 1)}
     rows = unit.tx.all(
         f"SELECT account, currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE party = :k AND account IN "

@@ -64,6 +64,6 @@ class Day:
 
 
 def days_of(unit: Unit, people: Iterable[str]) -> dict[str, Day]:
-    """By person; who need not start his day, or was not read yet, is not here."""
+    """By person; who need not start their day, or was not read yet, is not here."""
     known, zone = workday.all_of(unit.tx, unit.portal.name), unit.portal.zone
     return {one: Day(known[one].status, from_micros(known[one].since, zone)) for one in people if one in known}

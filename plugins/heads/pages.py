@@ -133,7 +133,7 @@ def _tiles(
 
 def _person(pages: Pages, portal: Portal, sight_for: Any) -> None:
     def views(unit: Unit, person: str) -> list[assignment.MemberView]:
-        """As he stands in each queue of which the reader may see him."""
+        """As they stand in each queue of which the reader may see them."""
         queues = assignment.queues(unit, sight_for(current_user()).groups)
         return [one for queue in queues for one in queue.members if one.id == person] or abort(404)
 

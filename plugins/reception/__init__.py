@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kernel.extension import Plugin, Watch
-from plugins.reception.handlers import client_made, deal_seen, find_client
+from plugins.reception.handlers import client_made, deal_gone, deal_seen, find_client
 from plugins.reception.settings import ReceptionSettings
 
 plugin = Plugin(
@@ -17,7 +17,7 @@ plugin = Plugin(
         ),
         "contact": ("name", "phone", "email", "telegram", "supervisors"),
     },
-    watches=(Watch("deal", deal_seen, phase="fill", prepare=find_client),),
+    watches=(Watch("deal", deal_seen, phase="fill", prepare=find_client, gone=deal_gone),),
     done={"reception.client_made": client_made},
     migrations=Path(__file__).parent / "migrations",
 )  # fmt: skip

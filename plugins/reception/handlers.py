@@ -11,7 +11,7 @@ from kernel.crm import Person, Record, Ref, Value
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
 from plugins.reception import store
-from plugins.reception.rules import Asked, as_ref, asked, by_names, choose, manager_for, next_workday
+from plugins.reception.rules import Asked, as_ref, asked, by_names, choose, client_keys, manager_for, next_workday
 from plugins.reception.settings import ReceptionSettings
 
 NAME = "reception"
@@ -51,10 +51,20 @@ def find_client(portal: Portal, record: Record) -> Prepared | None:
 
 def deal_seen(unit: Unit, seen: Seen) -> None:
     prepared, record = seen.prepared, seen.expected
-    if not isinstance(prepared, Prepared):
-        return
     settings = unit.portal.settings(NAME, ReceptionSettings)
     values: dict[str, Value] = {}
+    if isinstance(prepared, Prepared):
+        _fill(unit, record, prepared, settings, values)
+    if settings.same_manager:
+        known = {**record.values, **values}
+        manager = known.get("manager")
+        store.note_client(
+            unit.tx, unit.portal.name, record.id, client_keys(known), manager.id if isinstance(manager, Ref) else "",
+            is_open=record.stage not in FINAL_STAGES,
+        )  # fmt: skip
+
+
+def _fill(unit: Unit, record: Record, prepared: Prepared, settings: ReceptionSettings, values: dict[str, Value]) -> None:
     if not record.values.get("client"):
         who = asked(record.values)
         if prepared.card:
@@ -74,14 +84,31 @@ def _fill_people(
 ) -> None:
     if not record.values.get("manager"):
         managers = by_names(prepared.people, settings.managers)
-        person = manager_for(prepared.card, managers, store.turn_of(unit.tx, unit.portal.name, record.id) if managers else 0)
-        if person:
+        if settings.same_manager:
+            managers = _same_manager(unit, record, prepared, managers) or managers
+        turn = store.turn_of(unit.tx, unit.portal.name, record.id) if len(managers) > 1 else 0
+        if person := manager_for(prepared.card, managers, turn):
             values["manager"] = as_ref(person)
     if not record.values.get("executor") and (people := by_names(prepared.people, [settings.executor])):
         values["executor"] = (as_ref(people[0]),)
     if not record.values.get("next_contact"):
         today = unit.now.astimezone(unit.portal.zone).date()
         values["next_contact"] = next_workday(today, settings.next_contact_days)
+
+
+def deal_gone(unit: Unit, deal: str) -> None:
+    store.note_client(unit.tx, unit.portal.name, deal, (), "", is_open=False)
+
+
+def _same_manager(unit: Unit, record: Record, prepared: Prepared, managers: list[Person]) -> list[Person]:
+    """The manager of another request of this client that is open, alone; nobody if there is none."""
+    card = {"client": Ref(prepared.card.id)} if prepared.card else {}
+    keys = client_keys({**record.values, **card})
+    if not keys or not managers:
+        return []
+    store.hold_clients(unit.tx, unit.portal.name)
+    whose = store.managers_of(unit.tx, unit.portal.name, record.id, keys)
+    return [person for one in whose for person in managers if person.id == one][:1]
 
 
 def _make_card(unit: Unit, record: Record, who: Asked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ def asked(values: Mapping[str, object]) -> Asked:
         return value.strip() if isinstance(value, str) else ""
 
     return Asked(text("name"), clean_phone(text("phone")), clean_email(text("email")), clean_telegram(text("telegram")))
+
+
+def client_keys(values: Mapping[str, object]) -> list[str]:
+    """By what two requests are seen to be of one client: digests, for nobody has to read them."""
+    who, card = asked(values), values.get("client")
+    found = [f"phone {who.phone}" if who.phone else "", f"email {who.email}" if who.email else ""]
+    found += [f"telegram {who.telegram}" if who.telegram else "", f"card {card.id}" if isinstance(card, Ref) else ""]
+    return [hashlib.sha256(one.encode("utf-8", "replace")).hexdigest()[:32] for one in found if one]
 
 
 def clean_phone(text: str) -> str:
@@ -70,7 +79,7 @@ def next_workday(today: date, days: int) -> date:
 
 
 def manager_for(card: Record | None, managers: Sequence[Person], turn: int) -> Person | None:
-    """A known client's own manager if he is among them, else the next in turn."""
+    """A known client's own manager if that one is among them, else the next in turn."""
     if not managers:
         return None
     own = card.values.get("supervisors") if card else None

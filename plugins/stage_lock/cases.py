@@ -39,7 +39,7 @@ def grant(unit: Unit, entity: str, record_id: str, stage: str, *, person: str, n
 
 
 def watch_over(portal: Portal) -> None:
-    """Regular: looks once more at records whose stage we wrote, as soon as no such write is on its way."""
+    """Regular: looks once more at records whose stage we wrote, as soon as no such write is in flight."""
     with portal.unit() as unit:
         store.switched_on(unit.tx, portal.name, to_micros(unit.now))
         store.others_closed(unit.tx, portal.name, to_micros(unit.now))

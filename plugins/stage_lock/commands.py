@@ -36,6 +36,7 @@ def rules(portal: Portal, people: Iterable[Person]) -> dict[str, Any]:
         granted = store.grants(tx, portal.name)
     return {
         "format": FORMAT,
+        "other_pipelines": settings.other_pipelines,
         "override": [person.id for person in overriding(people, settings.override)],
         "entities": {
             name: _entity(portal.mapping.entities[name], [grant for grant in granted if grant.entity == name])

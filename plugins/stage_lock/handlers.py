@@ -1,4 +1,4 @@
-"""A record was looked at: judge what moved it, keep the cases, put a forbidden stage back, tell the mover."""
+"""A record was synced: judge what moved it, keep the cases, put a forbidden stage back, tell the mover."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Trajectory:
 
 
 class _Sync:
-    """One look at one record."""
+    """One sync of one record."""
 
     def __init__(self, unit: Unit, seen: Seen, read: Read) -> None:
         self.unit, self.seen, self.read, self.record = unit, seen, read, read.record
@@ -157,13 +157,13 @@ class _Sync:
 
     def _author_of_unnamed(self) -> str:
         """Whose a move is that neither its line nor the record names: the only author of the deliveries; and if one of them
-        may override, his, for nobody's allowed move must be put back."""
+        may override, theirs, for nobody's allowed move must be put back."""
         authors = [id_of(self.read.people, event.author) for event in self.seen.events if event.author]
         free = [author for author in authors if author in self.may_override]
         return free[-1] if free else sole(self.read.people, authors)
 
     def _present(self) -> Step:
-        """What stands, where no line tells how it came to that: as many moves as were told of may lie in it."""
+        """What stands, where no line tells how it came to that: as many moves as were reported may lie in it."""
         reported = sum(event.name.startswith(f"{self.record.entity}.stage") for event in self.seen.events)
         by = id_of(self.read.people, self.record.moved_by or self.seen.author)
         return Step(
@@ -222,7 +222,7 @@ class _Sync:
         return verdict.here is None or verdict.here == self.record.stage
 
     def _next(self, trajectory: _Trajectory, verdict: Verdict, *, unsure: bool) -> Known:
-        """What the next look begins with."""
+        """What the next sync begins with."""
         known = self.known or Known(None)
         history = self.read.lines is not None
         arrived = [one.number for one in self.own if self._landed(one) and (not history or one.stage == self.record.stage)]
@@ -288,7 +288,7 @@ class _Sync:
             return number
         if action == "put_back":
             assert verdict.here is not None
-            # The look that follows sees whether it came through.
+            # The sync that follows sees whether it came through.
             self.unit.update(self.record.entity, self.record.id, {}, stage=verdict.here, resync=True)
             self.unit.flush()  # before the comment: calls leave in the order in which they are written down
             store.put_back(self.tx, *self.key, self.now)

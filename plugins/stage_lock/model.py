@@ -21,7 +21,7 @@ class Objection:
 
 @dataclass(frozen=True)
 class Known:
-    """What is kept of one record between two looks."""
+    """What is kept of one record between two syncs."""
 
     stage: str | None  #: the last allowed stage; None: it stands where the mapping knows no stage, and is left alone
     label: str = ""
@@ -29,7 +29,7 @@ class Known:
     judged_at: int = 0  #: microseconds
     written: int = 0  #: the newest of our own writes that has been accounted for, by its number
     ahead: str = ""  #: label of a stage that was judged before its line of history came
-    lagging: int = 0  #: how many looks in a row the history was behind the record
+    lagging: int = 0  #: how many syncs in a row the history was behind the record
     unsure: bool = False  #: to be looked at once more when our own writes have arrived
     gave_up: int = 0  #: number of the case at which we stopped putting it back
     elsewhere: bool = False  #: it stands in a pipeline that the set does not name, and may; `stage` is where it left ours

@@ -16,7 +16,7 @@ def settings_of(portal: Portal) -> StageLockSettings:
 
 
 def find(people: Sequence[Person], who: str) -> Person | None:
-    """By the CRM's id, else by name: some CRMs tell of a change with the one, some with the other."""
+    """By the CRM's id, else by name: some CRMs report a change with the one, some with the other."""
     if not who:
         return None
     by_id = next((person for person in people if person.id == who), None)

@@ -1,6 +1,6 @@
 """What is asked before a unit of work begins: the record's history, who moved it, and what others object to.
 
-Most looks end here, for nothing was moved.
+Most syncs end here, for nothing was moved.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from plugins.stage_lock.people import id_of, settings_of
 from plugins.stage_lock.rules import Own
 
 LAG_SECONDS = 0.5
-OWN_LINES_MICROS = 60 * 1_000_000  #: so long after a write of ours its line of history may still be on its way
+OWN_LINES_MICROS = 60 * 1_000_000  #: so long after a write of ours its line of history may still be in flight
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Read:
     record: Record
     began: int  #: what took effect before that moment (microseconds) is in it
     lines: tuple[Move, ...] | None = None  #: None: the CRM keeps no history
-    behind: bool = False  #: the history does not tell of the stage at which the record stands
-    still: bool = False  #: nothing was moved since the last look; nothing was asked
+    behind: bool = False  #: the history does not report the stage at which the record stands
+    still: bool = False  #: nothing was moved since the last sync; nothing was asked
     people: Sequence[Person] = ()
     objections: Mapping[str, Objection] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ def prepare(portal: ReadOnlyPortal, record: Record) -> Read | None:
     if known and _stands_still(known, record, own):
         if all(one.event.name == inbox.ASKED for one in waiting):
             return Read(record, began, still=True)  # we asked ourselves, after a write of ours
-        # There and back again between two looks: only the history shows it.
+        # There and back again between two syncs: only the history shows it.
         lines = _moves(portal, record)
         if lines is None or not lines_after(lines, known.line):
             return Read(record, began, still=True)
@@ -70,7 +70,7 @@ def _moves(portal: Portal, record: Record) -> tuple[Move, ...] | None:
 
 
 def own_since(tx: Tx, portal: str, record: Record, known: Known | None) -> list[Own]:
-    """Our own writes of the stage that no look has accounted for."""
+    """Our own writes of the stage that no sync has accounted for."""
     after, since = (known.written, known.judged_at - OWN_LINES_MICROS) if known else (0, 0)
     return store.own_writes(tx, portal, record.entity, record.id, after=after, since=since)
 

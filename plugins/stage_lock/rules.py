@@ -271,7 +271,7 @@ def act(here: str | None, present: str | None, *, pending: bool, gave_up: bool, 
     if here is None or present == here:
         return "none"
     if pending:
-        return "wait"  # a write of ours is on its way and settles where the record stands
+        return "wait"  # a write of ours is in flight and settles where the record stands
     if gave_up:
         return "none"
     return "give_up" if reversals >= limit else "put_back"

@@ -1,4 +1,4 @@
-"""What a customer may set, in his mapping set under [plugin.stage_lock]."""
+"""What a customer may set, in their mapping set under [plugin.stage_lock]."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Sight:
     people: Sequence[Person]
 
     def person(self, person_id: str) -> bool:
-        """Whether that person is of his groups. Who is of none (a robot, somebody unknown) belongs to every head."""
+        """Whether that person is of their groups. Who is of none (a robot, somebody unknown) belongs to every head."""
         if self.groups is None:
             return True
         found = next((one for one in self.people if one.id == person_id), None)

@@ -17,7 +17,7 @@ GONE_KEPT_MICROS = 31 * 24 * 3600 * 1_000_000  #: so long a deleted record may b
 
 
 def switched_on(tx: Tx, portal: str, now: int) -> int:
-    """Since when the lock is on; it is on from the first look that asks."""
+    """Since when the lock is on; it is on from the first sync that asks."""
     tx.run("INSERT INTO stage_lock_portal VALUES (:p, :now, :now) ON CONFLICT (portal) DO NOTHING", p=portal, now=now)
     return int(tx.value("SELECT since FROM stage_lock_portal WHERE portal = :p", p=portal))
 

@@ -1,4 +1,4 @@
-"""Who has not started his working day moves nothing and gets nothing (row BR-02)."""
+"""Who has not started their working day moves nothing and gets nothing (row BR-02)."""
 
 from datetime import timedelta
 from pathlib import Path

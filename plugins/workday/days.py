@@ -54,7 +54,7 @@ def status(portal: Portal, person_id: str, fresh_seconds: float = FRESH_SECONDS)
 
 
 def standing_of(portal: Portal, person_id: str, fresh_seconds: float = FRESH_SECONDS) -> Standing:
-    """Whether somebody may work: who need not start his day always may."""
+    """Whether somebody may work: who need not start their day always may."""
     if not is_member(portal, person_id):
         return "started"
     return standing(status(portal, person_id, fresh_seconds), paused_counts=settings_of(portal).paused_counts)
@@ -69,7 +69,7 @@ def _memory(portal: Portal) -> dict[str, tuple[float, Workday]]:
 
 
 def objection(portal: Portal, person_id: str) -> Objection | None:
-    """Of the stage lock: may he move a record."""
+    """Of the stage lock: may they move a record."""
     if standing_of(portal, person_id) != "not_started":
         return None  # nothing is put back on a guess
     return Objection("workday_not_started", {"address": address(portal)})
@@ -97,7 +97,7 @@ def address(portal: Portal) -> str:
 
 
 def poll(portal: Portal) -> None:
-    """Regular: all members in one call; who has begun or ended his day is told on."""
+    """Regular: all members in one call; who has begun or ended their day is told on."""
     workdays = portal.crm.workdays
     if workdays is None:
         return

@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 NAV = (Nav("own_page", "wd_title"),)
 TEAM = "workday.team"
 SCRIPT_SOURCE = "https://api.bitrix24.com"
-STATE_SECONDS = 30.0  #: a stored "not started" is asked anew after so long, for he may have pressed the CRM's own button
+STATE_SECONDS = 30.0  #: a stored "not started" is asked anew after so long, for they may have pressed the CRM's own button
 
 
 def pages(portal: Portal) -> Pages:

@@ -1,4 +1,4 @@
-"""Who must have started his day, and whether he has. Values in, decision out."""
+"""Who must have started their day, and whether they have. Values in, decision out."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def changed(before: Mapping[str, Workday], now: Mapping[str, Workday]) -> list[s
 
 
 def left(before: Collection[str], now: Collection[str]) -> list[str]:
-    """Who need not start his day any more."""
+    """Who need not start their day any more."""
     return sorted(set(before) - set(now))

@@ -1,4 +1,4 @@
-"""What a customer may set, in his mapping set under [plugin.workday]."""
+"""What a customer may set, in their mapping set under [plugin.workday]."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def revoke(sandbox: Running, data: Mapping[str, Any]) -> dict[str, int]:
 
 @door("POST", "/sandbox/app/tokens")
 def token(sandbox: Running, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A fresh pair for a user, as his browser would get in the application's page."""
+    """A fresh pair for a user, as their browser would get in the application's page."""
     portal = sandbox.portal
     with portal.lock:
         app, user = _app(portal, data), str(data.get("user") or app_user(portal))

@@ -39,7 +39,7 @@ def parser(name: str, switches: Mapping[str, Switch], portals: Sequence[str], po
     made.add_argument("--token", default="sandbox", help="the secret programs call with")
     made.add_argument("--speedup", type=float, default=1.0, help="limits, delays and retries run so many times faster")
     made.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https")
-    made.add_argument("--seed", type=int, default=0, help="the same seed throws the same dice")
+    made.add_argument("--seed", type=int, default=0, help="the same seed makes the same random choices")
     made.add_argument("--fault", type=pair, action="append", default=[], metavar="NAME=VALUE")
     made.add_argument("--portal", choices=sorted(portals), default=portals[0])
     made.add_argument("--post-to", default="http://127.0.0.1:8080", help="base address the portal posts to")

@@ -20,7 +20,7 @@ class Switch:
 
 
 class Switches:
-    """The switches' present values and the dice, which --seed makes repeatable."""
+    """The switches' present values and the random choices, which --seed makes repeatable."""
 
     def __init__(self, known: Mapping[str, Switch], seed: int = 0) -> None:
         self._known = known
@@ -78,7 +78,7 @@ class Switches:
         return False
 
     def chance(self, name: str) -> bool:
-        """Throw the dice for a `…_rate`; no throw at zero, so that a switch that is off does not shift the story."""
+        """Draw a random number for a `…_rate`; none at zero, so that a switch that is off does not shift the story."""
         rate = float(self._values[name])
         return rate > 0 and self._rng.random() < rate
 

@@ -1,4 +1,4 @@
-"""Values of custom fields on the way in: what the portal takes and keeps, by type (contract 2.6, checklist 6, 7, 17)."""
+"""Values of custom fields as they come in: what the portal takes and keeps, by type (contract 2.6, checklist 6, 7, 17)."""
 
 from __future__ import annotations
 

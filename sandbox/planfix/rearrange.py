@@ -1,6 +1,6 @@
 """Changes an administrator makes in the interface: nothing of this is possible by REST (contract 3.5).
 
-So that a program that checks a portal can be tried against one that lacks something.
+So that a program that checks a portal can be tried against one that does not have something.
 """
 
 from __future__ import annotations

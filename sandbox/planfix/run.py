@@ -1,4 +1,4 @@
-"""One firing of a script, on its way through the steps."""
+"""One firing of a script, as it goes through the steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of custom fields on the way out (contract 2.6, checklist 4 and 5): `value`, `stringValue`, totals."""
+"""Values of custom fields as they go out (contract 2.6, checklist 4 and 5): `value`, `stringValue`, totals."""
 
 from __future__ import annotations
 

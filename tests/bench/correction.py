@@ -25,7 +25,7 @@ def measured(bench: Bench) -> Table:
             kind, f"{BEHIND:,}", ms(percentile(took, 0.5)), ms(percentile(took, 0.99)), ms(max(took)), "100 ms"
         )  # fmt: skip
     table.notes += [
-        "From the look to the commit that holds the new facts, the reversals and new postings, the balances, the rows of",
+        "From the sync to the commit that holds the new facts, the reversals and new postings, the balances, the rows of",
         "board and reports, and the calls that write the deal's fields and the client's card; the CRM is one in memory, so",
         "that its own time is left out. Each time the client's rate in one of the desk's own old deals is changed.",
     ]
@@ -47,6 +47,6 @@ def corrected(database: Database) -> list[float]:
         took.append(seconds(lambda: desk.queue.run_one(desk.handlers)))
         if desk.journal() <= before + 1:
             raise AssertionError("the correction was not booked")
-        desk.run()  # what goes out to the CRM, and the look that follows it
+        desk.run()  # what goes out to the CRM, and the sync that follows it
     opened.close()
     return took

@@ -30,7 +30,7 @@ UPSERT = (
 
 
 def posting(n: int) -> Posting:
-    """A client sells dollars: what he gave and what he is owed now, with the desk's open position between."""
+    """A client sells dollars: what they gave and what they are owed now, with the desk's open position between."""
     client, usd, uah = f"c{n % 500}", 1000 + n, 41_200 + n
     legs = (
         Leg("client", "USD", usd, "main", client), Leg("trading", "USD", -usd, "main"),

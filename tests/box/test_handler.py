@@ -50,13 +50,13 @@ class Database:
         return nullcontext(Tx())
 
 
-def exported() -> dict[str, Any]:
+def exported(**set_as: Any) -> dict[str, Any]:
     """What `annex stage-lock-rules` prints."""
     pipelines = {"sales": PipelineMap(label="Продажи"), "service": PipelineMap(label="Сопровождение")}
     deal = EntityMap(entity="deal", pipeline=pipelines, stage=STAGES)
     lead = EntityMap(entity="lead", stage={"a": StageMap(label="Новый", next=["b"]), "b": StageMap(label="В работе")})
     mapping = MappingSet("box", PortalMap(connector="x"), {"deal": deal, "lead": lead})
-    settings = StageLockSettings(entities=["deal", "lead"], override=["Продажи"])
+    settings = StageLockSettings(entities=["deal", "lead"], override=["Продажи"], **set_as)
     portal = SimpleNamespace(name="x", mapping=mapping, database=Database(), settings=lambda _name, _kind: settings)
     return commands.rules(cast("Any", portal), PEOPLE)
 
@@ -130,6 +130,31 @@ def test_what_cannot_be_judged_is_left_to_annex(tmp_path: Path) -> None:
         assert saved(box(tmp_path, {"ID": 1, "STAGE_ID": "WON"})) == [True]
     (tmp_path / "annex/rules.json").unlink()
     assert saved(box(tmp_path, {"ID": 1, "STAGE_ID": "WON"})) == [True]
+
+
+@pytest.mark.parametrize(("other", "passes"), [("allow", True), ("refuse", False), (None, False)])
+def test_a_pipeline_that_the_set_does_not_name_is_open_if_the_set_says_so(
+    tmp_path: Path, other: str | None, passes: bool
+) -> None:
+    """Rules written before the setting was there say nothing about it: closed, as it is by default."""
+    elsewhere = {
+        "pipelines": {"0": "Продажи", "3": "Сопровождение", "5": "Склад"},
+        "stages": {
+            "DEAL_STAGE": {"NEW": "Новая", "UC_1": "Переговоры", "WON": "Успех", "UC_9": "Прочее"},
+            "DEAL_STAGE_3": {"C3:NEW": "Новая"}, "DEAL_STAGE_5": {"C5:WON": "Успех"},
+        },
+    }  # fmt: skip
+    assert saved(box(tmp_path, {"ID": 1, "STAGE_ID": "UC_1"})) == [True]
+    rules = exported(other_pipelines=other) if other else exported()
+    if other is None:
+        del rules["other_pipelines"]
+    (tmp_path / "annex/rules.json").write_text(json.dumps(rules), encoding="utf-8")
+    moves = [
+        {"ID": 1, "STAGE_ID": "C5:WON", "CATEGORY_ID": 5},
+        {"ID": 1, "STAGE_ID": "UC_9"},
+        {"ID": 1, "STAGE_ID": "C3:NEW"},
+    ]
+    assert saved(box(tmp_path, *moves, **elsewhere)) == [passes, False, False], "a stage of ours is no other pipeline"
 
 
 def test_leads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The hidden page inside the CRM in a real browser: it opens our window for who must start his day, and only for him.
+"""The hidden page inside the CRM in a real browser: it opens our window for who must start their day, and only for them.
 
 Needs Chromium and Playwright; the vendor's script is a stub, and nothing leaves this machine.
 """

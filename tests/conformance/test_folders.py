@@ -17,7 +17,7 @@ from tests.conformance.checkout import ROOT, folders, sources
 PLUGINS, CONNECTORS = find_plugins(), find_connectors()
 SETS = [load_set(path.parent) for path in sorted((ROOT / "mappings").glob("*/portal.toml"))]
 PLUGIN_HEADINGS = ["What it does", "Fields and rights", "Settings", "When it fails"]
-# A connector's README is for the person who sets the portal up, so it may be in his language.
+# A connector's README is for the person who sets the portal up, so it may be in that person's language.
 CONNECTOR_HEADINGS = [
     ("Set up", "Що зробити", "Что сделать"),
     ("Settings", "Налаштування", "Настройки"),

@@ -45,6 +45,8 @@ RIGHTS = {
     "GET /exchange/board.json": "exchange",
     "GET /exchange/explain": "exchange",
     "GET /exchange/deals/<path:subject>": "exchange",
+    "POST /exchange/deals/<path:subject>/restore": "exchange.deleted",
+    "POST /exchange/deals/<path:subject>/reverse": "exchange.deleted",
     "GET /exchange/operations": "exchange",
     "GET /exchange/operations.json": "exchange",
     "GET /exchange/operations/total": "exchange",

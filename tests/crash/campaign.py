@@ -98,7 +98,7 @@ def _end(world: World, figures: Figures) -> None:
         figures.requests, figures.refused = figures.requests + counters["requests"], figures.refused + counters["refused"]
         figures.effects += world.count("SELECT COUNT(*) FROM outgoing WHERE state = 'done'")
     except Exception as exc:
-        print(f"figures lack: {exc!r}")
+        print(f"figures missing: {exc!r}")
     world.close()
 
 
@@ -117,7 +117,7 @@ def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     killer = Killer(world, random.Random(seed + 1), must)
     killer.start()
     figures.acts += world.play(chance, lambda: chance.random() * 2 * BURST_SECONDS / (DEALS * 6))
-    # Only now: staff's own writes would be cut as well. Much of ours is still on its way.
+    # Only now: staff's own writes would be cut as well. Much of ours is still in flight.
     world.office.control("faults", {"cut_after_commit_next": chance.choice((0, 0, 1, 2))})
     killer.join()
     figures.kills += killer.kills

@@ -60,8 +60,8 @@ def _nothing_failed(world: World) -> Iterator[str]:
 
 
 def _limit(world: World) -> Iterator[str]:
-    """Requests leave no closer together than allowed. One that is longer on its way than the gate counts on, its network
+    """Requests leave no closer together than allowed. One that is longer in flight than the gate counts on, its network
     cut or the machine standing still, may arrive together with a later one: so many refusals are nobody's fault."""
     refused = world.office.control("state")["counters"]["refused"]
     if refused and refused > (late := world.late_requests()):
-        yield f"the portal refused {refused} requests, and only {late} were long on their way"
+        yield f"the portal refused {refused} requests, and only {late} were long in flight"

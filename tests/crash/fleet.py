@@ -1,8 +1,8 @@
 """Beyond one machine: two web and three worker processes, each on a host of its own, and what networks and hosts do to them.
 
-Two bursts. In the first one a worker is cut off and healed, one is killed and replaced under its id on another host, a web
-process is killed, and a worker stands still for a while. In the second one a worker stands still with work in its hands, its
-place is taken under its id, and when all is done it wakes up and believes that nothing has happened.
+Two bursts. In the first one a worker is cut off and comes back, one is killed and replaced under its id on another host,
+one web process is killed, and a worker stands still for a while. In the second one a worker stands still with work in its
+hands, its place is taken under its id, and when all is done it wakes up and believes that nothing has happened.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Fleet:
         time.sleep(0.7)
         crew.again("worker-2", self.spare)
         time.sleep(max(0.0, self.away_seconds - 1.2))
-        host.heal() if self.apart else crew.thaw("worker-1")
+        host.reconnect() if self.apart else crew.thaw("worker-1")
         crew.freeze("worker-3")
         crew.again("service-2")
         time.sleep(self.away_seconds)

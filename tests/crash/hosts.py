@@ -28,7 +28,7 @@ class Host:
     def cut_off(self) -> None:
         _ip("link", "set", f"v-{self.name}", "down")
 
-    def heal(self) -> None:
+    def reconnect(self) -> None:
         _ip("link", "set", f"v-{self.name}", "up")
 
 

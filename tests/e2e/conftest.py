@@ -49,7 +49,7 @@ class Desk:
             until(lambda: not self.waiting(), f"nothing waits any more; logs in {self.home}", every=0.1, seen=self.waiting)
 
     def reconciled(self) -> None:
-        """Until two sweeps have come through, and all is quiet: what no delivery told of is found by then."""
+        """Until two sweeps have come through, and all is quiet: what no delivery reported is found by then."""
         turn = self._sweeps()
         until(lambda: self._sweeps() >= turn + 2, f"two more sweeps; logs in {self.home}", every=0.2, seen=self._sweeps)
         self.quiet()

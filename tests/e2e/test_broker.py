@@ -192,7 +192,7 @@ def test_who_is_dismissed_gets_nothing_more_and_theirs_goes_round(broker: Desk) 
         fresh = [office.new_lead(7_800_000 + n) for n in range(4)]
         broker.quiet()
         assert who not in {office.owner(lead) for lead in fresh}
-        until(lambda: all(office.owner(lead) != who for lead in theirs), within=90)
+        until(lambda: all(office.owner(lead) != who for lead in theirs), "theirs go round again")
         broker.quiet()
         assert any("больше не работает" in str(note) for note in office.notices(office.head))
     finally:
@@ -306,7 +306,7 @@ def test_a_renamed_portal_is_followed_and_told(broker: Desk) -> None:
     renamed = broker.stage.address.replace("127.0.0.1", "localhost")
     office.doors("rename-portal", {"to": renamed})
     office.move(who, deal, OFFER)
-    until(lambda: office.stage_of(deal) == NEW)
+    until(lambda: office.stage_of(deal) == NEW, "it is put back")
     broker.quiet()
     assert any("BITRIX24_URL" in line and renamed in line for line in broker.annex("doctor")[1]["wrong"])
     office.doors("rename-portal", {"to": ""})

@@ -196,7 +196,7 @@ def test_a_deal_made_further_on_begins_at_the_beginning(broker: Broker) -> None:
 
 
 @pytest.mark.row("BR-02", "BR-03")
-def test_who_has_not_started_his_day_moves_nothing_until_he_starts_it_on_our_page(broker: Broker) -> None:
+def test_who_has_not_started_their_day_moves_nothing_until_they_start_it_on_our_page(broker: Broker) -> None:
     office, late = broker.office, broker.office.managers[-1]
     office.day(late, "CLOSED")
     deal = broker.deal(late, "Рано")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 
 from kernel.testing import until
 from tests.e2e.conftest import Desk
@@ -192,6 +194,39 @@ def test_a_chain_of_three_with_custody_partly_taken_off(desk: Desk) -> None:
     assert desk.board()["CZK"]["custody"] == "0.00"
     [row] = desk.office.rows_of("Зберігання", card)
     assert (row["Сума"], row["Статус"]) == (0, "видано")
+    settled(desk)
+
+
+@pytest.mark.row("EX-12", "PL-15")
+def test_a_deal_deleted_by_staff_is_found_told_once_reversed_and_restored(desk: Desk, session: requests.Session) -> None:
+    task, row = example_one(desk)
+    desk.office.move("user:3", task, PAID)
+    desk.quiet()
+    head, here = desk.count("SELECT seq FROM ledger_head"), {"i": str(task)}
+    gone = "SELECT COUNT(*) FROM crm_gone WHERE entity = 'deal' AND id = :i"
+    notices = "SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND state = 'done' AND key LIKE :k"
+    desk.office.delete("user:3", task)
+    until(lambda: desk.count(gone, **here) == 1, "the deletion is known", every=0.2, seen=desk.waiting)
+    desk.quiet()
+    desk.reconciled()
+    assert desk.count(notices, k=f"deleted:%/{task}:%") == 1 and desk.count("SELECT seq FROM ledger_head") == head
+    assert str(task) in {one["deal"] for one in desk.annex("board")[1]["deleted"]}
+    assert desk.annex("jobs")[1] == {"failed": []} and desk.annex("verify")[0] == 0
+    [subject] = [one["subject"] for one in desk.annex("board")[1]["deleted"] if one["deal"] == str(task)]
+    page = f"{desk.address}/exchange/deals/{subject}"
+    form = {"csrf": re.findall(r'name="csrf" value="([^"]+)"', session.get(page).text)[0], "reason": "заведено двічі"}
+    for _twice in range(2):
+        assert session.post(f"{page}/reverse", data=form, allow_redirects=False).status_code == 303
+    desk.quiet()
+    assert desk.count("SELECT COUNT(*) FROM ledger_journal WHERE kind = 'reversal' AND subject LIKE :s", s=f"%/{task}") == 1
+    settled(desk)
+    if not hasattr(desk.office, "object"):
+        return  # Bitrix24's REST has no recycle bin, and its emulation none either
+    assert session.post(f"{page}/restore", data=form, allow_redirects=False).status_code == 303
+    until(lambda: desk.count(gone, **here) == 0, "it is back", every=0.2, seen=desk.waiting)
+    desk.office.edit_row("user:3", row, {"Курс клієнта": "41,10"})
+    desk.quiet()
+    assert desk.count("SELECT seq FROM ledger_head") > head
     settled(desk)
 
 

@@ -25,7 +25,7 @@ def test_the_door_believes_nobody_without_proof(planfix_desk: Desk, session: req
     assert bad.json()["field"] == "task"
     assert planfix_desk.count("SELECT COUNT(*) FROM inbox") == rows, "no trace"
     metrics = session.get(f"{planfix_desk.address}/metrics").text
-    assert 'annex_deliveries_total{connector="planfix",outcome="not_proven"}' in metrics
+    assert 'annex_deliveries_total{connection="planfix/main",outcome="not_proven"}' in metrics
     assert session.get(f"{planfix_desk.address}/healthz").status_code == 200
     assert session.get(f"{planfix_desk.address}/readyz").status_code == 200
 

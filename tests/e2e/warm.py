@@ -30,7 +30,7 @@ def annex(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedP
 
 
 class WarmProcesses(Processes):
-    """`Processes` whose commands come from the process that is loaded already; all else starts as in life."""
+    """`Processes` whose commands come from the process that is loaded already; all else starts as in production."""
 
     def annex(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return annex(*arguments, environment=dict(self._environment))

@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write docs/mutants.md; only with all faults")
     options = parser.parse_args()
     if options.write and options.only:
-        parser.error("--write tells of all faults: leave --only away")
+        parser.error("--write reports all faults: leave --only away")
     return options
 
 
@@ -76,7 +76,7 @@ def _run(faults: Sequence[Fault], jobs: int, seconds: float, verbose: bool) -> l
         print(f"{len(faults)} faults; first their tests without any", flush=True)
         passed, output = first.unspoiled(faults, jobs, UNSPOILED_SECONDS)
         if not passed:
-            print(f"{output[-OUTPUT_CHARACTERS:]}\nthe tests fail without a fault: mend that first")
+            print(f"{output[-OUTPUT_CHARACTERS:]}\nthe tests fail without a fault: fix that first")
             return None
         grounds = [first]
         for number in range(2, jobs + 1):

@@ -39,7 +39,7 @@ class Fault:
 
     def planted_in(self, text: str) -> str:
         if (count := text.count(self.old)) != 1:
-            where = f"mend {self.room}/{FILE}"
+            where = f"fix {self.room}/{FILE}"
             raise ValueError(f"{self.id}: its text stands {count} times in {self.file}; {where}")
         return text.replace(self.old, self.new)
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 SECRET = "the secret of the toy"
-PAUSE_SECONDS = 0.5  #: between two looks at what waits to be told again
+PAUSE_SECONDS = 0.5  #: between two checks of what waits to be told again
 
 
 class Peer:

@@ -264,7 +264,7 @@ def leave_work_waiting(desk: Desk, deals: dict[str, int]) -> None:
     move(office, deals["paid"], CLOSED)
     office.press("user:3", more[1], "Перерахувати")
     office.control("wait-idle", {"timeout": 60})
-    time.sleep(2 * SLOW_ANSWER_SECONDS)  # the call that was on its way when the worker died arrives all the same
+    time.sleep(2 * SLOW_ANSWER_SECONDS)  # the call that was in flight when the worker died arrives all the same
     desk.processes.kill("service")
 
 

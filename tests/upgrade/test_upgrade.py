@@ -66,7 +66,7 @@ def test_what_waited_is_done_and_nothing_is_done_twice(stored: Stored, url: str,
     with at_work(stored, tmp_path / "home", url) as (desk, sandbox, office):
         assert signed_in(desk) == 200, "who was signed in still is"
         until_quiet(desk)
-        heal(sandbox, office)
+        correct(sandbox, office)
         until_quiet(desk)
         agreed(desk, sandbox, office)
         assert not waited & waiting(desk)
@@ -80,8 +80,8 @@ def test_what_waited_is_done_and_nothing_is_done_twice(stored: Stored, url: str,
         assert desk.ask("jobs") == {"failed": []}
 
 
-def heal(sandbox: Sandbox, office: Office) -> None:
-    """The nonsense that was typed before the upgrade is mended after it."""
+def correct(sandbox: Sandbox, office: Office) -> None:
+    """The nonsense that was typed before the upgrade is fixed after it."""
     [(key, column)] = [
         (row.key, number)
         for row in sandbox.portal.rows.values()
@@ -116,8 +116,8 @@ def agreed(desk: Desk, sandbox: Sandbox, office: Office) -> None:
     assert control["differences"] == 0 and control["rows"]
     assert twice(sandbox) == []
     assert desk.rows("SELECT key FROM outgoing WHERE key <> '' GROUP BY key HAVING COUNT(*) > 1") == []
-    lacking = [deal["id"] for deal in office.deals() if "Обмін: Пізній" in deal["name"] and not deal.get("counterparty")]
-    assert len([deal for deal in office.deals() if "Обмін: Пізній" in deal["name"]]) == 3 and not lacking
+    without = [deal["id"] for deal in office.deals() if "Обмін: Пізній" in deal["name"] and not deal.get("counterparty")]
+    assert len([deal for deal in office.deals() if "Обмін: Пізній" in deal["name"]]) == 3 and not without
 
 
 def twice(sandbox: Sandbox) -> list[Any]:
@@ -142,14 +142,14 @@ def test_killed_between_two_migrations_it_is_as_before_and_the_next_start_upgrad
 ) -> None:
     with closing(Desk(stored, tmp_path / "home", url)) as desk:
         before, tables = desk.steps(), columns(desk)
-        lacking = len(newest() - before)
-        if lacking < 2:
+        pending = len(newest() - before)
+        if pending < 2:
             pytest.skip("stored under this very schema: nothing to die between")
-        done = subprocess.run([sys.executable, "-c", DIES, url, str(lacking // 2)], cwd=ROOT, check=False)
+        done = subprocess.run([sys.executable, "-c", DIES, url, str(pending // 2)], cwd=ROOT, check=False)
         assert done.returncode == -signal.SIGKILL
         assert desk.steps() == before and columns(desk) == tables, "nothing half-way"
         with closing(Database(url)) as database:
-            assert len(migrate(database, migration_sets(), SystemClock())) == lacking
+            assert len(migrate(database, migration_sets(), SystemClock())) == pending
             assert migrate(database, migration_sets(), SystemClock()) == []
         assert same(stored.recorded["verify"], desk.ask("verify")) == []
 

@@ -88,6 +88,9 @@ class Office:
         made = self._ask(who, "crm.item.add", {"entityTypeId": number, "fields": body, "useOriginalUfNames": "Y"})
         return int(made["item"]["id"])
 
+    def delete(self, who: str, deal: int) -> None:
+        self._ask(who, "crm.item.delete", {"entityTypeId": DEAL, "id": deal})
+
     def edit_row(self, who: str, key: int, values: Mapping[str, Any]) -> None:
         number = self._table["Операція"]
         body = {"entityTypeId": number, "id": key, "fields": self._wire(number, values), "useOriginalUfNames": "Y"}

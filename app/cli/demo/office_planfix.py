@@ -70,6 +70,9 @@ class Office:
         body = {"dataTag": {"id": self._tag}, "items": [{"customFieldData": self._data(self._column, values)}]}
         return int(self._ask(self._tokens[who], "POST", f"/rest/task/{task}/datatags/", body)["keys"][0])
 
+    def delete(self, who: str, task: int) -> None:
+        self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"isDeleted": True})
+
     def edit_row(self, who: str, key: int, values: Mapping[str, Any]) -> None:
         body = {"customFieldData": self._data(self._column, values)}
         self._ask(self._tokens[who], "POST", f"/rest/datatag/entry/{key}", body)

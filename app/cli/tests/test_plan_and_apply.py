@@ -27,7 +27,7 @@ class Script:
 
     def plan(self) -> list[Change]:
         missing = [word for word in self.wanted if word not in self.there]
-        # As in life: what depends on something that is not there yet has to wait for the next round.
+        # As in production: what depends on something that is not there yet has to wait for the next round.
         changes = [Change("create", word, make=self._do(word) if n == 0 else None) for n, word in enumerate(missing)]
         extra = [word for word in self.there if word not in self.wanted]
         return [*changes, *(Change("drop", word, records=7, make=self._do(word)) for word in extra), *self.also]

@@ -1,4 +1,4 @@
-"""Comments, sweeps, stage history, working days, overdue activities, people and lacks against the emulated portal."""
+"""Comments, sweeps, stage history, working days, overdue activities, people, missing items: against the sandbox."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_overdue_counts_open_records_of_the_person_not_activities(office):
     assert office.crm.people.overdue([]) == {}
 
 
-# --- people and lacks -------------------------------------------------------------------------------------------------
+# --- people and missing items -----------------------------------------------------------------------------------------
 
 
 def test_people_with_their_departments(office):

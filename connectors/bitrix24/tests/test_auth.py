@@ -1,4 +1,4 @@
-"""The application's tokens: renewed once, by one of all who find them expired, and never lost on the way."""
+"""The application's tokens: renewed once, by one of all who find them expired, and never lost meanwhile."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def test_each_is_made_once_though_answers_are_lost(portal, client):
     caught = client.create_many(2, items(1000), "UF_CRM_ANNEX_KEY")
     assert [one.get() for one in caught] == list(range(1, 1001))
     assert [row["UF_CRM_ANNEX_KEY"] for row in portal.rows.values()] == [f"key-{n}" for n in range(1000)]
-    assert len(portal.requests) == 20 + 1  # one look for the four lost batches
+    assert len(portal.requests) == 20 + 1  # one reading for the four lost batches
 
 
 def test_only_the_missing_ones_are_made_again(portal, client):

@@ -1,4 +1,4 @@
-"""Drift: what somebody changed by hand is named and mended."""
+"""Drift: what somebody changed by hand is named and fixed."""
 
 from __future__ import annotations
 

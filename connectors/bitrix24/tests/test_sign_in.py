@@ -126,7 +126,7 @@ def test_the_first_opening_by_an_administrator_installs(portal, tmp_path):
 def test_an_administrators_opening_heals_a_revoked_token(portal, connection):
     connection.vault.put(VAULT_NAME, {**HELD, "refused_at": 5})
     sign_in(opening("page__contact_tab"), connection)
-    assert connection.vault.get(VAULT_NAME)["access_token"] == "access-1"  # he is no administrator
+    assert connection.vault.get(VAULT_NAME)["access_token"] == "access-1"  # they are no administrator
     portal.methods["profile"] = lambda params: {"ID": "1", "ADMIN": True}
     sign_in(opening("page__contact_tab"), connection)
     held = connection.vault.get(VAULT_NAME)

@@ -1,4 +1,4 @@
-"""What the portal lacks, and what the doctor says."""
+"""What is missing in the portal, and what the doctor says."""
 
 from __future__ import annotations
 

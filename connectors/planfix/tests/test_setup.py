@@ -9,12 +9,12 @@ from connectors.planfix.tests.portal import fail
 from kernel.errors import NoRight, Unreachable
 from kernel.http import Answer
 
-LACKING = ("Прибуток", "Перевірка", "Менеджер")
+MISSING_FIELDS = ("Прибуток", "Перевірка", "Менеджер")
 
 
 @pytest.fixture
 def missing(portal):
-    portal.fields["task"] = [one for one in portal.fields["task"] if one["name"] not in LACKING]
+    portal.fields["task"] = [one for one in portal.fields["task"] if one["name"] not in MISSING_FIELDS]
     return portal
 
 
@@ -44,13 +44,13 @@ def test_fields_are_made_and_then_only_adding_them_is_left(missing):
     setup = connector.setup(missing.connection())
     assert len(plan(missing, setup)["create"]) == 3
     make(missing, setup)
-    assert [field(missing, label)["type"] for label in LACKING] == [0, 2, 11]
+    assert [field(missing, label)["type"] for label in MISSING_FIELDS] == [0, 2, 11]
     [of_ours] = missing.field_sets["task"]
-    assert {field(missing, label)["groupId"] for label in LACKING} == {of_ours["id"]}
+    assert {field(missing, label)["groupId"] for label in MISSING_FIELDS} == {of_ours["id"]}
     left = plan(missing, setup)
     assert left["create"] == []
     assert all("не додане до об'єкта" in one.detail for one in left["manual"])
-    missing.attached |= {field(missing, label)["id"] for label in LACKING}
+    missing.attached |= {field(missing, label)["id"] for label in MISSING_FIELDS}
     assert plan(missing, setup)["manual"] == []
 
 
@@ -88,14 +88,14 @@ def test_an_answer_that_was_lost_makes_no_second_field(missing):
         make(missing, connector.setup(missing.connection()))
     for _again in range(2):
         make(missing, connector.setup(missing.connection()))
-    assert sorted(one["name"] for one in missing.fields["task"] if one["name"] in LACKING) == sorted(LACKING)
+    assert sorted(one["name"] for one in missing.fields["task"] if one["name"] in MISSING_FIELDS) == sorted(MISSING_FIELDS)
 
 
 def test_made_twice_it_changes_nothing_more(missing):
     [first, *_] = plan(missing)["create"]
     first.make()
     first.make()
-    assert len([one for one in missing.fields["task"] if one["name"] in LACKING]) == 1
+    assert len([one for one in missing.fields["task"] if one["name"] in MISSING_FIELDS]) == 1
 
 
 def test_a_portal_that_hides_what_was_made_gets_no_second_one(missing):

@@ -1,4 +1,4 @@
-"""A portal with one entity and one toy plugin: what the look and the calls need, and nothing of any real plugin."""
+"""A portal with one entity and one toy plugin: what the sync and the calls need, and nothing of any real plugin."""
 
 from __future__ import annotations
 

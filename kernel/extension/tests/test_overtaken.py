@@ -82,7 +82,7 @@ def small_fault() -> Exception:
 
 @pytest.mark.row("PL-03", "PL-07")
 def test_a_request_leaves_only_while_its_call_is_ours(small: Small) -> None:
-    """The last moment is the gate: who waited there while his call was taken over sends nothing."""
+    """The last moment is the gate: who waited there while their call was taken over sends nothing."""
     gate = SharedGate("p", RateLimit(per_second=2), small.database, small.clock)
     with small.portal.unit() as unit:
         unit.comment("deal", small.deal, "раз", key="k")

@@ -1,10 +1,10 @@
-"""The sweep finds what no delivery told of, once, and leaves alone what was seen."""
+"""The sweep finds what no delivery reported, once, and leaves alone what was seen."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from kernel.extension import Sweeping
 from kernel.extension.sweep import last_sweep, sweep
 from kernel.extension.tests.small import Small
 from kernel.jobs import inbox
+from kernel.values import to_micros
 
 EVERY = Sweeping(every_seconds=20, calm_seconds=120)
 
@@ -36,7 +37,7 @@ def swept(small: Small, after: float = 20) -> int:
 def test_a_change_that_no_delivery_told_of_is_found_once(small: Small) -> None:
     small.deliver()
     small.run()
-    swept(small)  # our own write, a moment after the look
+    swept(small)  # our own write, a moment after the sync
     assert swept(small) == 0, "what was seen needs no second look"
     small.crm.staff.set("deal", small.deal, asked="хто там")
     assert swept(small, 5) == 1 and small.field("answer") == "ХТО ТАМ"
@@ -55,6 +56,36 @@ def test_two_changes_in_one_second_are_both_seen(small: Small) -> None:
     small.crm.staff.set("deal", small.deal, asked="два")  # the same moment, and its delivery is lost
     swept(small)
     assert small.field("answer") == "ДВА"
+
+
+def installed(small: Small) -> None:
+    with small.database.write() as tx:
+        tx.run("UPDATE annex_migration SET applied_at = :now", now=to_micros(small.clock.now()))
+
+
+@pytest.mark.row("PL-15")
+def test_a_worker_first_started_hours_after_the_installation_finds_what_got_lost_before(small: Small) -> None:
+    small.clock.advance(days=1)
+    installed(small)
+    before = small.crm.staff.new("deal", asked="хто там")  # at the moment of the installation, and its delivery is lost
+    small.clock.advance(hours=30)
+    assert swept(small) == 1, "the deal that was there long before the installation is left alone"
+    assert small.crm.record("deal", before).values["answer"] == "ХТО ТАМ" and small.field("answer") is None
+
+
+@pytest.mark.row("PL-15")
+def test_the_first_sweep_goes_back_a_week_at_most_and_an_hour_at_least(small: Small) -> None:
+    asked: list[datetime] = []
+    small.crm.changed = lambda since: asked.append(since["deal"]) or []  # type: ignore[func-returns-value,method-assign]
+    installed(small)
+    sweep(small.portal, small.plugins, EVERY)
+    small.clock.advance(days=400)
+    with small.database.write() as tx:
+        tx.run("DELETE FROM crm_sweep")
+    sweep(small.portal, small.plugins, EVERY)
+    overlap = timedelta(minutes=2)
+    assert asked[0] == small.clock.now() - timedelta(days=400, hours=1) - overlap
+    assert asked[1] == small.clock.now() - timedelta(days=7) - overlap
 
 
 @pytest.mark.row("PL-15")

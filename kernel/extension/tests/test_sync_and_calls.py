@@ -1,4 +1,4 @@
-"""Looks and calls under every fault: nothing lost, nothing doubled, and a person sees what cannot be mended."""
+"""Syncs and calls under every fault: nothing lost, nothing doubled, and a person sees what cannot be fixed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_odd_characters_in_a_field_do_not_stop_the_look(both: Small, text: str) 
     assert kept is not None and kept.values["asked"] == text.replace("\x00", "\ufffd")
 
 
-# --- our own writes on the way ----------------------------------------------------------------------------------------
+# --- our own writes in flight ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.row("PL-03")

@@ -48,7 +48,7 @@ def test_updates_of_one_unit_leave_as_one_the_later_word_counts_and_nothing_is_f
     small.run()
     [effect] = [effect for effect in small.crm.effects if effect.verb == "update"]
     assert effect.values == {"note": "друге", "answer": "а"} and effect.stage == "done"
-    assert len(small.seen) == 1, "the look that was asked for with the first still comes"
+    assert len(small.seen) == 1, "the sync that was asked for with the first still comes"
 
 
 @pytest.mark.row("PL-03")
@@ -79,7 +79,7 @@ def test_two_looks_asked_for_in_one_unit_both_come(small: Small) -> None:
 
 @pytest.mark.row("PL-02")
 def test_deliveries_taken_in_together_are_kept_and_told_apart(small: Small) -> None:
-    """Several records, two deliveries of one record, one that tells of two, and a repeat, all in one unit of work."""
+    """Several records, two deliveries of one record, one that reports two, and a repeat, all in one unit of work."""
     other = small.crm.staff.new("deal", asked="")
     notice = [
         inbox.StoredDelivery([Event("deal.changed", "deal", small.deal, "А", "d1")], "1"),

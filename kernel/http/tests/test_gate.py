@@ -40,7 +40,7 @@ def test_the_pause_runs_from_the_answer_or_from_the_latest_arrival(database: Dat
 
 @pytest.mark.row("PL-03")
 def test_a_late_answer_says_nothing_about_the_request_after_it(database: Database) -> None:
-    """A leaves, B leaves; A's answer comes: B may still be on its way, so C waits from B's latest arrival."""
+    """A leaves, B leaves; A's answer comes: B may still be in flight, so C waits from B's latest arrival."""
     clock = FakeClock()
     one, other = (SharedGate("p", SLOW, database, clock) for _ in range(2))
     one.acquire()
@@ -205,7 +205,7 @@ def test_a_bucket_survives_a_clock_set_back_and_asks_for_patience_when_full(data
 
 @pytest.mark.row("PL-03", "PL-07")
 @pytest.mark.parametrize("naps", [(5.0, 0.0), (0.3, 0.3), (9_000.0, 60.0, 4.0)])
-def test_who_stood_still_after_his_turn_came_waits_for_a_new_one(
+def test_who_stood_still_after_their_turn_came_waits_for_a_new_one(
     database: Database, monkeypatch: pytest.MonkeyPatch, naps: tuple[float, ...]
 ) -> None:
     """Frozen between the claim and the request: meanwhile the turn has passed to others. A slow database is no reason to

@@ -225,7 +225,7 @@ def test_where_both_are_silent_it_runs_all_the_same(
 
 
 OBSERVED_SECONDS = 2.0
-STATEMENTS_MAX = 8  #: a look for safety may fall into the time, and two for schedules; the library by itself makes hundreds
+STATEMENTS_MAX = 8  #: a poll for safety may fall into the time, and two for schedules; the library by itself makes hundreds
 
 
 @pytest.mark.row("PL-01")

@@ -73,8 +73,8 @@ def test_two_numbers_at_once_are_two(database: Database) -> None:
     assert drawn == [1, 2]
 
 
-def test_who_writes_together_is_answered_for_his_own(tmp_path: Path) -> None:
-    """The first holds the others up until all of them wait; they go together, and each gets what belongs to him."""
+def test_who_writes_together_is_answered_for_their_own(tmp_path: Path) -> None:
+    """The first holds the others up until all of them wait; they go together, and each gets what belongs to them."""
     database = Database(f"sqlite:///{tmp_path / 'own.db'}")
     sizes: list[int] = []
     answers: dict[int, str] = {}

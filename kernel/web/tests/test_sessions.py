@@ -197,7 +197,7 @@ def test_the_owner_sees_all_and_ends_one_or_all_of_a_person(world: World) -> Non
 
 
 @pytest.mark.row("PL-09")
-def test_everybody_else_sees_and_ends_only_his_own(world: World) -> None:
+def test_everybody_else_sees_and_ends_only_their_own(world: World) -> None:
     mine, also, namesake = (came(world, "Марія", person_id=number) for number in ("5", "5", "6"))
     other = came(world, "Ігор", person_id="3")
     page = mine.get("/sessions").text

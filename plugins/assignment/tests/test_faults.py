@@ -32,7 +32,7 @@ def test_whom_the_crm_does_not_take_is_passed_over(both: Office) -> None:
     both.work()
     assert both.owner(lead) == "Борис" and both.left_out(lead) == {"Анна": ["asg_refused"]}
     assert both.faults() == [] and both.members()["Анна"].today == 0
-    assert both.owner(both.lead()) == "Анна"  # what was refused is not held against him
+    assert both.owner(both.lead()) == "Анна"  # what was refused is not held against them
     with both.database.read() as tx:
         assert tx.value("SELECT COUNT(*) FROM outgoing WHERE state = 'failed'") == 0
 

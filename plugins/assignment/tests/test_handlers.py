@@ -197,7 +197,7 @@ def test_a_restart_between_forgets_nothing(office: Office) -> None:
 # --- which records are ours -------------------------------------------------------------------------------------------
 
 
-def test_what_a_manager_typed_in_is_his_own(office: Office) -> None:
+def test_what_a_manager_typed_in_is_their_own(office: Office) -> None:
     anna, _boris = office.hire("Анна", "Борис")
     lead = office.lead(author=anna.id)
     assert office.owner(lead) == "Портал" and office.outcome(lead) == "" and office.waiting() == []
@@ -263,7 +263,7 @@ def test_a_member_named_by_the_crm_itself_is_nobodys_deed(office: Office) -> Non
     anna, _boris = office.hire("Анна", "Борис")
     leads = [office.lead(assigned=anna) for _ in range(2)]
     assert [office.owner(one) for one in leads] == ["Анна", "Борис"] and office.outcome(leads[0]) == "given"
-    assert office.writes(leads[0]) == []  # it was his name already
+    assert office.writes(leads[0]) == []  # it was their name already
 
 
 def test_a_stand_in_never_counts(office_of: MakeOffice) -> None:
@@ -367,7 +367,7 @@ def test_who_was_fit_half_a_minute_ago_is_given_nothing_before_he_is_asked_again
     lead = office.lead()
     office.not_begun.clear()
     office.clock.advance(seconds=11)
-    office.ask("sales")  # she fits now
+    office.ask("sales")  # they fit now
 
     def given_after(seconds: float) -> int:
         office.clock.advance(seconds=seconds)

@@ -49,7 +49,7 @@ class Ideal:
         self.got[chosen] += 1
 
     def off(self, i: int) -> Fraction:
-        """By how many leads that person is beyond his share (or, below zero, behind it)."""
+        """By how many leads that person is beyond their share (or, below zero, behind it)."""
         return self.got[i] - Fraction(self.due[i], self.unit)
 
 
@@ -120,7 +120,7 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("calendar", "weights", "moment", "day"), BOUNDS)
 @pytest.mark.parametrize("seed", range(8))
-def test_nobody_is_far_from_his_share(
+def test_nobody_is_far_from_their_share(
     calendar: Callable[[random.Random, int, int], Calendar], weights: Callable[[random.Random, int], list[int]],
     moment: Fraction, day: Fraction, seed: int,
 ) -> None:  # fmt: skip
@@ -144,7 +144,7 @@ def test_where_nobody_is_ever_absent_the_bound_is_exact(staff: int) -> None:
 
 
 def test_no_rule_can_hold_one_lead_on_every_calendar() -> None:
-    """Pairs that meet like players of a cup: whichever of two gets the lead, he meets the like of him in the next round."""
+    """Pairs that meet like players of a cup: whichever of two gets the lead meets their like in the next round."""
     surplus, ids = {n: Fraction(0) for n in range(8)}, list(range(8))
     shares: dict[str, Share] = {}
     turn = 0

@@ -82,7 +82,7 @@ def rounded(value: Fraction, code: str) -> Fraction:
 
 
 def sides(trade: Trade) -> tuple[tuple[str, Fraction], tuple[str, Fraction], Fraction | None]:
-    """What the client gives, what he gets, the partner's QUOTE amount."""
+    """What the client gives, what they get, the partner's QUOTE amount."""
     amount, rate = Fraction(trade.amount), Fraction(trade.rate)
     if trade.amount_in == trade.base:
         base, quote = amount, rounded(amount * rate, trade.quote)
@@ -211,7 +211,7 @@ class Storyteller:
         mid = self._cross(base, quote, day)
         spread = Decimal(self._random.randint(2, 9)) / 1000
         margin = Decimal(self._random.randint(1, 4)) / 1000
-        # Buying: the client gets less than the partner pays. Selling: he pays more than the partner takes.
+        # Buying: the client gets less than the partner pays. Selling: they pay more than the partner takes.
         sign = -1 if kind == "buy" else 1
         rate = (mid * (1 + sign * (spread + margin))).quantize(Decimal("0.0001"))
         partner_rate = (mid * (1 + sign * spread)).quantize(Decimal("0.0001"))
@@ -396,7 +396,7 @@ class Storyteller:
     def _typo(self) -> Callable[[date], Plan]:
         def make(day: date) -> Plan:
             trade = self._trade(day)
-            plan = self._deal(day, [trade], "a rate typed with a letter, then healed")
+            plan = self._deal(day, [trade], "a rate typed with a letter, then corrected")
             self._move_all(plan, PAID)
             wrong = _comma(trade.rate)[:-1] + "o"
             plan.acts.append(lambda office: office.edit_row(plan.who, trade.key, {"Курс клієнта": wrong}))

@@ -33,7 +33,7 @@ def make_portal(
     database: Database, crm: MemoryCRM, queue: MemoryQueue, clock: FakeClock, *, reception: Mapping[str, Any] | None = None,
     **exchange: Any,
 ) -> Annex:  # fmt: skip
-    """Everything put together as in life, around the given parts; `exchange` and `reception` override single settings."""
+    """Everything put together as in production, around the given parts; `exchange`, `reception`: single settings."""
     annex = build(
         {"ANNEX_DATABASE_URL": database.url, "ANNEX_SET": SET}, clock=clock, ids=CountingIds(), queue=queue, crm=crm
     )
@@ -123,7 +123,7 @@ class Desk:
     # --- what Annex does ------------------------------------------------------------------------------------------------
 
     def deliver(self, deal: str, *, delivery: str = "", author: str = "Ігор Бондар", entity: str = "deal") -> None:
-        """As the door does: store a proven delivery, enqueue the look."""
+        """As the door does: store a proven delivery, enqueue the sync."""
         if not delivery:
             self._delivered += 1
             delivery = f"d{self._delivered}"

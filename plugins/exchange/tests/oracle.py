@@ -67,7 +67,7 @@ def sides(row: Row) -> Sides:
         in_quote = whole(row["amount"], quote)
         in_base = minor(Fraction(row["amount"]) / rate, base)
     theirs, profit = None, None
-    if row["partner_rate"]:  # else only his BASE side is known
+    if row["partner_rate"]:  # else only their BASE side is known
         theirs = (minor(Fraction(in_base, 10 ** SCALES[base]) * Fraction(row["partner_rate"]), quote), quote)
         profit = (theirs[0] - in_quote if row["kind"] == "buy" else in_quote - theirs[0], quote)
     if row["kind"] == "buy":

@@ -109,7 +109,7 @@ def test_a_refused_row_leaves_the_deal_as_it_was_and_does_not_write_for_ever(des
     updates = len(desk.crm.effects)
     desk.sync(big)
     desk.sync(big)
-    assert len(desk.crm.effects) == updates, "a look that changes nothing writes nothing"
+    assert len(desk.crm.effects) == updates, "a sync that changes nothing writes nothing"
 
 
 @pytest.mark.row("EX-09")
@@ -117,7 +117,7 @@ def test_two_payouts_at_the_same_moment_cannot_both_take_the_same_money(both: De
     met = threading.Barrier(2)
 
     def slow_refusal(*args: Any, **more: Any) -> Any:
-        """Whoever decides waits for the other to be here, too: he must not come before the first has booked."""
+        """Whoever decides waits for the other to be here, too: they must not come before the first has booked."""
         with contextlib.suppress(threading.BrokenBarrierError):
             met.wait(timeout=0.4)
         return payout_refusal(*args, **more)

@@ -201,7 +201,7 @@ def test_the_same_delivery_again_late_or_out_of_order_changes_nothing(both: Desk
         both.deliver(deal, delivery=delivery)
     asked = both.crm.called.count("get")
     both.run()
-    assert both.crm.called.count("get") == asked + 1, "one look covers a burst"
+    assert both.crm.called.count("get") == asked + 1, "one sync covers a burst"
     journal, effects = both.journal(), len(both.crm.effects)
     for delivery in ("a2", "a1", "a9"):
         both.sync(deal, delivery=delivery)

@@ -11,15 +11,15 @@ from plugins.exchange.tests.desk import Desk, buy
 def test_deliveries_and_calls_whose_jobs_were_set_aside_get_new_ones(desk: Desk) -> None:
     deal = desk.deal(buy(partner=desk.partner), sync=False, client=desk.client)
     desk.deliver(deal)
-    desk.queue._lanes.clear()  # the engine gave the look up
+    desk.queue._lanes.clear()  # the engine gave the sync up
     desk.run()
     assert desk.field(deal, "analytics") is None
     desk.annex.revive()
     desk.run()
-    assert desk.field(deal, "analytics") is None, "it may still be on its way: not yet"
+    assert desk.field(deal, "analytics") is None, "it may still be in flight: not yet"
     desk.clock.advance(minutes=20)
     desk.annex.revive()
-    desk.queue.run_until_quiet({**desk.handlers, "call": lambda _args: None})  # the look runs; its calls are given up
+    desk.queue.run_until_quiet({**desk.handlers, "call": lambda _args: None})  # the sync runs; its calls are given up
     desk.clock.advance(hours=7)
     desk.annex.revive()
     desk.annex.revive()

@@ -52,7 +52,7 @@ class Simulation:
     random: random.Random
     deals: list[str] = field(default_factory=list)
     clients: list[Ref] = field(default_factory=list)
-    late: list[tuple[str, str]] = field(default_factory=list)  #: (deal, delivery) still on its way
+    late: list[tuple[str, str]] = field(default_factory=list)  #: (deal, delivery) still in flight
     step: int = 0
     did: list[str] = field(default_factory=list)
     troubled: bool = True

@@ -105,7 +105,7 @@ def test_every_figure_follows_every_change(desk: Desk) -> None:
 
 
 @pytest.mark.row("EX-08")
-def test_money_kept_for_another_client_now_shows_on_his_card_alone(desk: Desk) -> None:
+def test_money_kept_for_another_client_now_shows_on_their_card_alone(desk: Desk) -> None:
     other = desk.contact("Інша")
     deal = desk.run_through(buy("1000", "USD/UAH", "41", None), to="partner_paid", custody=True)
     desk.set(deal, client=other)

@@ -94,7 +94,7 @@ def test_each_decision_opens_into_its_reason(office: HeadsOffice) -> None:
     assert client.get("/heads/decisions/lead/404").status_code == 404
     assert press(client, f"/heads/decisions/lead/{lead}/again").status_code == 303
     office.run()
-    assert office.waiting("Продажи") == [lead]  # it was taken from her, and nobody else has begun
+    assert office.waiting("Продажи") == [lead]  # it was taken from them, and nobody else has begun
     assert "забрана у:" in client.get("/heads/").text
 
 
@@ -133,7 +133,7 @@ def test_a_bar_till_midnight_is_midnight_there(office: HeadsOffice) -> None:
     assert exclusion.until is not None and (exclusion.until // 1_000_000 + 3 * 3600) % 86_400 == 0  # Moscow
 
 
-def test_a_head_sees_only_his_groups(office: HeadsOffice) -> None:
+def test_a_head_sees_only_their_groups(office: HeadsOffice) -> None:
     for person in (office.anna, office.boris, office.kira):
         office.day(person, "open")
     lead, deal = office.lead(name="ЛидИван"), office.lead(name="СделкаПётр", entity="deal")
@@ -161,7 +161,7 @@ def test_staff_and_strangers_see_nothing(office: HeadsOffice) -> None:
     assert [stranger.get(path).status_code for path in paths] == [401] * 3
     token = office.links.csrf(
         staff.get_cookie("annex_session").value
-    )  # his own and right: it is his role that keeps him out
+    )  # their own and right: it is their role that keeps them out
     for path in (
         f"/heads/people/{office.anna.id}/bar",
         f"/heads/people/{office.anna.id}/unbar",
@@ -172,7 +172,7 @@ def test_staff_and_strangers_see_nothing(office: HeadsOffice) -> None:
         assert stranger.post(path).status_code == 401
         assert office.client().post(path).status_code == 403  # no token of the page
     assert office.client("Новый", "head", "user:99").get("/heads/").status_code == 403, (
-        "the CRM says of nobody that he is one"
+        "the CRM says of nobody that they are one"
     )
 
 

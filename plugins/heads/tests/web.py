@@ -54,7 +54,7 @@ class HeadsOffice(Office):
         return portal
 
     def day(self, person: Ref, status: Any) -> None:
-        """The CRM's word for his working day, and what the regular work makes of it."""
+        """The CRM's word for their working day, and what the regular work makes of it."""
         self.crm.days[person.id] = status
         self.clock.advance(minutes=3)
         for work in (work for plugin in self.plugins for work in plugin.every):

@@ -80,7 +80,7 @@ def test_two_requests_of_one_stranger_at_once_share_one_card(desk: Desk) -> None
 
 
 @pytest.mark.row("EX-01")
-def test_managers_take_turns_and_a_known_client_keeps_his_own(desk: Desk) -> None:
+def test_managers_take_turns_and_a_known_client_keeps_their_own(desk: Desk) -> None:
     deals = [request(desk, client_phone=f"050111223{n}") for n in range(4)]
     names = [desk.field(deal, "manager").name for deal in deals]
     assert names == ["Ігор Бондар", "Марія Коваль", "Ігор Бондар", "Марія Коваль"]
@@ -90,6 +90,31 @@ def test_managers_take_turns_and_a_known_client_keeps_his_own(desk: Desk) -> Non
     for _ in range(2):
         deal = request(desk, client_phone="0509998877")
         assert desk.field(deal, "client") == own and desk.field(deal, "manager") == desk.second
+
+
+@pytest.mark.row("EX-01")
+def test_a_client_who_comes_again_goes_to_the_manager_of_the_open_request(desk: Desk) -> None:
+    first, second = (request(desk, sync=False, client_phone=phone) for phone in ("050 111 22 33", "+380501112233"))
+    for deal in (first, second):
+        desk.deliver(deal)
+    desk.run()
+    assert desk.field(first, "manager") == desk.field(second, "manager")
+    third = request(desk, client_phone="0501112239")
+    assert desk.field(third, "manager") != desk.field(first, "manager"), "the second took no turn"
+    desk.set(first, manager=desk.field(third, "manager"))
+    desk.set(second, manager=desk.field(third, "manager"))
+    assert desk.field(request(desk, client_phone="0501112233"), "manager") == desk.field(third, "manager")
+
+
+@pytest.mark.row("EX-01")
+@pytest.mark.parametrize("settings", [{}, {"same_manager": False}])
+def test_a_closed_request_or_a_set_that_wants_none_of_it_keeps_to_the_turns(desk_of: MakeDesk, settings: Any) -> None:
+    desk = desk_of(reception={"managers": ["Ігор Бондар", "Марія Коваль"], **settings})
+    first = request(desk, **ASKED)
+    if not settings:
+        desk.staff.move(first, "cancelled")
+        desk.sync(first)
+    assert desk.field(request(desk, **ASKED), "manager") != desk.field(first, "manager")
 
 
 @pytest.mark.row("EX-01")

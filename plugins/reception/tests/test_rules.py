@@ -76,7 +76,7 @@ def test_the_oldest_of_several_cards_is_taken() -> None:
 
 
 @pytest.mark.row("EX-01")
-def test_a_known_client_keeps_his_manager_others_go_round() -> None:
+def test_a_known_client_keeps_their_manager_others_go_round() -> None:
     one, two = Person("user:1", "Ігор Бондар", "staff"), Person("user:2", "Марія Коваль", "staff")
     left = Person("user:3", "Колишній", "staff", active=False)
     card = Record("contact", "contact:1", values={"supervisors": (Ref("user:9"), Ref("user:2"))})

@@ -69,7 +69,7 @@ class Oracle:
 
 
 class Story:
-    """A deal, what happens to it, and a look over the shoulder of each put-back."""
+    """A deal, what happens to it, and a check of each put-back."""
 
     def __init__(self, lock: Lock) -> None:
         self.lock = lock

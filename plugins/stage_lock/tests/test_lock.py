@@ -35,7 +35,7 @@ def test_a_jump_is_put_back_told_once_and_kept(both: Lock) -> None:
 
 
 def test_the_stage_is_put_back_before_the_mover_is_told(lock: Lock) -> None:
-    """He reads it and looks: then the record has to stand where the comment says."""
+    """They read it and look: then the record has to stand where the comment says."""
     deal = lock.deal()
     lock.move(deal, "won", author="Борис", sync=True)
     assert [effect.verb for effect in lock.crm.effects] == ["update", "comment"]
@@ -156,7 +156,7 @@ def test_a_head_may_override_and_it_is_kept(lock: Lock) -> None:
     assert (case.outcome, case.person_name, case.settled_at is not None) == ("override", "Вера Главная", True)
 
 
-def test_a_head_between_two_people_keeps_his_right(lock: Lock) -> None:
+def test_a_head_between_two_people_keeps_their_right(lock: Lock) -> None:
     deal = lock.deal()
     lock.move(deal, "won", author="Вера Главная")
     lock.deliver(deal, author="Вера Главная")
@@ -307,7 +307,7 @@ def test_an_objection_forbids_what_the_pool_allows_but_not_to_a_head(lock_of: Lo
     asked.clear()
     lock.move(deal, "terms", "won")
     lock.sync(deal, author="Анна")
-    assert lock.stage(deal) == "talk", "both moves were hers"
+    assert lock.stage(deal) == "talk", "both moves were theirs"
 
 
 def test_the_history_is_newer_than_the_record(lock: Lock) -> None:

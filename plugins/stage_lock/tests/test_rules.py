@@ -59,9 +59,7 @@ def test_where_a_record_may_begin() -> None:
     assert verdict.here == "a" and verdict.findings[0].why.code == NO_START and verdict.findings[0].start == ""
     assert judge(facts(Step("b", created=True), pool=pool, fresh=True, made_by_us=True)).here == "b"
     assert judge(facts(Step("b", created=True, by="1"), pool=pool, fresh=True, may_override=frozenset("1"))).here == "b"
-    assert judge(facts(Step("b"), pool=pool, fresh=True)).here == "b", (
-        "one move is believed where no line tells of the start"
-    )
+    assert judge(facts(Step("b"), pool=pool, fresh=True)).here == "b", "one move is believed where no line reports the start"
     assert judge(facts(Step(None, created=True), pool=pool, fresh=True)).here is None
     assert judge(facts(Step("b", created=True), fresh=True)).here == "b", "no stage says start: anywhere"
 

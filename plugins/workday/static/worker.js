@@ -1,4 +1,4 @@
-// Runs hidden on every page of the CRM. Asks whether its user must start his day, and if so opens our window with the button.
+// Runs hidden on every page of the CRM. Asks whether its user must start their day, and if so opens our window with the button.
 "use strict";
 {
   const ASK_MS = 30000, AGAIN_MS = 60000; // the window can be closed: it comes again after a minute

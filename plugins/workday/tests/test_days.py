@@ -1,4 +1,4 @@
-"""Who has not started his day moves nothing and gets nothing; and nothing is done on a guess."""
+"""Who has not started their day moves nothing and gets nothing; and nothing is done on a guess."""
 
 from __future__ import annotations
 

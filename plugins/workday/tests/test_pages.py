@@ -18,7 +18,7 @@ def csrf(client: Any) -> str:
     return found[1]
 
 
-def test_one_who_has_not_started_sees_why_and_the_button_starts_his_day(day: Day) -> None:
+def test_one_who_has_not_started_sees_why_and_the_button_starts_their_day(day: Day) -> None:
     day.poll()
     client = day.browser(day.boris)
     text = client.get("/workday/").text
@@ -82,7 +82,7 @@ def test_the_state_comes_from_what_was_read_and_is_checked_before_anybody_is_bot
     assert day.crm.called.count("workdays") == calls
     day.crm.days[day.boris] = "open"
     day.clock.advance(seconds=31)
-    assert client.get("/workday/state").json["must_start"] is False, "he pressed the CRM's own button"
+    assert client.get("/workday/state").json["must_start"] is False, "they pressed the CRM's own button"
     assert day.browser("", "owner").get("/workday/state").json["must_start"] is False
 
 

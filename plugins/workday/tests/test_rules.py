@@ -1,4 +1,4 @@
-"""Who must have started his day, and what each status means."""
+"""Who must have started their day, and what each status means."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def until() -> Callable[[Callable[[], Any]], None]:
     def wait(condition: Callable[[], Any]) -> None:
         deadline = time.monotonic() + 120
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, "gave up waiting"
             time.sleep(0.005)
 
     return wait

@@ -1,4 +1,4 @@
-"""Envelope, errors, and what may break on the way (points 4, 5, 10-14, 19)."""
+"""Envelope, errors, and what may break in between (points 4, 5, 10-14, 19)."""
 
 import pytest
 import requests

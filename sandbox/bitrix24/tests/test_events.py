@@ -21,7 +21,7 @@ def idle(admin):
     assert admin.door("/wait-idle", {"timeout": 30})["idle"]
 
 
-def test_a_change_by_a_person_carries_the_id_and_his_tokens(admin, manager, hooks, receiver, client, broker):
+def test_a_change_by_a_person_carries_the_id_and_their_tokens(admin, manager, hooks, receiver, client, broker):
     hooks("ONCRMDEALADD", "OnCrmDealUpdate", "ONCRMDEALDELETE")
     deal = admin.deal()
     manager.call("crm.deal.update", id=deal, fields={"STAGE_ID": "PREPARATION"})

@@ -24,7 +24,7 @@ def kind(value: Any) -> str:
 
 
 def differences(shape: Any, value: Any, where: str = "") -> list[str]:
-    """What the answer lacks or has of another type; null on either side says nothing about the type."""
+    """What the answer leaves out or has of another type; null on either side says nothing about the type."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return [f"{where}: an object is wanted, not {kind(value)}"]

@@ -132,7 +132,7 @@ def until() -> Callable[[Callable[[], Any]], None]:
     def wait(condition: Callable[[], Any]) -> None:
         deadline = time.monotonic() + 120
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, "gave up waiting"
             time.sleep(0.005)
 
     return wait
@@ -189,5 +189,5 @@ def robot(desk: Sandbox, client: Callable[..., Api]) -> Api:
 
 @pytest.fixture
 def staff(desk: Sandbox, client: Callable[..., Api]) -> Api:
-    """user:3, acting as himself over the same REST."""
+    """user:3, acting as themselves over the same REST."""
     return client(desk, "staff-3")

@@ -88,10 +88,10 @@ def test_tasks_contacts_rows_and_comments(ask):
     ask("POST", f"/task/{deal}/comments/{comment}", {"description": "y"})
     ask("POST", f"/task/{deal}", {"status": {"id": 205}})
     task = ask("GET", f"/task/{deal}", fields=every("/task/{id}", 11046, 11031))["task"]
-    lacking = {"additionalDescriptionData", "project", "delayedTillDate", "duration", "durationUnit", "durationType"}
-    lacking |= {"closeToDeadLine", "notAcceptedInTime", "inFavorites", "isSummary", "isSequential", "projectAuditors"}
-    lacking |= {"recurrence", "sourceDataVersion"}
-    assert {*FACTS["selectable"]["/task/{id}"], "customFieldData"} - set(task) == lacking
+    left_out = {"additionalDescriptionData", "project", "delayedTillDate", "duration", "durationUnit", "durationType"}
+    left_out |= {"closeToDeadLine", "notAcceptedInTime", "inFavorites", "isSummary", "isSequential", "projectAuditors"}
+    left_out |= {"recurrence", "sourceDataVersion"}
+    assert {*FACTS["selectable"]["/task/{id}"], "customFieldData"} - set(task) == left_out
     ask("POST", "/task/list", {"fields": every("/task/{id}", 11046)})
     ask("POST", f"/task/{deal}/comments/list", {"fields": every("/comment/{id}"), "typeList": "All"})
     ask("GET", f"/comment/{comment}", fields=every("/comment/{id}"))
@@ -214,8 +214,8 @@ def test_every_documented_path_is_here(desk):
         for method in rule.methods
     }
     have |= {f"POST /file/*/attach/{kind}" for kind in ("task", "contact", "project")}
-    lacking = {f"{m} {p}" for m, p, _ in FACTS["endpoints"] if f"{m} {plain(p)}" not in have}
-    assert lacking == set()
+    left_out = {f"{m} {p}" for m, p, _ in FACTS["endpoints"] if f"{m} {plain(p)}" not in have}
+    assert left_out == set()
     assert len(FACTS["endpoints"]) == 114
 
 

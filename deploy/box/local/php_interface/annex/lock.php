@@ -65,6 +65,20 @@ final class Rules
         return $to !== null && in_array([(string) $record, $to], $this->data['entities'][$entity]['granted'] ?? [], true);
     }
 
+    /** Whether a record may stand in that pipeline because the set names it nowhere and opens all such. */
+    public function opensOther(string $entity, string $pipeline): bool
+    {
+        if (($this->data['other_pipelines'] ?? 'refuse') !== 'allow' || trim($pipeline) === '') {
+            return false;
+        }
+        foreach ($this->stages($entity) as $stage) {
+            if ($stage['pipeline'] === '' || self::folded($stage['pipeline']) === self::folded($pipeline)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** @return list<string> what staff call the stages that are open from there */
     public function open(string $entity, string $from): array
     {
@@ -155,6 +169,9 @@ final class Handler
         }
         $to = $this->rules->word($entity, $code, $next['label'], $next['pipeline']);
         if ($this->rules->allows($entity, $record, $from, $to)) {
+            return null;
+        }
+        if ($to === null && $this->rules->opensOther($entity, $next['pipeline'])) {
             return null;
         }
         $open = $this->rules->open($entity, $from);

@@ -93,7 +93,7 @@
   // --- begin ----------------------------------------------------------------------------------------------------------
   const begin = () => {
     hide();
-    let planned = 0; // a burst of changes is one look
+    let planned = 0; // a burst of changes is one check
     new MutationObserver(() => { planned ||= requestAnimationFrame(() => { planned = 0; hide(); }); })
       .observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["title", "data-annex-current"] });
     if (read("workday", false) && window.BX?.rest) {
