@@ -40,13 +40,16 @@ class Tx:
     def dialect(self) -> str:
         return self.connection.dialect.name
 
-    def unhurried(self) -> None:
-        """A person waits for this one and it may think for long between two statements: the database is not to end it."""
+    def unhurried(self, cache_kib: int = UNHURRIED_CACHE_KIB) -> None:
+        """A person waits for this one and it may think for long between two statements: the database is not to end it.
+
+        SQLite sorts in as much memory again as its cache may take: who has written and asks for sums wants less of it.
+        """
         if self.dialect == "postgresql":
             self.run("SET LOCAL idle_in_transaction_session_timeout = 0")
         else:
             # Much is written to many places: with the usual 2 MB the same pages would go out and come back all the time.
-            self.run(f"PRAGMA cache_size = -{UNHURRIED_CACHE_KIB}")
+            self.run(f"PRAGMA cache_size = -{cache_kib}")
 
     def run(self, sql: str, **values: Any) -> int:
         """Execute a statement; the number of rows it touched."""

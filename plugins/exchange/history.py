@@ -37,6 +37,7 @@ from plugins.exchange.rates import Rates
 from plugins.exchange.rules import changed_inputs, positions
 
 AUTHOR = "import"
+SORTING_CACHE_KIB = 4096
 Moved = defaultdict[tuple[str, str, str], int]  #: by account, party and currency
 
 
@@ -105,6 +106,7 @@ def import_file(
             read.spill.forget_lines()
             if checked.spill.deals_count:
                 stand(unit, checked, message)
+            unit.tx.unhurried(SORTING_CACHE_KIB)
             warnings, below = _warnings(unit, checked, {}), history_below.moments(unit.tx)
     message(2 * checked.rows, 2 * checked.rows)
     same = checked.known + checked.repeated

@@ -26,7 +26,7 @@ from plugins.exchange.model import Deal, deal_data, deal_from
 
 #: Balances and turnovers are 64-bit sums; what a file may add to a currency stays well below that.
 SUM_MAX = 2 * 10**18
-SUBJECTS_PER_QUERY = DEALS_AT_ONCE = 400
+SUBJECTS_PER_QUERY = DEALS_AT_ONCE = 200
 T = TypeVar("T")
 
 
