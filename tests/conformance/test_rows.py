@@ -20,6 +20,12 @@ def test_a_marked_row_is_known_and_claimed(row):
     assert row in CLAIMED, f"{row} is marked in {MARKS[row]}, but docs/rows.md does not list it"
 
 
+def test_no_row_stands_twice():
+    lines = rows.PAGE.read_text(encoding="utf-8").splitlines()
+    listed = [match[1] for match in map(rows.LINE.match, lines) if match]
+    assert len(listed) == len(set(listed))
+
+
 def test_every_claimed_row_is_known():
     assert set(CLAIMED) <= rows.known()
 
