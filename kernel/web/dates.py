@@ -12,6 +12,8 @@ from kernel.errors import BadInput
 from kernel.values import parse_day, parse_moment
 from kernel.web.words import t
 
+FIELD = Markup('<input type="text" class="date" name="{}" value="{}" placeholder="{}" title="{}" size="{}" maxlength="40" ')
+NO_HELP = Markup('autocomplete="off" spellcheck="false">')
 DAY = "%d.%m.%Y"  #: as the filters `when` and `day` write it
 YEARS = range(1900, 2200)
 
@@ -62,10 +64,7 @@ def moment_field(name: str, value: datetime | None) -> Markup:
 
 
 def _field(name: str, shown: str, form: str, size: int) -> Markup:
-    return Markup(
-        '<input type="text" class="date" name="{}" value="{}" placeholder="{}" title="{}" size="{}" maxlength="40" '
-        'autocomplete="off" spellcheck="false">'
-    ).format(name, shown, form, form, size)
+    return FIELD.format(name, shown, form, form, size) + NO_HELP
 
 
 __all__ = ["asked_day", "asked_moment", "day_field", "day_text", "moment_field", "moment_text"]

@@ -136,7 +136,8 @@ def test_who_has_not_begun_the_day_moves_nothing_and_gets_nothing(broker: Desk) 
     broker.quiet()
     owners = Counter(office.owner(lead) for lead in leads)
     assert not {late, weary} & set(owners)
-    assert max(owners.values()) - min(owners.values()) <= 1
+    # What is due is carried over from other tests on this portal; docs/decisions/assignment-fairness.md has the bound.
+    assert all(abs(given - len(leads) / len(owners)) < 2 for given in owners.values()), owners
     office.day(late, "OPENED")
     days_are_known_anew()
     office.move(late, deals[late], CONTACT)

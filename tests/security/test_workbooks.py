@@ -137,7 +137,9 @@ def test_nobody_else_reads_xml_or_archives() -> None:
         if line.startswith(("import ", "from ")) and reading.search(line)
     }
     # kernel/http/tests/test_bodies.py has these tests for the second one.
-    assert found == {"plugins/exchange/history_xlsx.py", "kernel/http/bodies.py"}
+    # history_spill.py reads back only what it has itself put into a nameless temporary file a moment before.
+    own = "plugins/exchange/history_spill.py"
+    assert found == {"plugins/exchange/history_xlsx.py", "kernel/http/bodies.py", own}
 
 
 def test_nobody_writes_cells_that_could_be_formulas() -> None:

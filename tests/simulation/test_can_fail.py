@@ -13,7 +13,7 @@ from kernel.http.gate import SharedGate
 from kernel.jobs import inbox
 from kernel.ledger import store as books
 from plugins.assignment import assigning, eligibility
-from plugins.exchange import handlers
+from plugins.exchange import booking
 from plugins.reception import handlers as reception
 from plugins.stage_lock.rules import Pool
 from plugins.workday import days
@@ -65,7 +65,7 @@ def test_a_reversal_that_is_forgotten(monkeypatch, tmp_path):
 
 
 def test_books_that_are_settled_before_the_fact(monkeypatch, tmp_path):
-    monkeypatch.setattr(handlers, "postings", lambda deal, zone: [])
+    monkeypatch.setattr(booking, "postings", lambda deal, zone: [])
     assert "is missing" in first_failure("planfix", tmp_path)
 
 
