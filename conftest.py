@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.fixtures import reorder_items
 
 from kernel.settings import Settings
 from kernel.texts import add_folder
@@ -64,12 +65,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"simulation: the new seeds of {day}; the same again with {SIMULATION_DAY}={day}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """The long files, then what else needs the whole product, then the many short ones, which fill every gap.
 
-    Within each of these pytest-randomly has shuffled the files, and the tests of a file.
+    Within each of these pytest-randomly has shuffled the files, and the tests of a file. The stories of tests/e2e share a
+    portal and a desk that go on living, so those of one file keep the order in which they are written.
     """
-    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+    written = {id(item): place for place, item in enumerate(reorder_items(sorted(items, key=_place)))}
+    result = yield
+    items.sort(key=lambda item: _turn(_file(item)))
+    for file in {_file(item) for item in items if _file(item).startswith("tests/e2e/")}:
+        places = [place for place, item in enumerate(items) if _file(item) == file]
+        ordered = sorted((items[place] for place in places), key=lambda item: written[id(item)])
+        for place, item in zip(places, ordered, strict=True):
+            items[place] = item
+    return result
+
+
+def _place(item: pytest.Item) -> tuple[str, int, str]:
+    file, line, _name = item.location
+    return file, line or 0, item.nodeid
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _turn(file: str) -> int:

@@ -22,7 +22,7 @@ from plugins.assignment.store import Eligibility
 NAME = "assignment"
 FRESH_SECONDS = 10
 SHARED_SECONDS = 2
-ACTIVE_SECONDS = 0.5  #: records that come in the same moment ask once who still works here
+ACTIVE_SECONDS = 0.05  #: records that come in the same moment ask once who still works here; longer would miss a dismissal
 
 
 def settings_of(portal: Portal) -> AssignmentSettings:
