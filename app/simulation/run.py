@@ -85,7 +85,8 @@ class Run:
     still: set[str] = field(default_factory=set)  #: processes that do not move just now
 
     def __post_init__(self) -> None:
-        self.random = random.Random(f"{self.set_name}-{self.seed}")  # noqa: S311 - the same story again, no secret
+        # Without the folder a set lies in: a seed named on one machine plays the same story on another.
+        self.random = random.Random(f"{Path(self.set_name).name}-{self.seed}")  # noqa: S311 - no secret
         self.clock = FakeClock(datetime.fromisoformat(self.random.choice(MONTH_ENDS)).replace(tzinfo=UTC))
         self.points = Points(self.random)
         self.database = SimulatedDatabase(self.file, self.points)

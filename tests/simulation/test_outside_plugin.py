@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ def own_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def written(own_set: Path, most: int) -> str:
     (own_set.parent / "packages" / "applause" / "story.py").write_text(STORY % most)
+    importlib.invalidate_caches()  # a file written while Python runs may be missed by its finders
     return str(own_set)
 
 
