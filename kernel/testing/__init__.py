@@ -9,10 +9,11 @@ from kernel.testing.clock import CountingIds, FakeClock
 from kernel.testing.crm import Effect, MemoryCRM
 from kernel.testing.queue import MemoryQueue
 from kernel.testing.signing import operator_session, person_session, roles, session
+from kernel.testing.together import at_once
 from kernel.testing.trouble import Crash, Trouble, TroubledDatabase
 from kernel.testing.wait import until
 
 __all__ = [
     "CountingIds", "Crash", "Effect", "FakeClock", "MemoryCRM", "MemoryQueue", "Trouble", "TroubledDatabase",
-    "operator_session", "person_session", "roles", "session", "until",
+    "at_once", "operator_session", "person_session", "roles", "session", "until",
 ]  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from kernel.errors import BadInput, Misconfigured, Refused, Unreachable
 from kernel.extension.decisions import decide, doubt_what_waits
 from kernel.jobs import outgoing
 from kernel.telemetry import metrics
+from kernel.testing import at_once
 from kernel.testing.signing import operator_session
 from tests.toy.desk import Desk
 from tests.toy.peer import Peer
@@ -71,20 +72,14 @@ def test_a_message_is_kept_whole_and_once_whoever_brings_it(make_desk: Callable[
 
 def test_many_at_once_are_kept_once_each(make_desk: Callable[..., Desk]) -> None:
     desk, answers = make_desk(), []
-    start = threading.Barrier(8)
 
     def tell(number: int) -> None:
         client = desk.site.test_client()
-        start.wait()
         for one in (number % 4, 10 + number):
             data = {"secret": "the secret of the toy", "id": f"v{one}", "from": f"p{one % 3}", "text": "x"}
             answers.append(client.post("/hooks/toychat/partners", data=data).data)
 
-    threads = [threading.Thread(target=tell, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(tell, number) for number in range(8)))
     assert answers == [b"100"] * 16
     kept = [row["vendor_id"] for row in desk.rows("SELECT vendor_id FROM incoming_message")]
     assert sorted(kept) == sorted({f"v{n}" for n in (0, 1, 2, 3, *range(10, 18))})
@@ -163,23 +158,18 @@ def test_a_person_decides_and_who_did_is_kept(
 
 
 def test_two_people_decide_at_once_and_one_counts(make_desk: Callable[..., Desk], other_side: Peer) -> None:
-    desk, start, outcomes = make_desk(), threading.Barrier(2), []
+    desk, outcomes = make_desk(), []
     call = uncertain(desk, other_side)
     runtime = desk.annex.runtime
 
     def press(who: str) -> None:
-        start.wait()
         try:
             decide(runtime.portal, runtime.plugins, call, "again", who=who)
             outcomes.append(who)
         except Refused:
             outcomes.append("late")
 
-    threads = [threading.Thread(target=press, args=(who,)) for who in ("one", "two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(partial(press, "one"), partial(press, "two"))
     desk.run()
     assert "late" in outcomes and len(outcomes) == 2 and other_side.sent == {"echo:v1": 2}
 

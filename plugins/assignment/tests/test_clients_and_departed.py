@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
 from kernel.crm import Person, Ref
 from kernel.errors import Unreachable
+from kernel.testing import at_once
 from plugins.assignment import api
 from plugins.assignment.rules import client_keys
 from plugins.assignment.settings import AssignmentSettings
@@ -116,21 +117,7 @@ def test_two_workers_at_the_same_moment_give_one_client_to_one_person(office: Of
         jobs = [next(job for job in office.queue.waiting if job.args.get("id") == record) for _, record in records]
         for job in jobs:
             office.queue.waiting.remove(job)
-        start, broken = threading.Barrier(2), []
-
-        def work(job: Any, start: threading.Barrier = start, broken: list[Exception] = broken) -> None:
-            start.wait()
-            try:
-                office.handlers()["look"](job.args)
-            except Exception as exc:
-                broken.append(exc)
-
-        threads = [threading.Thread(target=work, args=(job,)) for job in jobs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert broken == []
+        at_once(*(partial(office.handlers()["look"], job.args) for job in jobs))
         office.run()
         assert office.owner(records[0][1]) == office.owner(records[1][1], "deal")
 

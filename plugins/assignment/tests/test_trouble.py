@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,32 +14,12 @@ from kernel.errors import Unreachable
 from kernel.extension.sync import sync
 from kernel.storage import Tx
 from kernel.storage.tests.meeting import meet
-from kernel.testing import Crash
+from kernel.testing import Crash, at_once
 from plugins.assignment import api, assigning, handlers, store
 from plugins.assignment.tests.conftest import MakeOffice
 from plugins.assignment.tests.office import PORTAL, Office
 
 pytestmark = pytest.mark.row("BR-04", "PL-02")
-
-
-def at_once(*jobs: Callable[[], Any]) -> None:
-    """All in threads of their own, begun together; what one of them raises comes out."""
-    start, failed = threading.Barrier(len(jobs)), []
-
-    def run(job: Callable[[], Any]) -> None:
-        start.wait(timeout=120)
-        try:
-            job()
-        except BaseException as exc:
-            failed.append(exc)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=300)
-    if failed:
-        raise failed[0]
 
 
 def test_two_workers_never_decide_at_once(both: Office) -> None:

@@ -6,17 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Annex, build
 from kernel.crm import Event, Record, Ref
 from kernel.extension.portal import Portal, Unit
+from kernel.extension.sync import sync
 from kernel.jobs import Handler, inbox
 from kernel.ledger import check as books_check
 from kernel.mapping import MappingSet, load_set
 from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, TroubledDatabase
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, TroubledDatabase, at_once
 from plugins.exchange import check
 from plugins.exchange.store import load_deal
 
@@ -135,6 +137,12 @@ class Desk:
     def sync(self, deal: str, **more: Any) -> None:
         self.deliver(deal, **more)
         self.run()
+
+    def sync_at_once(self, *deals: str) -> None:
+        """As by a worker for each; what follows from it waits for `run`."""
+        plugins = self.annex.runtime.plugins
+        named = [{"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"} for deal in deals]
+        at_once(*(partial(sync, self.portal, plugins, args) for args in named))
 
     def run(self) -> int:
         count = self.queue.run_until_quiet(self.handlers, on_crash=self.restart)

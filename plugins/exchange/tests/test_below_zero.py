@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import threading
 from typing import Any
 
 import pytest
 
-from kernel.extension.sync import sync
 from kernel.ledger import Draft, Leg
 from plugins.exchange.board import board
 from plugins.exchange.places import Track, leaving, lows
-from plugins.exchange.tests.desk import PORTAL, Desk, MakeDesk, buy, own
+from plugins.exchange.tests.desk import Desk, MakeDesk, buy, own
 
 
 def held(desk: Desk) -> dict[str, str]:
@@ -95,22 +93,9 @@ def test_two_deals_at_once_that_empty_one_place_are_judged_one_after_the_other(b
     for deal in deals:
         desk.staff.move(deal, "closed")
         desk.deliver(deal)
-    start, plugins, broken = threading.Barrier(2), desk.annex.runtime.plugins, []
-
-    def work(deal: str) -> None:
-        start.wait()
-        try:
-            sync(desk.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
-        except BaseException as exc:
-            broken.append(exc)
-
-    threads = [threading.Thread(target=work, args=(deal,)) for deal in deals]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    desk.sync_at_once(*deals)
     desk.run()
-    assert broken == [] and sorted(str(desk.stage(deal)) for deal in deals) == ["closed", "new"]
+    assert sorted(str(desk.stage(deal)) for deal in deals) == ["closed", "new"]
     assert held(desk)["Банк USD"] == "40.00" and desk.faults() == []
 
 

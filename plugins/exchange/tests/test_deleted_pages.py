@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from kernel.crm.gone import note_gone
+from kernel.testing import at_once
 from kernel.values import to_micros
 from plugins.exchange import deleted
 from plugins.exchange.store import load_deal
@@ -90,18 +91,13 @@ def test_two_owners_at_once_reverse_once(both: WholeDesk) -> None:
     made = both.run_through(buy())
     both.staff.delete("deal", made)
     both.sync(made)
-    subject, begin = f"{BOTH_PORTAL}/{made}", threading.Barrier(2)
+    subject = f"{BOTH_PORTAL}/{made}"
     outcomes: list[str] = []
 
     def press(name: str) -> None:
-        begin.wait(30)
         outcomes.append(deleted.reverse(both.portal, subject, author=name, reason="так"))
 
-    threads = [threading.Thread(target=press, args=(name,)) for name in ("Олена", "Ірина")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(partial(press, "Олена"), partial(press, "Ірина"))
     assert sorted(outcomes) == ["already", "done"] and both.faults() == []
     with both.unit() as unit:
         entries = both.portal.books.book("exchange").entries(unit.tx, subject)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from kernel.extension.sync import sync
 from plugins.exchange import guard
 from plugins.exchange.rules import payout_refusal
-from plugins.exchange.tests.desk import PORTAL, Desk, MakeDesk, buy, own
+from plugins.exchange.tests.desk import Desk, MakeDesk, buy, own
 
 
 def ready(desk: Desk, partner_rate: Any = None) -> str:
@@ -128,22 +127,7 @@ def test_two_payouts_at_the_same_moment_cannot_both_take_the_same_money(both: De
     for deal in deals:
         both.staff.move(deal, "closed")
         both.deliver(deal)
-    start, plugins = threading.Barrier(2), both.annex.runtime.plugins
-    broken: list[BaseException] = []
-
-    def work(deal: str) -> None:
-        start.wait()
-        try:
-            sync(both.portal, plugins, {"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"})
-        except BaseException as exc:
-            broken.append(exc)
-
-    threads = [threading.Thread(target=work, args=(deal,)) for deal in deals]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert broken == []
+    both.sync_at_once(*deals)
     both.run()
     assert sorted(str(both.stage(deal)) for deal in deals) == ["closed", "new"]
     assert both.balances()["place USD"] == "40.00" and both.faults() == []
