@@ -52,9 +52,7 @@ def contact_out(portal: Portal, contact: Contact, names: web.Wanted, viewer: Use
     shown = web.pick(shown, names)
     if names.numbers:
         sums = showing.totals(portal, "contact", contact.template, contact=contact.id)
-        custom = showing.read(portal, contact.values, names.numbers, "contact", contact.template, viewer, sums)
-        if custom:
-            shown["customFieldData"] = custom
+        shown |= showing.custom(portal, contact.values, names.numbers, "contact", contact.template, viewer, sums)
     return shown
 
 

@@ -34,10 +34,7 @@ def entry_out(portal: Portal, entry: Entry, names: web.Wanted, viewer: User) -> 
     )
     if not shown:
         shown["key"] = entry.key
-    custom = showing.read(portal, entry.values, names.numbers, "directory", directory.id, viewer, {})
-    if custom:
-        shown["customFieldData"] = custom
-    return shown
+    return shown | showing.custom(portal, entry.values, names.numbers, "directory", directory.id, viewer)
 
 
 def write_entry(portal: Portal, entry: Entry, data: dict[str, Any], author: User) -> None:

@@ -48,11 +48,7 @@ def project_out(portal: Portal, project: Project, names: web.Wanted, viewer: Use
         **{key: web.people_out(portal, getattr(project, name)) for key, name in SETS.items()},
         "isDeleted": project.deleted, **project.source,
     }, names)  # fmt: skip
-    if names.numbers:
-        custom_values = showing.read(portal, project.values, names.numbers, "project", 0, viewer, {})
-        if custom_values:
-            shown["customFieldData"] = custom_values
-    return shown
+    return shown | showing.custom(portal, project.values, names.numbers, "project", 0, viewer)
 
 
 def change(portal: Portal, project: Project, data: dict[str, Any], author: User) -> list[dict[str, str]]:

@@ -32,10 +32,7 @@ def row_out(portal: Portal, row: Row, names: web.Wanted, viewer: User) -> dict[s
     }, names)  # fmt: skip
     if "id" in names.names and "key" not in shown and not names.numbers and len(names.names) == 1:
         shown["key"] = row.key  # rows have no id: without `fields` the key is the little that comes
-    custom = showing.read(portal, row.values, names.numbers, "datatag", row.tag, viewer, {})
-    if custom:
-        shown["customFieldData"] = custom
-    return shown
+    return shown | showing.custom(portal, row.values, names.numbers, "datatag", row.tag, viewer)
 
 
 def taken_rows(portal: Portal, data: dict[str, Any], hand: Hand) -> tuple[int, list[dict[int, Any]]]:

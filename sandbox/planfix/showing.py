@@ -33,6 +33,13 @@ def read(portal: Portal, values: Mapping[int, Any], wanted: list[int], kind: str
     return items
 
 
+def custom(portal: Portal, values: Mapping[int, Any], wanted: list[int], kind: str, owner: int, viewer: User,
+           totals: Mapping[int, float] | None = None) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """What an object shows of its custom fields: the key is absent where none of those asked for has a value."""
+    found = read(portal, values, wanted, kind, owner, viewer, totals or {}) if wanted else []
+    return {"customFieldData": found} if found else {}
+
+
 def emit(portal: Portal, field: Field, stored: Any, viewer: User) -> tuple[Any, str]:
     """The `value` and `stringValue` shown for a stored value."""
     kind = field.type

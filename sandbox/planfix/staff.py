@@ -43,11 +43,7 @@ def user_out(portal: Portal, user: User, names: web.Wanted, viewer: User, prefix
         "isDeleted": user.deleted,
         "languageCode": user.language,
     }, names)  # fmt: skip
-    if names.numbers:
-        custom = showing.read(portal, user.values, names.numbers, "user", 0, viewer, {})
-        if custom:
-            shown["customFieldData"] = custom
-    return shown
+    return shown | showing.custom(portal, user.values, names.numbers, "user", 0, viewer)
 
 
 def change(portal: Portal, user: User, data: dict[str, Any], author: User) -> list[dict[str, str]]:

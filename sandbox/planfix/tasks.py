@@ -74,9 +74,7 @@ def task_out(portal: Portal, task: Task, names: web.Wanted, viewer: User) -> dic
     shown = {name: value for name, value in made.items() if value is not None}
     if names.numbers:
         sums = showing.totals(portal, "task", task.object, task=task.id)
-        custom = showing.read(portal, task.values, names.numbers, "task", task.object, viewer, sums)
-        if custom:
-            shown["customFieldData"] = custom
+        shown |= showing.custom(portal, task.values, names.numbers, "task", task.object, viewer, sums)
     return shown
 
 
