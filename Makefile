@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# What Python has compiled is kept: where the environment forbids it, each of the hundreds of processes that a test run starts
+# would compile the whole product again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup setup-dev check format test test-each test-loaded demo bench mutants crash browser clean help
 
@@ -62,3 +65,4 @@ crash: $(VENV)/.dev ## a hundred bursts of each kind with kill -9 of any process
 
 clean: ## take away what was made here
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

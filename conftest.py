@@ -42,6 +42,16 @@ LONG = (
     "plugins/exchange/tests/test_history.py",
     "tests/conformance/test_outside_packages.py",
 )
+#: Files that share a stack of processes (or a browser) with another: by file, whose. One process runs them all.
+TOGETHER = {
+    "tests/e2e/test_desk_planfix.py": "tests/e2e/test_desk.py",
+    "tests/e2e/test_broker_stage_lock.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_feeds.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_partners_groups.py": "tests/e2e/test_partners.py",
+    "tests/e2e/test_partners_kinds.py": "tests/e2e/test_partners.py",
+    "tests/browser/test_heads.py": "tests/browser/test_board.py",
+    "tests/browser/test_workday.py": "tests/browser/test_board.py",
+}
 
 
 def pytest_configure() -> None:
@@ -70,13 +80,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """The long files, then what else needs the whole product, then the many short ones, which fill every gap.
 
     Within each of these pytest-randomly has shuffled the files, and the tests of a file. The stories of tests/e2e share a
-    portal and a desk that go on living, so those of one file keep the order in which they are written.
+    portal and a desk that go on living, so those of one stack keep the order in which they are written, file by file.
     """
     written = {id(item): place for place, item in enumerate(reorder_items(sorted(items, key=_place)))}
     result = yield
-    items.sort(key=lambda item: _turn(_file(item)))
-    for file in {_file(item) for item in items if _file(item).startswith("tests/e2e/")}:
-        places = [place for place, item in enumerate(items) if _file(item) == file]
+    items.sort(key=lambda item: _turn(_stack(item)))
+    for stack in {_stack(item) for item in items if _stack(item).startswith("tests/e2e/")}:
+        places = [place for place, item in enumerate(items) if _stack(item) == stack]
         ordered = sorted((items[place] for place in places), key=lambda item: written[id(item)])
         for place, item in zip(places, ordered, strict=True):
             items[place] = item
@@ -90,6 +100,25 @@ def _place(item: pytest.Item) -> tuple[str, int, str]:
 
 def _file(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
+
+
+def _stack(item: pytest.Item) -> str:
+    return TOGETHER.get(_file(item), _file(item))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`: by file, and files of one stack go to the same process."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByStack(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return TOGETHER.get(file, file)
+
+    return ByStack(config, log)
 
 
 def _turn(file: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,15 +21,16 @@ from kernel.crm import CRM
 from kernel.crm.unconfigured import UnconfiguredCRM
 from kernel.errors import Closed, Misconfigured
 from kernel.extension import Connection, Connector, Plugin, Sweeping
-from kernel.extension.calls import carry_out
+from kernel.extension.comments import LOOK_EVERY, look_for_comments
 from kernel.extension.connector import CATCH_UP_EVERY
+from kernel.extension.handlers import job_handlers
 from kernel.extension.hooks import collect
 from kernel.extension.listening import catch_up
-from kernel.extension.messages import hand_over
+from kernel.extension.messages import connections_of
 from kernel.extension.portal import Portal
 from kernel.extension.roles import check_rights
 from kernel.extension.sweep import sweep
-from kernel.extension.sync import sync
+from kernel.extension.timing import run_due
 from kernel.http import Transport
 from kernel.jobs import Handler, Job, Queue, call_queries, inbox, outgoing
 from kernel.jobs.engine import DbosQueue, prepare_tables
@@ -40,13 +41,13 @@ from kernel.settings import Settings
 from kernel.storage import Database, MigrationSet, Tx, migrate
 from kernel.storage.closed import why_closed
 from kernel.values import Currencies, to_micros
-from kernel.web import WEB_SETTINGS, end_departed_sessions
+from kernel.web import WEB_SETTINGS, Links, end_departed_sessions, field, idle_seconds, private, secret_of
 
 KERNEL = Path(kernel.__file__).parent
 JOBS_KEPT_DAYS, DELIVERIES_KEPT_DAYS = 7, 90
 OVERDUE_MINUTES, REVIVED_EVERY_HOURS = 15, 6
 SESSIONS_EVERY_MINUTES = 10
-KERNEL_MODULES = ("http", "crm", "jobs", "ledger", "conversations", "web")
+KERNEL_MODULES = ("http", "crm", "files", "jobs", "ledger", "conversations", "web")
 
 
 class OffsetClock(SystemClock):
@@ -137,20 +138,18 @@ class Annex:
 
     def handlers(self) -> dict[str, Handler]:
         """What the jobs do, by name."""
-        tries: dict[str, int] = {}
-
-        def sync_job(args: Mapping[str, Any]) -> None:
-            attempt = tries.get(args["trace"], 0)
-            tries[args["trace"]] = attempt + 1
-            sync(self.runtime.portal, self.runtime.plugins, args, attempt=attempt)
-            tries.pop(args["trace"], None)
-
         runtime = self.runtime
         return {
-            inbox.SYNC_JOB: sync_job,
-            "call": partial(carry_out, runtime.portal, runtime.plugins),
-            messages.JOB: partial(hand_over, runtime.portal, runtime.plugins),
+            **job_handlers(runtime.portal, runtime.plugins),
+            private.JOB: partial(private.carry_out, runtime.portal, self.make_links),
         }
+
+    def make_links(self) -> Links:
+        """One-time links and sessions, under this installation's key."""
+        return Links(
+            self.database, self.clock, self.ids, secret_of(self.settings), self.runtime.portal.public_url,
+            idle_seconds=idle_seconds(self.settings),
+        )  # fmt: skip
 
     def tidy(self) -> None:
         """Let go of what nobody needs any more: ended jobs after a week, settled deliveries and writes after a quarter."""
@@ -180,6 +179,10 @@ class Annex:
             for call in outgoing.overdue(tx, before):
                 outgoing.revive(tx, call, queue=self.queue, mark=mark)
 
+    def run_timers(self) -> int:
+        """Do what is due at this moment; how many there were."""
+        return run_due(self.runtime.portal, self.runtime.plugins)
+
     def keep_checkpoints(self) -> None:
         """So that the board of a past moment opens at once, however long the history is."""
         checkpoints.keep(self.database, self.clock)
@@ -191,18 +194,28 @@ class Annex:
     def sweep(self) -> None:
         sweep(self.runtime.portal, self.runtime.plugins, self.sweeping)
 
+    def look_for_comments(self) -> None:
+        """What no event reported."""
+        look_for_comments(self.runtime.portal, self.runtime.plugins)
+
     def works(self) -> list[Work]:
         portal = self.runtime.portal
         return [
             Work("annex:tidy", timedelta(days=1), self.tidy),
             Work("annex:sessions", timedelta(minutes=SESSIONS_EVERY_MINUTES), partial(end_departed_sessions, portal)),
+            Work("annex:fields", field.EMPTIED_EVERY, partial(field.empty_fields, portal)),
             Work("annex:checkpoints", timedelta(hours=6), self.keep_checkpoints),
             Work("annex:revive", timedelta(minutes=OVERDUE_MINUTES), self.revive),
             Work(f"{portal.name}:sweep", timedelta(seconds=self.sweeping.every_seconds), self.sweep),
             *(
+                [Work(f"{portal.name}:comments", LOOK_EVERY, self.look_for_comments)]
+                if any(plugin.comments for plugin in self.runtime.plugins)
+                else []
+            ),
+            *(
                 Work(f"{one.full_name}:catch_up", CATCH_UP_EVERY, partial(catch_up, portal, self.runtime.plugins, one))
                 for one in portal.connections.values()
-                if one.connector.catch_up is not None and one.connector.listen is None
+                if one.connector.catch_up is not None and one.connector.listen is None and not one.off
             ),
             *(
                 Work(f"{portal.name}:{work.name}", work.every, partial(work.run, portal))
@@ -269,6 +282,9 @@ def _portal(
     chosen = chosen_connectors(mapping, connectors)
     switched_on = _switched_on(mapping, plugins)
     connections = make_connections(settings, mapping, chosen, switched_on, database, clock, transport)
+    if (shown := _with_pages_of(mapping, connections)) is not mapping:
+        mapping = shown
+        connections = make_connections(settings, mapping, chosen, switched_on, database, clock, transport)
     connection = connections[mapping.portal.portal]
     if crm is None:
         try:
@@ -289,10 +305,27 @@ def _portal(
         plugin_settings=_plugin_settings(mapping, switched_on),
         currencies=Currencies(settings.currencies()),
         public_url=connection.public_url,
-        hooks=collect(switched_on, plugins.values()),
     )
     check_wishes(portal, switched_on)
-    return PortalRuntime(portal, switched_on, connection)
+    working = [plugin for plugin in switched_on if not _idle(portal, plugin)]
+    portal.hooks = collect(working, plugins.values())
+    return PortalRuntime(portal, working, connection)
+
+
+def _with_pages_of(mapping: MappingSet, connections: Mapping[str, Connection]) -> MappingSet:
+    """The set without places in the CRM for pages that need a connection which is switched off."""
+    declared = mapping.portal.placement
+    placed = {name: one for name, one in declared.items() if not (one.connection and connections[one.connection].off)}
+    if len(placed) == len(declared):
+        return mapping
+    return replace(mapping, portal=mapping.portal.model_copy(update={"placement": placed}))
+
+
+def _idle(portal: Portal, plugin: Plugin) -> bool:
+    """A plugin for other systems of which none is switched on: it watches nothing, asks nothing, answers no hook and has no
+    page."""
+    named = [portal.connection(name) for name in connections_of(portal, plugin).values()]
+    return bool(plugin.connects) and all(one.off for one in named)
 
 
 def _switched_on(mapping: MappingSet, plugins: Mapping[str, Plugin]) -> list[Plugin]:

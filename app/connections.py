@@ -11,7 +11,22 @@ from kernel.extension import Connection, Connector, Plugin
 from kernel.extension.connector import setting_name
 from kernel.extension.messages import connections_of
 from kernel.extension.portal import Portal
-from kernel.http import HttpClient, RateLimit, SharedGate, Transport, Vault
+from kernel.files import FileStore
+from kernel.http import (
+    Gate,
+    HttpClient,
+    ParallelGate,
+    ParallelLimit,
+    RateLimit,
+    Reach,
+    RequestsTransport,
+    SharedGate,
+    Transport,
+    Vault,
+    WindowedGate,
+    WindowGate,
+    WindowLimit,
+)
 from kernel.mapping import MappingSet
 from kernel.settings import Known, Settings
 from kernel.storage import Database
@@ -69,7 +84,7 @@ def make_connections(
         made[name] = Connection(
             settings={line.name: settings[setting_name(connector, name, line.name)] for line in connector.settings},
             mapping=mapping,
-            http=partial(_client, connector.name, full_name, database, clock, transport),
+            http=partial(client_of, connector.name, full_name, database, clock, transport),
             clock=clock,
             vault=Vault(full_name, database, clock, secret_of(settings), settings["ANNEX_SECRET_OLD"].encode()),
             transport=transport,
@@ -77,11 +92,13 @@ def make_connections(
             plugins=tuple(plugins),
             name=name,
             connector=connector,
+            files=FileStore(database, clock),
+            window=partial(_window, full_name, database, clock),
         )
     return made
 
 
-def _client(
+def client_of(
     system: str,
     full_name: str,
     database: Database,
@@ -90,10 +107,23 @@ def _client(
     base_url: str,
     *,
     rate_limit: RateLimit | None = None,
+    window: WindowLimit | None = None,
     headers: Callable[[], Mapping[str, str]] = dict,
+    parallel: ParallelLimit | None = None,
+    reach: Reach | None = None,
 ) -> HttpClient:
-    gate = SharedGate(full_name, rate_limit, database, clock) if rate_limit else None
+    gate: Gate | None = SharedGate(full_name, rate_limit, database, clock) if rate_limit else None
+    if parallel is not None:
+        gate = ParallelGate(full_name, parallel, database, clock)
+    if gate is not None and window is not None:
+        gate = WindowedGate(gate, full_name, window, database, clock)
+    if transport is None and reach is not None:
+        transport = RequestsTransport(reach=reach)
     return HttpClient(system, base_url, clock=clock, gate=gate, transport=transport, headers=headers, connection=full_name)
+
+
+def _window(full_name: str, database: Database, clock: Clock, address: str, limits: Sequence[WindowLimit]) -> WindowGate:
+    return WindowGate(f"{full_name}:{address}", limits, database, clock)
 
 
 def _crm(mapping: MappingSet, connectors: Mapping[str, Connector]) -> Connector:

@@ -8,8 +8,8 @@ from flask import Flask
 
 from app.bootstrap import Annex
 from kernel.extension import Connection, FrameRequest, Visitor
-from kernel.web import Frame, Links, Live, Site, create_app, idle_seconds, secret_of
-from webhooks.door import Door, HookRoute
+from kernel.web import Frame, Live, Site, create_app
+from webhooks.door import Door
 
 
 def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
@@ -19,13 +19,12 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
     """
     runtime, settings = annex.runtime, annex.settings
     portal = runtime.portal
-    portal.links = Links(
-        annex.database, annex.clock, annex.ids, secret_of(settings), portal.public_url, idle_seconds=idle_seconds(settings)
-    )
-    connections = list(portal.connections.values())
+    portal.links = annex.make_links()
     frames = {
-        (one.connector.name, one.name): Frame(portal, partial(_visitor, one))
-        for one in connections
+        (one.connector.name, one.name): Frame(
+            portal, partial(_visitor, one), partial(_proven, one) if one.connector.prove else None
+        )
+        for one in portal.connections.values()
         if one.connector.sign_in is not None
     }
     live = Live(annex.database, listeners_max=listeners_max)
@@ -44,11 +43,15 @@ def make_site(annex: Annex, *, listeners_max: int = 16) -> Flask:
         framed_by=runtime.connector.framed_by(runtime.connection.settings),
     )
     made = create_app(site)
-    routes = [HookRoute(portal, one, runtime.plugins) for one in connections]
-    made.wsgi_app = Door(routes, made.wsgi_app)  # type: ignore[method-assign]
+    made.wsgi_app = Door.before(portal, runtime.plugins, made.wsgi_app)  # type: ignore[method-assign]
     return made
 
 
 def _visitor(connection: Connection, opened: FrameRequest) -> Visitor:
     assert connection.connector.sign_in is not None
     return connection.connector.sign_in(opened, connection)
+
+
+def _proven(connection: Connection, opened: FrameRequest) -> Visitor:
+    assert connection.connector.prove is not None
+    return connection.connector.prove(opened, connection)

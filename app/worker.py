@@ -19,12 +19,13 @@ class Worker:
         self._id = worker_id
         self._portal = annex.runtime.portal
         self._engine = Engine(annex.database, annex.handlers(), worker_id=worker_id)
-        self._ticker = Ticker(annex.database, annex.clock, annex.works())
+        self._ticker = Ticker(annex.database, annex.clock, annex.works(), each_tick=annex.run_timers)
+        self._stopping, self._stopped = threading.Lock(), False
         runtime = annex.runtime
         self._listeners = [
             Listener(runtime.portal, runtime.plugins, one, worker_id)
             for one in runtime.portal.connections.values()
-            if one.connector.listen is not None
+            if one.connector.listen is not None and not one.off
         ]
 
     def start(self) -> None:
@@ -44,8 +45,15 @@ class Worker:
             log.warning("portal.unknown", reason=str(exc))
 
     def stop(self) -> None:
-        for listener in self._listeners:
-            listener.stop()
-        self._ticker.stop()
-        self._engine.stop()
-        log.info("worker.stopped", worker=self._id)
+        """Tell all parts at once, then wait for each: none needs another. Whoever comes second waits until it is done."""
+        with self._stopping:
+            if self._stopped:
+                return
+            stops = [*(one.stop for one in self._listeners), self._ticker.stop, self._engine.stop]
+            threads = [threading.Thread(target=stop, name="annex-stop", daemon=True) for stop in stops]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self._stopped = True
+            log.info("worker.stopped", worker=self._id)

@@ -7,10 +7,14 @@ AnnexError
 │   └── Closed          this database takes no change: it has moved, or a copy into it is not complete
 ├── Fault               something outside failed
 │   ├── Unreachable     no answer, or an answer that says nothing about our request
+│   │   └── Maintenance the other side says that it is closed for planned work
+│   ├── BadAnswer       an answer came, but it is not whole, not of the agreed shape, or about somebody else
 │   ├── Throttled       the other side asks us to slow down; says for how long
 │   ├── Rejected        the other side understood and said no; repeating makes no sense
 │   │   ├── NotFound    the record is not there
 │   │   └── NoRight     our access does not reach so far
+│   ├── Moved           the address is another by now; says which
+│   ├── Undecided       nobody can tell whether an earlier try arrived: a person has to look
 │   └── Unverified      a write was answered well, but reading back shows something else
 └── BooksBroken         the books contradict themselves: stop and look
 """
@@ -80,6 +84,18 @@ class Unreachable(Fault):
     retry = True
 
 
+class Maintenance(Unreachable):
+    """The other side is closed for planned work."""
+
+
+class BadAnswer(Fault):
+    """The answer cannot be used. `sample` is its beginning without what is private, for the person who has to look."""
+
+    def __init__(self, text: str = "", *, sample: str = "", vendor_code: str = "", maybe_done: bool = False) -> None:
+        super().__init__(text, vendor_code=vendor_code, maybe_done=maybe_done)
+        self.sample = sample
+
+
 class Throttled(Fault):
     """The other side asks us to slow down."""
 
@@ -102,6 +118,23 @@ class NotFound(Rejected):
 
 class NoRight(Rejected):
     """Our access does not reach so far."""
+
+
+class Moved(Fault):
+    """The address is another by now."""
+
+    retry = True
+
+    def __init__(self, text: str = "", *, address: str, vendor_code: str = "") -> None:
+        super().__init__(text, vendor_code=vendor_code)
+        self.address = address
+
+
+class Undecided(Fault):
+    """Nobody can tell whether an earlier try arrived."""
+
+    def __init__(self, text: str = "", *, vendor_code: str = "") -> None:
+        super().__init__(text, vendor_code=vendor_code, maybe_done=True)
 
 
 class Unverified(Fault):

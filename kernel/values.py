@@ -79,6 +79,7 @@ def parse_pair(text: str, currencies: Currencies) -> Pair:
 
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,50}(\.[0-9]{0,9})?\Z")  #: nearly every number there is
+_AS_IT_IS = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30}[1-9])?\Z")  #: nothing to take away from it
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z")
 _GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d*)?\Z")
@@ -171,8 +172,28 @@ def format_minor(minor: int, currency: Currency) -> str:
 
 def plain(number: Decimal) -> str:
     """A decimal without exponent and without idle zeros: `41.2`."""
+    usual = str(number)
+    if _AS_IT_IS.match(usual):
+        return usual
     text = format(number.normalize(EXACT), "f")
     return "0" if text in ("-0", "") else text
+
+
+def times(minor: int, currency: Currency, rate: Decimal, target: Currency) -> int:
+    """An amount × a rate in another currency's minor units: reckoned in whole numbers, rounded once, half-even."""
+    top, bottom = rate.as_integer_ratio()
+    return in_range(_half_even(minor * top * 10**target.scale, bottom * 10**currency.scale), target)
+
+
+def over(minor: int, currency: Currency, rate: Decimal, target: Currency) -> int:
+    """The same of an amount ÷ a rate, which is above zero."""
+    top, bottom = rate.as_integer_ratio()
+    return in_range(_half_even(minor * bottom * 10**target.scale, top * 10**currency.scale), target)
+
+
+def _half_even(top: int, bottom: int) -> int:
+    whole, rest = divmod(top, bottom)
+    return whole + (2 * rest > bottom or (2 * rest == bottom and whole & 1))
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:

@@ -68,6 +68,11 @@ class Door:
             if route.connection.connector.receive is not None
         }
 
+    @classmethod
+    def before(cls, portal: Portal, plugins: Sequence[Plugin], behind: WSGIApplication) -> Door:
+        """The doors of all connections of that portal."""
+        return cls([HookRoute(portal, one, plugins) for one in portal.connections.values()], behind)
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(ADDRESS):

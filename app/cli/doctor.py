@@ -69,20 +69,24 @@ def _about_settings(annex: Annex) -> Iterator[str]:
 
 
 def _unset(connection: Connection) -> list[SettingLine]:
+    if connection.off:
+        return []
     return [line for line in connection.connector.settings if line.required and not connection.settings[line.name]]
 
 
 def wrong(annex: Annex) -> list[str]:
     """Everything that is not as it should be, each with what to do."""
     found, portal = list(_about_settings(annex)), annex.runtime.portal
+    of_plugins: list[str] = []
     try:
         annex.migrate(jobs=True)
         found += _about_calls(annex)
+        of_plugins = list(_of_plugins(annex))
     except Exception as exc:
         found.append(_say(annex, "doctor_database", text=f"{type(exc).__name__}: {mask(str(exc))[:300]}"))
     for connection in portal.connections.values():
-        if _unset(connection):
-            continue  # said already; it cannot be asked
+        if connection.off or _unset(connection):
+            continue  # switched off, or said already; it cannot be asked
         if connection.full_name == portal.name and isinstance(portal.crm, UnconfiguredCRM):
             found.append(portal.crm.reason)
             continue
@@ -91,6 +95,7 @@ def wrong(annex: Annex) -> list[str]:
         found = [line for line in found if line.partition(" ")[0] not in output] + reach
         if connection.full_name == portal.name:
             found += _missing(annex, reported=bool(reach))
+    found += of_plugins
     return list(dict.fromkeys(found))
 
 
@@ -103,6 +108,16 @@ def _reached(connection: Connection) -> Iterator[str]:
             yield text if crm else f"{connection.full_name}: {text}"
     except AnnexError as exc:
         yield f"{connection.connector.title if crm else connection.full_name}: {connection.in_words(str(exc))}"
+
+
+def _of_plugins(annex: Annex) -> Iterator[str]:
+    """What the plugins find wrong with what is theirs."""
+    portal = annex.runtime.portal
+    for plugin in annex.runtime.plugins:
+        try:
+            yield from plugin.doctor(portal) if plugin.doctor else ()
+        except AnnexError as exc:
+            yield f"{plugin.title}: {mask(str(exc))[:300]}"
 
 
 def _missing(annex: Annex, *, reported: bool) -> Iterator[str]:

@@ -8,7 +8,6 @@ from app.bootstrap import Annex
 from app.cli.command import BuiltIn
 from kernel.errors import BadInput
 from kernel.extension.roles import near
-from kernel.web import Links, secret_of
 from kernel.web.identity import person_meant
 
 
@@ -24,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _link(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate()
     portal = annex.runtime.portal
-    links = Links(annex.database, annex.clock, annex.ids, secret_of(annex.settings), portal.public_url)
+    links = annex.make_links()
     seconds = args.minutes * 60
     if args.operator:
         print(links.for_operator(args.name, args.to, seconds))

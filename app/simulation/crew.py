@@ -89,8 +89,17 @@ class Crew:
     def kill(self, process: str) -> None:
         """Everything the process was doing is gone, wherever it stood."""
         for piece in [one for one in self.pieces if one.process == process]:
-            piece.dying = True
-            piece.go_on()
-            self.pieces.remove(piece)
+            self._end(piece)
             if not isinstance(piece.failed, Crash | None):
                 raise piece.failed
+
+    def end(self) -> None:
+        """The story is over, also where it broke off: no thread is left behind."""
+        for piece in list(self.pieces):
+            self._end(piece)
+
+    def _end(self, piece: Piece) -> None:
+        piece.dying = True
+        while not piece.done:
+            piece.go_on()
+        self.pieces.remove(piece)

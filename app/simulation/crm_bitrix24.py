@@ -15,8 +15,10 @@ from app.simulation.machine import Application, ask
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
 from kernel.testing import FakeClock
-from kernel.testing.stories import Card, DayChange, DayStatus, Member, StageChange, Typed
+from kernel.testing.stories import Absence, Card, DayChange, DayStatus, Member, StageChange, Typed, absent, begin_or_end
+from sandbox.bitrix24.crm.changes import restore
 from sandbox.bitrix24.crm.history import Moves
+from sandbox.bitrix24.crm.store import Record, crm
 from sandbox.bitrix24.params import flatten
 from sandbox.bitrix24.seed import PORTALS, portal_names
 from sandbox.bitrix24.server import Options, Still
@@ -36,6 +38,7 @@ UNCONFIRMED = {
 ROUGH = {"cut_after_commit_rate": 0.05, "drop_rate": 0.15, "duplicate_rate": 0.15, "reorder_rate": 0.15}
 ONCE = ("error_500_next", "html_error_next", "cut_next", "cut_after_commit_next", "refresh_fails_next", "notify_false_next")
 ROUNDS_MAX = 8
+COMMENTS_A_PAGE = 50
 
 
 class Bitrix24CRM:
@@ -72,6 +75,11 @@ class Bitrix24CRM:
         self.contacts: Sequence[Card] = ()
         self.rows_deleted: set[tuple[str, str]] = set()
         self.days: list[DayChange] = []
+        self.absences: list[Absence] = []
+        self._departments: dict[str, list[int]] = {}  #: of those who were put into another one
+        self._bin: dict[tuple[str, str], Record] = {}
+        self._comments_deleted = 0  #: of ours
+        self._staff_wrote: dict[str, str] = {}  #: comment -> who
         self._made_by_staff: set[tuple[int, str]] = set()  #: or by the portal itself
         self._movers: dict[int, str] = {}  #: line of the history of stages -> who moved the record
 
@@ -111,7 +119,11 @@ class Bitrix24CRM:
     # --- what staff do --------------------------------------------------------------------------------------------------
 
     def new(self, entity: str, values: Mapping[str, Typed], *, stage: str = "", by: str = "") -> str:
-        fields = {"title": CALLED.get(entity, ""), **self._values(entity, values)}
+        fields = self._values(entity, values)
+        if entity in CALLED:
+            fields["title"] = CALLED[entity]
+        if self._map.entity(entity).narrow:
+            fields["typeId"] = self._map.entity(entity).object
         if stage:
             fields |= self._at(entity, stage)
         elif self._map.entity(entity).pipeline:
@@ -132,7 +144,13 @@ class Bitrix24CRM:
         self._remember(number, record, before, who)
 
     def delete(self, entity: str, record: str, *, by: str = "") -> None:
-        self._write("crm.item.delete", self._number(entity), by, id=record)
+        number = self._number(entity)
+        self._comments_deleted += self._comments_on(number, record)
+        self._bin[entity, record] = dict(crm(self._portal).kinds[number].records[int(record)])
+        self._write("crm.item.delete", number, by, id=record)
+
+    def restore(self, entity: str, record: str) -> None:
+        restore(self._portal, crm(self._portal).kinds[self._number(entity)], self._bin.pop((entity, record)))
 
     def add_row(self, entity: str, record: str, table: str, values: Mapping[str, Typed]) -> None:
         fields = {PARENT[entity]: record, **self._row(entity, table, values)}
@@ -145,9 +163,21 @@ class Bitrix24CRM:
         self._write("crm.item.delete", self._table(entity, table), id=key)
         self.rows_deleted.add((entity, record))
 
+    def comment(self, entity: str, record: str, text: str, *, by: str = "") -> str:
+        who = by or self._anybody()
+        fields = {"ENTITY_ID": record, "ENTITY_TYPE": self._timeline(self._number(entity)), "COMMENT": text}
+        made = str(self._as(who, "crm.timeline.comment.add", {"fields": fields}))
+        self._staff_wrote[made] = who
+        return made
+
+    def edit_comment(self, entity: str, comment: str, text: str) -> None:
+        author, away = self._staff_wrote[comment], absent(self.absences, self._clock.now())
+        body = {"id": comment, "fields": {"COMMENT": text}}
+        self._as("1" if author in away else author, "crm.timeline.comment.update", body)
+
     def press(self, entity: str, record: str) -> None:
         label = next(one.label for one in self._map.portal.robot.values() if one.entity == entity)
-        found = next(one for one in self._door("robots", None)["offered"] if one["name"] == label)
+        found = next(one for one in self._door("robots", None)["offered"] if label in one["name"].values())
         self._door("robot/run", {"code": found["code"], entity: int(record)})
 
     def arrive(self, entity: str, values: Mapping[str, Typed]) -> str:
@@ -162,6 +192,14 @@ class Bitrix24CRM:
 
     def set_active(self, person: str, active: bool) -> None:
         self._as("1", "user.update", {"ID": person, "ACTIVE": active})
+        begin_or_end(self.absences, person, self._clock.now(), dismissed=True, ends=active)
+
+    def set_grouped(self, person: str, grouped: bool) -> None:
+        """In Bitrix24 everybody is in some department: whoever leaves theirs is put into another, if there is one."""
+        mine = self._departments.setdefault(person, list(self._portal.people[person].departments))
+        elsewhere = [one for one in sorted(self._portal.departments) if one not in mine][-1:]
+        self._as("1", "user.update", {"ID": person, "UF_DEPARTMENT": mine if grouped else elsewhere})
+        begin_or_end(self.absences, person, self._clock.now(), dismissed=False, ends=grouped)
 
     def open_annex(self) -> None:
         """The page's own proof brings tokens: this is how a connection comes back whose renewal was cut short."""
@@ -172,7 +210,8 @@ class Bitrix24CRM:
 
     def value(self, entity: str, record: str, field: str) -> str:
         number, plan = self._number(entity), self._map.entity(entity).field[field]
-        return str(self._item(number, record)[plan.system or self._known[number][plan.label]["code"]])
+        found = self._item(number, record)[plan.system or self._known[number][plan.label]["code"]]
+        return "" if found is None else str(found)
 
     def day_of(self, person: str) -> str:
         words: dict[str, str] = {shown: word for word, shown in DAYS.items()}
@@ -205,14 +244,26 @@ class Bitrix24CRM:
         return found
 
     def comments_of_ours(self) -> int:
-        """Staff write no comments here: all are ours."""
-        names = {number: word for word, number in KINDS.items()}
-        found = 0
+        """Whatever staff did not write. Those of a deleted record are gone with it."""
+        found = self._comments_deleted
         for number in self._all_kinds():
-            for item in self._items(number, {}):
-                body = {"filter": {"ENTITY_ID": item["id"], "ENTITY_TYPE": names.get(number, f"dynamic_{number}")}}
-                found += len(self._as("1", "crm.timeline.comment.list", body))
+            found += sum(self._comments_on(number, item["id"]) for item in self._items(number, {}))
         return found
+
+    def _comments_on(self, number: int, record: Any) -> int:
+        """Those of ours, page by page."""
+        body = {"filter": {"ENTITY_ID": record, "ENTITY_TYPE": self._timeline(number)}, "select": ["ID"]}
+        found: list[str] = []
+        while True:
+            page = self._as("1", "crm.timeline.comment.list", {**body, "start": len(found)})
+            found += [str(one["ID"]) for one in page]
+            if len(page) < COMMENTS_A_PAGE:
+                return sum(one not in self._staff_wrote for one in found)
+
+    @staticmethod
+    def _timeline(number: int) -> str:
+        """What the timeline calls a kind of records."""
+        return next((word for word, each in KINDS.items() if each == number), f"dynamic_{number}")
 
     def records_of_ours(self) -> list[str]:
         tables = {self._table(entity, name) for entity, plan in self._map.entities.items() for name in plan.table}
@@ -250,10 +301,14 @@ class Bitrix24CRM:
         return found
 
     def _all_kinds(self) -> list[int]:
-        return [*(KINDS[entity] for entity in self._map.entities if entity in KINDS), *self._types.values()]
+        kinds = [KINDS[kind] for entity in self._map.entities if (kind := self._kind(entity)) in KINDS]
+        return [*dict.fromkeys(kinds), *self._types.values()]  # partners are contacts, too
 
     def _number(self, entity: str) -> int:
-        return KINDS.get(entity) or self._types[self._map.entity(entity).object]
+        return KINDS.get(self._kind(entity)) or self._types[self._map.entity(entity).object]
+
+    def _kind(self, entity: str) -> str:
+        return self._map.entity(entity).kind or entity
 
     def _table(self, entity: str, table: str) -> int:
         return self._types[self._map.entity(entity).table[table].label]
@@ -262,7 +317,8 @@ class Bitrix24CRM:
         return self._codes[entity, stage]
 
     def _anybody(self) -> str:
-        return str(self._chance.choice(self.people).id)
+        away = absent(self.absences, self._clock.now())
+        return str(self._chance.choice([one for one in self.people if one.id not in away]).id)
 
     def _lines(self, number: int, record: str) -> list[dict[str, Any]]:
         return self._portal.area(Moves).by_owner.get((number, int(record)), [])

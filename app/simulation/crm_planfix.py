@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ from app.simulation.machine import Application, ask
 from kernel.errors import Unreachable
 from kernel.mapping import FieldMap, MappingSet
 from kernel.testing import FakeClock
-from kernel.testing.stories import Card, DayChange, DayStatus, Member, StageChange, Typed
+from kernel.testing.stories import Absence, Card, DayChange, DayStatus, Member, StageChange, Typed, absent, begin_or_end
 from sandbox.common.clock import LedClock
 from sandbox.planfix.server import Options, Still
 
@@ -32,6 +33,7 @@ UNCONFIRMED = {
 ROUGH = {
     "cut_after_commit_rate": 0.05, "drop_rate": 0.15, "duplicate_rate": 0.15, "reorder_rate": 0.15, "busy_rate": 0.08,
 }  # fmt: skip
+MARK = re.compile(r"№\s*[0-9a-f]{12}\b")  #: what Annex leaves in a comment, in whose name ever it is written
 ONCE = ("error_500_next", "html_error_next", "list_504", "busy_next", "cut_after_commit_next", "lose_answer_next")
 #: What would break a request of anybody, switched off; what becomes of the events stays as the random faults decide.
 FELT_BY_STAFF = {
@@ -62,11 +64,17 @@ class PlanfixCRM:
         self._made_by_staff = set(self._portal.contacts)
         self.contacts: Sequence[Card] = [Card(f"contact:{one.id}", one.full_name) for one in self._portal.contacts.values()]
         staff = [user for user in self._portal.users.values() if not user.is_robot]
-        self.people: Sequence[Member] = [Member(user.id, user.full_name) for user in staff]
+        groups = self._portal.user_groups
+        self.people: Sequence[Member] = [
+            Member(user.id, user.full_name, tuple(groups[number].name for number in user.groups)) for user in staff
+        ]
         self._tokens = {user.id: user.token for user in staff}
         self._chance = chance
         self.rows_deleted: set[tuple[str, str]] = set()
         self.days: list[DayChange] = []
+        self.absences: list[Absence] = []
+        self._groups: dict[str, list[int]] = {}  #: of those who were taken out of theirs
+        self._clock = clock
         self._tables = {
             (entity, name): next(one.id for one in self._portal.tags.values() if one.name == table.label)
             for entity, plan in mapping.entities.items() for name, table in plan.table.items()
@@ -93,6 +101,8 @@ class PlanfixCRM:
     # --- what staff do --------------------------------------------------------------------------------------------------
 
     def new(self, entity: str, values: Mapping[str, Typed], *, stage: str = "", by: str = "") -> str:
+        if entity == "partner":
+            return self._new_card(entity, values, by)
         if entity != "deal":
             raise NotImplementedError(f"the emulated Planfix makes no {entity} yet")
         number = next(one.id for one in self._portal.objects.values() if one.name == self._map.entity(entity).object)
@@ -101,6 +111,16 @@ class PlanfixCRM:
         if stage:
             self.move(entity, made, stage, by=by)
         return made
+
+    def _new_card(self, entity: str, values: Mapping[str, Typed], by: str) -> str:
+        """«+ Партнер»: a contact from its template."""
+        self._portal.faults.set("contact_scripts", "on")  # the portal is set up for partners
+        templates = self._ask("GET", "/rest/contact/templates?fields=id,name", None)["templates"]
+        template = next(one["id"] for one in templates if one["name"] == self._map.entity(entity).object)
+        body = {"name": values["name"], "template": {"id": template}}
+        made = int(str(self._ask("POST", "/rest/contact/", body, by)["id"]).removeprefix("contact:"))
+        self._made_by_staff.add(made)
+        return str(made)
 
     def set(self, entity: str, record: str, values: Mapping[str, Typed], *, by: str = "") -> None:
         self._ask("POST", f"/rest/task/{record}", self._task(entity, values), by)
@@ -111,7 +131,10 @@ class PlanfixCRM:
         self._ask("POST", f"/rest/task/{record}", {"status": {"id": status}}, by)
 
     def delete(self, entity: str, record: str, *, by: str = "") -> None:
-        self._ask("DELETE", f"/rest/task/{record}", None, by)
+        self._ask("POST", f"/rest/{self._kind(entity)}/{record}", {"isDeleted": True}, by)
+
+    def restore(self, entity: str, record: str) -> None:
+        self._ask("POST", f"/rest/{self._kind(entity)}/{record}", {"isDeleted": False})
 
     def add_row(self, entity: str, record: str, table: str, values: Mapping[str, Typed]) -> None:
         body = {"dataTag": {"id": self._tables[entity, table]}, "items": [self._row(entity, table, values)]}
@@ -124,6 +147,15 @@ class PlanfixCRM:
         self._ask("DELETE", f"/rest/datatag/entry/{key}", None)
         self.rows_deleted.add((entity, record))
 
+    def comment(self, entity: str, record: str, text: str, *, by: str = "") -> str:
+        return str(self._ask("POST", f"/rest/{self._kind(entity)}/{record}/comments/", {"description": text}, by)["id"])
+
+    def edit_comment(self, entity: str, comment: str, text: str) -> None:
+        one = self._portal.comments[int(comment)]
+        place = f"task/{one.task}" if one.task else f"contact/{one.contact}"
+        author = one.owner if one.owner not in absent(self.absences, self._clock.now()) else self._admin()
+        self._ask("POST", f"/rest/{place}/comments/{comment}", {"description": text}, author)
+
     def press(self, entity: str, record: str) -> None:
         self._still.scripts.press(int(record), "Перерахувати", self._portal.users["user:1"])
 
@@ -134,7 +166,20 @@ class PlanfixCRM:
         raise NotImplementedError("Planfix has no working days")
 
     def set_active(self, person: str, active: bool) -> None:
-        raise NotImplementedError("the emulated Planfix dismisses nobody yet")
+        self._of_staff(person, {"status": "Active" if active else "Inactive"})
+        begin_or_end(self.absences, person, self._clock.now(), dismissed=True, ends=active)
+
+    def set_grouped(self, person: str, grouped: bool) -> None:
+        mine = self._groups.setdefault(person, list(self._portal.users[person].groups))
+        self._of_staff(person, {"groups": [{"id": number} for number in mine] if grouped else []})
+        begin_or_end(self.absences, person, self._clock.now(), dismissed=False, ends=grouped)
+
+    def _of_staff(self, person: str, values: Mapping[str, Any]) -> None:
+        """As an administrator does, who is never dismissed."""
+        self._ask("POST", f"/rest/user/{person.partition(':')[2]}", values, self._admin())
+
+    def _admin(self) -> str:
+        return next(user.id for user in self._portal.users.values() if user.role == "Admin" and not user.is_robot)
 
     def open_annex(self) -> None:
         """Changes nothing: the robot's token never runs out."""
@@ -142,7 +187,10 @@ class PlanfixCRM:
     # --- what stands there ----------------------------------------------------------------------------------------------
 
     def value(self, entity: str, record: str, field: str) -> str:
-        raise NotImplementedError("no story has asked an emulated Planfix for it yet")
+        if self._map.entity(entity).kind != "contact":
+            raise NotImplementedError("no story has asked an emulated Planfix for a deal's field yet")
+        number = self._number("contact", self._map.entity(entity).field[field].label, 0)
+        return str(self._portal.contacts[int(record)].values.get(number) or "")
 
     def day_of(self, person: str) -> str:
         return "off"
@@ -167,7 +215,10 @@ class PlanfixCRM:
 
     def comments_of_ours(self) -> int:
         robot = self._portal.robot().id
-        return sum(one.owner == robot and bool(one.description) for one in self._portal.comments.values())
+        return sum(
+            bool(one.description) and (one.owner == robot or bool(MARK.search(one.description)))
+            for one in self._portal.comments.values()
+        )
 
     def records_of_ours(self) -> list[str]:
         robot = self._portal.robot().id
@@ -178,6 +229,13 @@ class PlanfixCRM:
         return self._portal.counters.refused
 
     # --- inside ---------------------------------------------------------------------------------------------------------
+
+    def _kind(self, entity: str) -> str:
+        return "contact" if self._map.entity(entity).kind == "contact" else "task"
+
+    def _anybody(self) -> str:
+        away = absent(self.absences, self._clock.now())
+        return str(self._chance.choice([one for one in self.people if one.id not in away]).id)
 
     def _task(self, entity: str, values: Mapping[str, Typed]) -> dict[str, Any]:
         body: dict[str, Any] = {}
@@ -201,7 +259,8 @@ class PlanfixCRM:
         shape = self._portal.fields[kind][number].type
         wire: Any = value
         if isinstance(value, Card):
-            wire = {"id": value.id}
+            bare = plan.type == "contact" and value.id.isdigit()
+            wire = {"id": f"contact:{value.id}" if bare else value.id}
         elif isinstance(value, date):
             wire = {"date": value.strftime("%d-%m-%Y")} if shape == DATE else value.isoformat()
         elif shape == LISTED and isinstance(value, str):
@@ -219,7 +278,7 @@ class PlanfixCRM:
         meanwhile = {name: self._portal.faults.get(name) for name in FELT_BY_STAFF}
         self._portal.faults.set_all(FELT_BY_STAFF)
         headers = {
-            "Authorization": f"Bearer {self._tokens[by or self._chance.choice(self.people).id]}",
+            "Authorization": f"Bearer {self._tokens[by or self._anybody()]}",
             "Content-Type": "application/json",
         }
         raw = b"" if body is None else json.dumps(body).encode()

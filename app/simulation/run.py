@@ -8,15 +8,15 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.bootstrap import Annex, build, our_sets
-from app.cli.jobs import act, failed
+from app.bootstrap import Annex, build, our_sets, set_folder
+from app.simulation.channel import channels_of, connected, settings_for
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
 from app.simulation.crm import SimulatedCRM
@@ -24,18 +24,32 @@ from app.simulation.crm_bitrix24 import Bitrix24CRM
 from app.simulation.crm_planfix import PlanfixCRM
 from app.simulation.locks import taking_turns, turns_in
 from app.simulation.machine import Network, Points, SimulatedDatabase, ask
+from app.simulation.owner import retry_what_failed
 from app.simulation.stories import stories_of
 from app.site import make_site
 from connectors.bitrix24 import collector
+from kernel.conversations import Incoming
 from kernel.errors import AnnexError
+from kernel.extension import Received
+from kernel.extension.portal import Portal
+from kernel.extension.receiving import Arrival, keep_many
+from kernel.extension.roles import roles_of
+from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
+from kernel.jobs import timers
 from kernel.jobs.regular import Ticker
+from kernel.mapping import load_set
 from kernel.testing import CountingIds, Crash, FakeClock, MemoryQueue
 from kernel.testing.stories import SimulatedStory, World
 
 CRMS: Mapping[str, type[PlanfixCRM] | type[Bitrix24CRM]] = {"planfix": PlanfixCRM, "bitrix24": Bitrix24CRM}
 WEB, WORKERS = "web", ("worker 1", "worker 2")
 AT_WORK_MAX = 4  #: jobs in the middle of something at once
+QUIET_ROUNDS = 4  #: without anything new: regular work of each half minute must have had its turn
 QUIET_ROUNDS_MAX = 60
+CHECKED_EVERY = 100  #: turns until all is idle
+TURNS_MAX, OPENED_EVERY = 20_000, 4_000  #: until all is idle; after how many of them the owner opens Annex once more
+CHANNEL_SHARE = 0.3  #: of what happens outside: the chat systems', where there are any
+TIMERS_WAITED_FOR = timedelta(minutes=15)  #: at rest; what is due later concerns another day
 UNDELIVERED = 4  #: last actions of which the portal tells nobody
 DEEDS_SHOWN = 14  #: how many of the last notes a failure shows
 MONTH_ENDS = (
@@ -93,9 +107,11 @@ class Run:
         self.network = Network(self.clock, self.points, self.database)
         self.ids = CountingIds()
         self.queue = MemoryQueue(self.clock, self.seed)
-        reader = build({"ANNEX_SET": self.set_name}, database=self.database, clock=self.clock)
+        self.bots = settings_for(load_set(set_folder(self.set_name)))
+        reader = build({"ANNEX_SET": self.set_name, **self.bots}, database=self.database, clock=self.clock)
         kinds = stories_of(reader.runtime.plugins)
         self.plugin_settings = {name: kind.settings(self.random) for name, kind in kinds.items()}
+        self.channels = channels_of(reader.runtime.portal.connections, self.clock, self.points, self.database)
         self.crm: SimulatedCRM = CRMS[reader.runtime.connector.name](self.seed, self.random, self.clock, reader.mapping)
         self.network.portal = self.crm.application
         self.crm.deliver_to(self.answer_the_portal)
@@ -103,7 +119,7 @@ class Run:
             self.start(name)
         self.crm.set_up(self.processes[WORKERS[0]].annex)
         observer = self.build_process()
-        world = World(observer.runtime.portal, self.crm, self.random, self.clock, self.note)
+        world = World(observer.runtime.portal, self.crm, self.random, self.clock, self.note, self.channels, self.settle)
         self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
         self.checks = Checks(observer, self.crm, self.stories, self.queue)
 
@@ -111,7 +127,7 @@ class Run:
 
     def build_process(self) -> Annex:
         environment = {
-            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings,
+            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings, **self.bots,
             "ANNEX_PUBLIC_URL": "https://annex.example.com", "ANNEX_DATABASE_URL": self.database.url,
         }  # fmt: skip
         annex = build(
@@ -119,6 +135,10 @@ class Run:
             database=self.database,
         )  # fmt: skip
         portal = annex.runtime.portal
+        portal.connections = {
+            name: connected(one, self.channels[name]) if name in self.channels else one
+            for name, one in portal.connections.items()
+        }
         for name, settings in self.plugin_settings.items():
             if settings:
                 chosen = portal.plugin_settings[name]
@@ -130,9 +150,18 @@ class Run:
         """A new process: what was only in memory is gone."""
         with taking_turns(self.clock.sleep):
             annex = self.build_process()
+            self._take_turns_with_staff(name, annex.runtime.portal)
             site = make_site(annex) if name == WEB else None
         ticker = Ticker(self.database, self.clock, annex.works())
         self.processes[name] = Process(name, annex, annex.handlers(), ticker, site)
+
+    def _take_turns_with_staff(self, name: str, portal: Portal) -> None:
+        """The list of people that is read in the background is a piece of work like all others, in no thread of its own."""
+
+        def begin(work: Callable[[], None]) -> None:
+            self.crew.begin(name, work)
+
+        portal.staff = StaffList(lambda: portal.crm.people.all() if portal.crm.people else [], self.clock, begin)
 
     def die(self, name: str) -> None:
         self.deaths += 1
@@ -164,6 +193,28 @@ class Run:
             return 0, "no answer"
         return answers[0]
 
+    def answer_the_channel(self, name: str, messages: Sequence[Incoming]) -> bool:
+        """A chat system hands updates over; whether the web process has taken them."""
+        taken: list[str] = []
+
+        def work() -> None:
+            annex = self.processes[WEB].annex
+            portal = annex.runtime.portal
+            with portal.database.write() as tx:
+                arrival = Arrival.of(Received(messages=tuple(messages)))
+                keep_many(tx, portal, annex.runtime.plugins, portal.connection(name), [arrival])
+            taken.append(name)
+
+        piece = self.crew.begin(WEB, work)
+        while not self.go_on(piece):
+            pass
+        return bool(taken)
+
+    def channels_act(self) -> bool:
+        """Each chat system hands one update over; whether there was any."""
+        stepped = [one.step(partial(self.answer_the_channel, name)) for name, one in self.channels.items()]
+        return any(stepped)
+
     # --- the story ------------------------------------------------------------------------------------------------------
 
     def note(self, text: str) -> None:
@@ -181,6 +232,7 @@ class Run:
             self.step += 1
             self.come_to_rest()
             self.checks.at_rest()
+            self.nobody_who_left_has_a_right()
         except BaseException as exc:
             recent = "\n  ".join(self.did[-DEEDS_SHOWN:])
             raise Failed(
@@ -224,7 +276,9 @@ class Run:
 
     def portal_acts(self) -> None:
         for _ in range(self.random.choice((1, 1, 2, 4))):
-            if not self.crm.step():
+            if self.channels and self.random.random() < CHANNEL_SHARE:
+                self.channels_act()
+            elif not self.crm.step():
                 due = self.crm.due_in()
                 if due is not None and due < 10:
                     self.clock.advance(seconds=due + 0.001)
@@ -277,6 +331,7 @@ class Run:
 
     @staticmethod
     def regular(process: Process) -> None:
+        process.annex.run_timers()
         for work in process.annex.works():
             if process.ticker.claim(work):
                 process.ticker.run(work)
@@ -288,6 +343,8 @@ class Run:
         """For a while things break more often, or not at all."""
         rough = self.random.random() < 0.7
         self.crm.random_faults.turn(self.random, rough)
+        for channel in self.channels.values():
+            channel.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -302,20 +359,28 @@ class Run:
             self.clock.advance(seconds=self.random.choice((1, 20, 70)))
             self.somebody_acts()
         self.crm.random_faults.turn(self.random, rough=False)
+        for channel in self.channels.values():
+            channel.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
             self.crm.open_annex()
             self.until_idle()
-        self.retry_what_failed()
+        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note)
         for story in self.stories:
             story.repair()
+        quiet = 0
         for _ in range(QUIET_ROUNDS_MAX):
             self.until_idle()
             self.clock.advance(seconds=self.processes[WORKERS[0]].annex.sweeping.every_seconds)
             swept = self.sweep()
             self.until_idle()
-            if swept or self.queue.waiting:
+            unknown = self.checks.unknown()
+            if swept or self.queue.waiting or unknown:
+                quiet = 0
+                continue
+            quiet += 1
+            if quiet < QUIET_ROUNDS:
                 continue
             fields, silent = self.checks.unseen()
             assert not fields, f"the sweep has not found that {fields} changed"
@@ -327,13 +392,41 @@ class Run:
             self.clock.advance(seconds=61)  # the button works once a minute
             for entity, record_id in silent:
                 self.crm.press(entity, record_id)
+        assert not unknown, f"the sweep has not found that {unknown} were deleted, or restored"
         raise AssertionError("it never comes to rest: our own writes make us write again for ever")
 
+    def nobody_who_left_has_a_right(self) -> None:
+        """Five minutes after somebody was dismissed, or taken out of their groups, no process thinks otherwise."""
+        self.clock.advance(seconds=STAFF_SECONDS_MAX)
+        for process in self.processes.values():
+            portal = process.annex.runtime.portal
+            known = {one.id: one for one in portal.people()}
+            for one in self.crm.absences:
+                if one.until is not None or one.person not in known:
+                    continue
+                person, there = known[one.person], next(each for each in self.crm.people if each.id == one.person)
+                if one.dismissed:
+                    roles = roles_of(portal.mapping.portal, person)
+                    assert not roles, f"{person.name} was dismissed, and {process.name} knows them as {sorted(roles)}"
+                else:
+                    kept = {*person.groups} & {*there.groups}
+                    assert not kept, f"{person.name} was taken out of {sorted(kept)}, and {process.name} does not know"
+
+    def settle(self) -> None:
+        """Everything is done, regular work, too; nothing breaks meanwhile."""
+        self.until_idle()
+        self.sweep()
+        self.until_idle()
+
     def until_idle(self) -> None:
-        for _ in range(20_000):
+        for turn in range(1, TURNS_MAX):
+            if not turn % CHECKED_EVERY:
+                assert not self.crm.refused(), "the portal's limit was broken"
+            if not turn % OPENED_EVERY:
+                self.crm.open_annex()  # what waits for a connection that was lost waits for that
             if self.crew.pieces:
                 self.go_on(self.random.choice(self.crew.pieces))  # not always the first: it may wait for the second
-            elif self.crm.step():
+            elif self.channels_act() or self.crm.step():
                 continue
             elif self.queue.waiting:
                 if (moment := self.queue.next_at()) is not None and moment > self.clock.now():
@@ -341,18 +434,17 @@ class Run:
                 self.begin_a_job()
             elif (due := self.crm.due_in()) is not None:
                 self.clock.advance(seconds=max(due, 0.0) + 0.001)
+            elif (moment := self.next_timer()) is not None and moment <= self.clock.now() + TIMERS_WAITED_FOR:
+                self.clock.set(max(moment, self.clock.now()))
+                process = self.processes[WORKERS[0]]
+                self.crew.begin(process.name, process.annex.run_timers)
             else:
                 return
         raise AssertionError("work without end")
 
-    def retry_what_failed(self) -> None:
-        """The owner goes through the list of what failed for good while the portal was ill."""
-        annex = self.processes[WORKERS[0]].annex
+    def next_timer(self) -> datetime | None:
         with self.database.read() as tx:
-            rows = failed(tx)
-        for row in rows:
-            self.note(f"retry {row['what']}: {row['reason']}")
-            act(annex, row["id"], "retry", who="the owner")
+            return timers.next_due(tx)
 
     def sweep(self) -> int:
         """As the ticker does, on its time; how many records it found."""
@@ -374,6 +466,7 @@ def simulate(seed: int, steps: int, *, set_name: str, template: Path, folder: Pa
         with turns_in(collector, run.clock.sleep):
             return run.play(steps)
     finally:
+        run.crew.end()
         run.database.close()
         for leftover in folder.glob(f"{file.name}*"):
             leftover.unlink()

@@ -5,7 +5,7 @@ from connectors.bitrix24.doctor import doctor
 from connectors.bitrix24.receive import receive
 from connectors.bitrix24.settings import SETTINGS, framed_by, sweeping
 from connectors.bitrix24.setup import setup
-from connectors.bitrix24.sign_in import sign_in
+from connectors.bitrix24.sign_in import prove, sign_in
 from kernel.extension import CRM_VERBS, Connector
 
 connector = Connector(
@@ -14,6 +14,7 @@ connector = Connector(
     settings=SETTINGS,
     receive=receive,
     sign_in=sign_in,
+    prove=prove,
     framed_by=framed_by,
     setup=setup,
     crm=crm,

@@ -70,11 +70,11 @@ class Tokens:
 
     def _renewed(self, held: Mapping[str, Any]) -> dict[str, Any] | None:
         """With the present refresh token, else with the one before it; None if the server knows neither (any more)."""
-        words = [str(held[key]) for key in ("refresh_token", "refresh_token_before") if held.get(key)]
-        for word in words:
-            response = self._ask(held, word)
+        tokens = [str(held[key]) for key in ("refresh_token", "refresh_token_before") if held.get(key)]
+        for token in tokens:
+            response = self._ask(held, token)
             if response is not None:
-                return {**held, **self._taken(held, response), "refresh_token_before": word, "refused_at": 0}
+                return {**held, **self._taken(held, response), "refresh_token_before": token, "refused_at": 0}
         return None
 
     def _taken(self, held: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +85,11 @@ class Tokens:
         kept = {key: response[key] for key in KEPT if response.get(key)}
         return {**kept, "access_token": access, "refresh_token": refresh, "expires_at": self._expires_at(response)}
 
-    def _ask(self, held: Mapping[str, Any], word: str) -> Mapping[str, Any] | None:
+    def _ask(self, held: Mapping[str, Any], token: str) -> Mapping[str, Any] | None:
         """The server's answer; None if it does not know this refresh token (any more)."""
         query = {
             "grant_type": "refresh_token", "client_id": self._read.client_id, "client_secret": self._read.client_secret,
-            "refresh_token": word,
+            "refresh_token": token,
         }  # fmt: skip
         http = self._connection.http(self._server(held))
         answer = http.send("GET", "oauth/token/", query=query, timeout=limits.OAUTH_TIMEOUT_SECONDS)

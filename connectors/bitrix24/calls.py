@@ -42,8 +42,10 @@ class Calls:
             self._block(method, app, exc)
             raise
 
-    def batch(self, calls: Sequence[Call], *, writes: bool = False, halt: bool = False, app: bool = False) -> list[Outcome]:
-        """Many calls, fifty a request, carried out in their order. What was throttled alone is repeated alone.
+    def batch(
+        self, calls: Sequence[Call], *, writes: bool = False, halt: bool = False, app: bool = False, patient: bool = True
+    ) -> list[Outcome]:
+        """Many calls, fifty a request, carried out in their order. What was throttled alone is repeated alone, if `patient`.
 
         `halt`: nothing is carried out after the first that fails. Raises only if reading fails as a whole; a write of
         which nobody knows says so in its own outcome.
@@ -63,7 +65,7 @@ class Calls:
                     waiting = []
             self._put(found, now, response)
             again = self._again(now, response, halt) if not lost else []
-            if again and tries < limits.ATTEMPTS_MAX and (wait := _wait(response)) <= limits.WAIT_SECONDS_MAX:
+            if again and patient and tries < limits.ATTEMPTS_MAX and (wait := _wait(response)) <= limits.WAIT_SECONDS_MAX:
                 tries += 1
                 self._clock.sleep(wait)
                 waiting = again + waiting

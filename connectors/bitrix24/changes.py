@@ -33,7 +33,9 @@ class Changes:
         parents: dict[str, str] = {}
         for name, plan in plans.items():
             later = {">=updatedTime": stamp(since[name] - SECOND, self._zone)}
-            queries[name] = Query("crm.item.list", self._finder.params(plan, later, everywhere=True))
+            # Contacts of other types change far more often than they become ours, which an event tells.
+            params = self._finder.params(plan, later, everywhere=not plan.sort)
+            queries[name] = Query("crm.item.list", params)
             for table in plan.map.table:
                 rows, key = self._layout.table(name, table), smart_key(name, table)
                 parents[key] = rows.parent

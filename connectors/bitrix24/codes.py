@@ -22,12 +22,12 @@ FIELD_CHARACTERS_MAX = 50
 
 def kind_of(entity: EntityMap) -> Kind:
     """Raises Misconfigured for a kind that Bitrix24 has not."""
-    word = entity.kind or entity.entity
+    key = entity.kind or entity.entity
     for kind in (*ENTITY_TYPES, "smart"):
-        if word == kind:
+        if key == kind:
             return kind
     raise Misconfigured(
-        f"mapping set: entity «{entity.entity}»: kind is «{word}»; Bitrix24 has lead, deal, contact, company and smart"
+        f"mapping set: entity «{entity.entity}»: kind is «{key}»; Bitrix24 has lead, deal, contact, company and smart"
     )
 
 
@@ -66,17 +66,17 @@ def stages_entity(kind: Kind, entity_type: int, category: int) -> str:
 
 
 def stage_codes(entity: EntityMap, pipeline: str, entity_type: int, category: int) -> dict[str, str]:
-    """Our word -> whole code of each stage of one pipeline ("" where the entity has none)."""
+    """Our key -> whole code of each stage of one pipeline ("" where the entity has none)."""
     kind = kind_of(entity)
     first, won, lost = SYSTEM_STAGES.get(kind, SYSTEM_STAGES["deal"])
     system = {"": first, "won": won, "lost": lost}
     prefix, found = stage_prefix(kind, entity_type, category), dict[str, str]()
     room = STAGE_CHARACTERS_MAX.get(kind, 22) - len(prefix)
-    for word, stage in entity.stage.items():
+    for key, stage in entity.stage.items():
         if stage.pipeline == pipeline:
             given = system.pop(stage.outcome, "")  # only the first of its kind
             code = stage.code or given
-            found[word] = code if ":" in code else prefix + (code or _fitting(word, room, prefix, found))
+            found[key] = code if ":" in code else prefix + (code or _fitting(key, room, prefix, found))
     return found
 
 
@@ -84,11 +84,11 @@ def labels(stage: StageMap) -> tuple[str, ...]:
     return (stage.label, *stage.also)
 
 
-def _fitting(word: str, room: int, prefix: str, taken: Mapping[str, str]) -> str:
-    """The word in capitals, cut to the room there is, and another than those already given."""
-    code = word.upper()[:room]
+def _fitting(key: str, room: int, prefix: str, taken: Mapping[str, str]) -> str:
+    """The key in capitals, cut to the room there is, and another than those already given."""
+    code = key.upper()[:room]
     number = 2
     while prefix + code in taken.values():
-        code = f"{word.upper()[: room - len(str(number))]}{number}"
+        code = f"{key.upper()[: room - len(str(number))]}{number}"
         number += 1
     return code

@@ -30,8 +30,13 @@ def put_comment(
         if not found:
             raise Unverified("bitrix24: a comment was answered without its number", maybe_done=True)
     if people:
-        _notify(client, people, f"{plain(text)[:NOTICE_CHARACTERS_MAX]}\n{link}", key)
+        notify(client, people, text, link, key)
     return str(found)
+
+
+def notify(client: Client, people: list[int], text: str, link: str, key: str) -> None:
+    """Tell these people what a comment says, and where it stands."""
+    _notify(client, people, f"{plain(text)[:NOTICE_CHARACTERS_MAX]}\n{link}", key)
 
 
 def owner_type(plan: EntityPlan) -> str:

@@ -13,19 +13,43 @@ from connectors.bitrix24.changes import Changes
 from connectors.bitrix24.client import Client, connect
 from connectors.bitrix24.comments import put_comment
 from connectors.bitrix24.layout import EntityPlan, Layout, TablePlan
+from connectors.bitrix24.lists import BitrixLists
 from connectors.bitrix24.missing import find_missing
 from connectors.bitrix24.names import Names
+from connectors.bitrix24.notices import BitrixNotices
 from connectors.bitrix24.people import BitrixPeople
 from connectors.bitrix24.portal import rows as listed
+from connectors.bitrix24.processes import BitrixProcesses
 from connectors.bitrix24.records import ORIGINAL, Raw, item_of
 from connectors.bitrix24.search import Finder
+from connectors.bitrix24.talk import BitrixComments
+from connectors.bitrix24.tasks import BitrixTasks
 from connectors.bitrix24.values import number_in, number_of
 from connectors.bitrix24.work import BitrixHistory, BitrixWorkdays
 from connectors.bitrix24.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, Elsewhere, History, MissingItem, People, Record, Row, Value, Values, Workdays
+from kernel.crm import (
+    CRM,
+    NO_VALUES,
+    Changed,
+    Comments,
+    Elsewhere,
+    History,
+    Lists,
+    MissingItem,
+    Notices,
+    People,
+    Processes,
+    Record,
+    Row,
+    Tasks,
+    Value,
+    Values,
+    Workdays,
+)
 from kernel.errors import NotFound
 from kernel.extension import Connection
+from kernel.http import HttpClient, RateLimit
 
 IDS = "ids"  #: under which name the set-up keeps the numbers of what it made
 
@@ -38,7 +62,8 @@ def crm(connection: Connection) -> CRM:
     client = connect(connection, read)
     layout = Layout(client, connection.mapping, connection.clock, lambda: connection.vault.get(IDS))
     admins = Admins(connection, read).present if read.client_id else frozenset
-    return BitrixCRM(client, layout, connection.clock, read.zone, read.url, admins)
+    http = connection.http(read.url, rate_limit=read.rate_limit)
+    return BitrixCRM(client, layout, connection.clock, read.zone, read.url, admins, http, read.rate_limit)
 
 
 class BitrixCRM(CRM):
@@ -46,15 +71,21 @@ class BitrixCRM(CRM):
 
     def __init__(
         self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str,
-        admins: Callable[[], frozenset[str]] = frozenset,
+        admins: Callable[[], frozenset[str]] = frozenset, http: HttpClient | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:  # fmt: skip
         self._client, self._layout, self._clock, self._zone, self._site = client, layout, clock, zone, site
         self._finder = Finder(client, layout, zone)
         self._writer = Writer(client, layout, self._finder, zone)
         self._names = Names(client, clock)
         self.people: People | None = BitrixPeople(client, self._names, clock, zone, admins)
+        self.notices: Notices | None = BitrixNotices(client)
+        self.processes: Processes | None = BitrixProcesses(client, layout, site)
         self.workdays: Workdays | None = BitrixWorkdays(client)
         self.history: History | None = BitrixHistory(client, layout, zone)
+        self.comments: Comments | None = BitrixComments(client, layout, self._finder, self._names, zone, site, http)
+        self.tasks: Tasks | None = BitrixTasks(client, layout, zone, site)
+        self.lists: Lists | None = BitrixLists(client, layout, zone, rate_limit)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -65,7 +96,8 @@ class BitrixCRM(CRM):
         raw, rows = self._read(plan, number, wanted)
         [record] = self._records(plan, [raw], wanted, {name: {number: found} for name, found in rows.items()})
         if record.elsewhere:
-            raise Elsewhere(f"bitrix24: {plan.kind} {number} is not in a pipeline that the mapping set names", record)
+            what = f"of the type «{plan.map.object}»" if plan.sort else "in a pipeline that the mapping set names"
+            raise Elsewhere(f"bitrix24: {plan.kind} {number} is not {what}", record)
         return record
 
     def find(
@@ -104,8 +136,8 @@ class BitrixCRM(CRM):
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
-        return self._writer.create(entity, values, key=key, maybe_done=maybe_done)
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False, stage: str | None = None) -> str:
+        return self._writer.create(entity, values, key=key, maybe_done=maybe_done, stage=stage)
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
         self._writer.update(entity, record_id, values, stage=stage)
@@ -147,7 +179,7 @@ class BitrixCRM(CRM):
         tables: Mapping[str, TablePlan],
         rows: Mapping[str, Mapping[int, list[Raw]]],
     ) -> list[Record]:
-        strangers = {raw.get("stageId") for raw in raws} - {None, "", *plan.stages.words} if plan.map.stage else set()
+        strangers = {raw.get("stageId") for raw in raws} - {None, "", *plan.stages.keys} if plan.map.stage else set()
         outdated = bool(strangers) and self._layout.outdated()
         if outdated or (self._is_new(plan, raws, tables, rows) and self._layout.doubt()):
             plan = self._layout.plan(plan.entity)

@@ -22,6 +22,7 @@ from kernel.extension import Connection
 
 SCOPES = ("crm", "user", "department", "timeman", "im")
 APP_SCOPES = ("placement", "bizproc", "userfieldconfig", "lists")
+FILE_SCOPES = ("disk",)  #: files of comments: read where a set has chats beside the CRM
 REMEDIES = (
     "NO_AUTH_FOUND", "INVALID_CREDENTIALS", "APPLICATION_NOT_FOUND", "PAYMENT_REQUIRED", "ACCESS_DENIED", "PORTAL_DELETED",
     "INVALID_REQUEST",
@@ -45,7 +46,7 @@ def doctor(connection: Connection) -> Iterator[str]:
     yield from _events(connection, read, translate)
     client = connect(connection, read)
     try:
-        yield from _access(client, read, translate)
+        yield from _access(client, connection, read, translate)
         yield from _zone(client, read, translate)
         if read.client_id:
             yield from _application(client, connection, translate)
@@ -83,12 +84,13 @@ def _events(connection: Connection, read: Settings, translate: Words) -> Iterato
         yield translate("bitrix24_doctor_not_https")
 
 
-def _access(client: Client, read: Settings, translate: Words) -> Iterator[str]:
+def _access(client: Client, connection: Connection, read: Settings, translate: Words) -> Iterator[str]:
     profile = client.call("profile")
     if not (isinstance(profile, dict) and profile.get("ADMIN") is True):
         yield translate("bitrix24_doctor_webhook_no_admin" if read.webhook else "bitrix24_doctor_app_no_admin")
     granted = {str(scope) for scope in client.call("scope") or []}
-    wanted = SCOPES if read.webhook else (*SCOPES, *APP_SCOPES)
+    files = FILE_SCOPES if connection.mapping.portal.connection else ()
+    wanted = (*SCOPES, *files) if read.webhook else (*SCOPES, *files, *APP_SCOPES)
     users = {"user", "user_basic"} & granted
     missing = [scope for scope in wanted if scope not in granted and not (scope == "user" and users)]
     if missing:

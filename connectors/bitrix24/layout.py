@@ -22,6 +22,8 @@ T = TypeVar("T")
 KEPT_SECONDS_MAX = 3600.0
 DOUBT_SECONDS_MIN = 60.0  #: staff may make a stage: the portal is read again, but not for each record
 COMPARED_EVERY_SECONDS = 2.0
+CONTACT_TYPES = "CONTACT_TYPE"  #: ENTITY_ID of the contact types in the portal's directory
+CONTACT_TYPES_PLACE = "CRM → Настройки → Справочники → Типы контактов"
 APPLY = "run «annex apply», or name it in the mapping set as the portal does"
 
 
@@ -60,10 +62,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages of an entity: both ways between our words and the portal's codes."""
+    """The stages of an entity: both ways between our keys and the portal's codes."""
 
-    codes: Mapping[str, tuple[int, str]] = field(default_factory=dict)  #: our word -> pipeline's number and whole code
-    words: Mapping[str, str] = field(default_factory=dict)  #: code -> our word
+    codes: Mapping[str, tuple[int, str]] = field(default_factory=dict)  #: our key -> pipeline's number and whole code
+    keys: Mapping[str, str] = field(default_factory=dict)  #: code -> our key
     names: Mapping[str, str] = field(default_factory=dict)  #: code -> what staff see, of all stages there are
 
 
@@ -75,8 +77,9 @@ class EntityPlan:
     entity_type: int
     slots: Mapping[str, Slot]
     stages: Stages
-    pipelines: Mapping[str, int]  #: our word -> number; {"": 0} for deals of a set that names none; empty: there are none
+    pipelines: Mapping[str, int]  #: our key -> number; {"": 0} for deals of a set that names none; empty: there are none
     labels: Mapping[str, str]  #: code of any field -> what staff see
+    sort: str = ""  #: the contact type's code, where the entity is only the contacts of one type
 
     @property
     def address(self) -> str:
@@ -107,6 +110,7 @@ class Layout:
         self._read_at = self._compared_at = 0.0
         self._made: Mapping[str, Any] = {}
         self._lock = threading.RLock()
+        self._making = 0  #: how deep we are in making something out of what is known
 
     def forget(self) -> None:
         with self._lock:
@@ -129,19 +133,25 @@ class Layout:
             self._known.clear()
             return True
 
+    def remember(self, key: tuple[str, ...], make: Callable[[Mapping[str, Any]], T]) -> T:
+        """Something else that is read of the portal, kept and forgotten together with all the rest. `make` gets what the
+        set-up keeps."""
+        self.state()  # with it everything grows old
+        return self._keep(key, lambda: make(self._keep(("kept",), self._read_kept)))
+
     # --- what the portal has ----------------------------------------------------------------------------------------
 
     def state(self) -> PortalState:
         return self._keep(("state",), self._read)
 
     def kept(self, section: str) -> Mapping[str, Any]:
-        """What the set-up keeps: numbers of pipelines and smart processes, codes of stages and fields, by our words."""
+        """What the set-up keeps: numbers of pipelines and smart processes, codes of stages and fields, by our keys."""
         held = self._keep(("kept",), self._read_kept).get(section)
         return held if isinstance(held, dict) else {}
 
-    def _kept(self, section: str, word: str) -> str:
+    def _kept(self, section: str, key: str) -> str:
         """A code, without the directory that stands before it."""
-        return str(self.kept(section).get(word) or "").partition(":")[2]
+        return str(self.kept(section).get(key) or "").partition(":")[2]
 
     def smart(self, key: str, title: str) -> SmartType:
         """The smart process of that kept number, else of that title. Raises Misconfigured."""
@@ -181,12 +191,22 @@ class Layout:
             return {"": 0} if kind == "deal" else {}
         known, kept = self.state().categories.get(entity_type, []), self.kept("pipeline")
         found = {}
-        for word, pipeline in entity.pipeline.items():
-            number = number_in(kept.get(f"{entity.entity}.{word}"))
-            same = [one for one, _name in known if f"{entity.entity}.{word}" in kept and one == number]
+        for key, pipeline in entity.pipeline.items():
+            number = number_in(kept.get(f"{entity.entity}.{key}"))
+            same = [one for one, _name in known if f"{entity.entity}.{key}" in kept and one == number]
             same = same or [one for one, name in known if folded(name) == folded(pipeline.label)]
-            found[word] = only(same, f"pipeline «{pipeline.label}»", same)
+            found[key] = only(same, f"pipeline «{pipeline.label}»", same)
         return found
+
+    def sort(self, entity: EntityMap) -> str:
+        """The code of the contact type that a set names for one kind of contacts; empty where it means them all."""
+        if not entity.narrow:
+            return ""
+        named = {folded(entity.object)}
+        found = [one.code for one in self.statuses(CONTACT_TYPES) if {folded(one.code), folded(one.name)} & named]
+        if not found:
+            raise Misconfigured(f"bitrix24: there is no contact type «{entity.object}»: add it to «{CONTACT_TYPES_PLACE}»")
+        return found[0]
 
     def locate(self, name: str, mapped: FieldMap, owner: Owner) -> Slot:
         """Raises Misconfigured for a required field that is absent, or a label that stands twice."""
@@ -239,9 +259,9 @@ class Layout:
         if system is None:
             raise Misconfigured(f"mapping set: Bitrix24 has no system field «{mapped.system}» for a {kind}")
         if mapped.system == "sourceId" and mapped.type == "choice":
-            words = {str(code): word for word, code in self.kept("source").items()}
+            keys = {str(code): key for key, code in self.kept("source").items()}
             portal = PortalField("sourceId", "enumeration", system.title, options=tuple(
-                Option(one.code, one.name, words.get(one.code, "")) for one in self.statuses("SOURCE")))  # fmt: skip
+                Option(one.code, one.name, keys.get(one.code, "")) for one in self.statuses("SOURCE")))  # fmt: skip
             return Slot(name, mapped, portal=worded(portal, mapped))
         return Slot(name, mapped, system=system)
 
@@ -255,7 +275,7 @@ class Layout:
         pipelines = self.pipelines(entity, entity_type)
         return EntityPlan(
             entity.entity, kind, entity, entity_type, slots,
-            self._stages(entity, kind, entity_type, pipelines), pipelines, self._labels(entity_type),
+            self._stages(entity, kind, entity_type, pipelines), pipelines, self._labels(entity_type), self.sort(entity),
         )  # fmt: skip
 
     def _table(self, entity: EntityMap, name: str) -> TablePlan:
@@ -264,7 +284,7 @@ class Layout:
             raise Misconfigured(f"mapping set: entity «{entity.entity}» has no table «{name}»")
         smart = self.smart(smart_key(entity.entity, name), table.label)
         owner = Owner(smart_key(entity.entity, name), "smart", smart.entity_type, smart.id)
-        slots = {word: self.locate(word, one, owner) for word, one in table.field.items()}
+        slots = {key: self.locate(key, one, owner) for key, one in table.field.items()}
         if table.key not in slots:
             raise Misconfigured(f"mapping set: table «{name}»: key «{table.key}» is not one of its fields")
         parent = f"parentId{self.entity_type(entity)[0]}"
@@ -289,23 +309,23 @@ class Layout:
         for pipeline, number in named.items():
             statuses = self.statuses(stages_entity(kind, entity_type, number))
             names |= {status.code: status.name for status in statuses}
-            for word, code in self.stage_codes(entity, pipeline, entity_type, number).items():
+            for key, code in self.stage_codes(entity, pipeline, entity_type, number).items():
                 if code:
-                    codes[word] = (number, code)
-        return Stages(codes, {code: word for word, (_number, code) in codes.items()}, names)
+                    codes[key] = (number, code)
+        return Stages(codes, {code: key for key, (_number, code) in codes.items()}, names)
 
     def stage_codes(self, entity: EntityMap, pipeline: str, entity_type: int, number: int) -> dict[str, str]:
         """The code each of the pipeline's stages has here: the one kept, ours, or that under the label; else ""."""
         statuses = self.statuses(stages_entity(kind_of(entity), entity_type, number))
         present = {status.code for status in statuses}
         found: dict[str, str] = {}
-        for word, code in stage_codes(entity, pipeline, entity_type, number).items():
-            known = [one for one in (self._kept("stage", f"{entity.entity}.{word}"), code) if one in present]
-            found[word] = next((one for one in known if one not in found.values()), "")
-        for word in [word for word, code in found.items() if not code]:
-            names = {folded(label) for label in labels(entity.stage[word])}
+        for key, code in stage_codes(entity, pipeline, entity_type, number).items():
+            known = [one for one in (self._kept("stage", f"{entity.entity}.{key}"), code) if one in present]
+            found[key] = next((one for one in known if one not in found.values()), "")
+        for key in [key for key, code in found.items() if not code]:
+            names = {folded(label) for label in labels(entity.stage[key])}
             fitting = [one.code for one in statuses if folded(one.name) in names and one.code not in found.values()]
-            found[word] = fitting[0] if fitting else ""
+            found[key] = fitting[0] if fitting else ""
         return found
 
     def _sole_category(self, kind: Kind, entity_type: int) -> int:
@@ -332,10 +352,12 @@ class Layout:
 
     def _keep(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         with self._lock:
-            if self._known and (self._clock.monotonic() - self._read_at > KEPT_SECONDS_MAX or self._set_up_anew()):
+            # Not within a making: half of it would be of before, and be kept beside what was read after.
+            if self._known and not self._making and (self._is_old() or self._set_up_anew()):
                 self._known.clear()
             if key not in self._known:
                 remembered = ("state",) in self._known
+                self._making += 1
                 try:
                     self._known[key] = make()
                 except Misconfigured:
@@ -344,7 +366,12 @@ class Layout:
                     # The portal may have become right since it was read: half-way through a set-up, say.
                     self._known.clear()
                     self._known[key] = make()
+                finally:
+                    self._making -= 1
             return self._known[key]  # type: ignore[no-any-return]
+
+    def _is_old(self) -> bool:
+        return self._clock.monotonic() - self._read_at > KEPT_SECONDS_MAX
 
 
 def _has_lists(fields: Iterable[FieldMap]) -> bool:
@@ -352,15 +379,15 @@ def _has_lists(fields: Iterable[FieldMap]) -> bool:
 
 
 def worded(portal: PortalField, mapped: FieldMap) -> PortalField:
-    """The field with our word at each of its values: by the word the set-up left there, else by the label or the code."""
-    left = dict.fromkeys(option.word for option in portal.options if option.word in mapped.values)
+    """The field with our key at each of its values: by the key the set-up left there, else by the label or the code."""
+    left = dict.fromkeys(option.key for option in portal.options if option.key in mapped.values)
     options = []
     for option in portal.options:
-        word = option.word if option.word in mapped.values else ""
+        key = option.key if option.key in mapped.values else ""
         for ours, label in mapped.values.items():
-            if not word and ours not in left and {folded(label), folded(ours)} & {folded(option.label), folded(option.id)}:
-                word = ours
-        options.append(dataclasses.replace(option, word=word))
+            if not key and ours not in left and {folded(label), folded(ours)} & {folded(option.label), folded(option.id)}:
+                key = ours
+        options.append(dataclasses.replace(option, key=key))
     return dataclasses.replace(portal, options=tuple(options))
 
 

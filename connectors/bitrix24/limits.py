@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 # LIMITS: a leaky bucket per portal and source address: (capacity in requests, drained per second). A box has none.
 BUCKETS: Mapping[str, tuple[int, float]] = {"standard": (50, 2.0), "enterprise": (250, 5.0)}
-# OURS: the network bunches requests up; so many places in the bucket stay free for that.
-BUCKET_MARGIN_REQUESTS = 2
+# OURS: the network bunches requests up, those of each thread under way; so many places in the bucket stay free for that.
+BUCKET_MARGIN_REQUESTS = 6
 # OURS: how long to be quiet after a refusal that names no time. OVERLOAD_LIMIT is a block by hand.
 QUIET_SECONDS: Mapping[str, float] = {"QUERY_LIMIT_EXCEEDED": 2.0, "OVERLOAD_LIMIT": 60.0}
 # LIMITS: the operating time is kept in ten buckets of one minute; the oldest falls out at `operating_reset_at`.
@@ -41,8 +41,13 @@ LOST_PAUSE_SECONDS = 1.0
 OPERATING_SECONDS_HIGH = 400.0
 # OURS: after the server has refused to renew the token it is asked again only after so long.
 REFUSED_PAUSE_SECONDS = 600
+# OURS: a comment's files go as base64 inside JSON, which is held in memory whole (apidocs «How to Upload Files»).
+FILE_BYTES_MAX = 20 * 1024 * 1024
 # Ours: what the sweep may use up of the bucket's leak, and how often it looks at most.
 SWEEP_SHARE_MAX = 0.045
 SWEEP_SECONDS_MIN = 3.0
 SWEEPS_PER_EXISTING = 4
 IDS_PER_SWEEP = 500  #: ten lists of one batch
+# Ours: what writing into lists may use up of the bucket's leak (BR-06).
+LISTS_SHARE_MAX = 0.10
+ELEMENT_NAME_CHARACTERS_MAX = 255  # NAME of an element is a VARCHAR(255)

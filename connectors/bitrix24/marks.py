@@ -10,6 +10,13 @@ TEXT_CHARACTERS_MAX = 60_000  #: ours: longer comments are cut; a MySQL text hol
 # C0 controls but tab and line ends, and what Unicode calls «not a character».
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _MARK_CHARACTERS = 12
+_MARK = re.compile(r"\s*№\s*([0-9a-f]{12})\Z")
+_LINK = re.compile(r"\[url(?:=([^\]]*))?\](.*?)\[/url\]", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(
+    r"\[/?(?:b|i|u|s|p|code|quote|list|color|size|font|img|user|left|center|right|justify|table|tr|td|th|video|disk file id)"
+    r"(?:=[^\]]*)?(?:\s[^\]]*)?\]",
+    re.IGNORECASE,
+)  #: BB code that the portal knows; what else stands in brackets is text
 
 
 def clean(text: str) -> str:
@@ -34,14 +41,36 @@ def mark(key: str) -> str:
 
 def marked(text: str, key: str) -> str:
     """A comment with our mark in its last line."""
+    return remarked(text, mark(key))
+
+
+def remarked(text: str, shown_mark: str) -> str:
+    """The same with a mark that is known; without one there is none."""
     body = plain(text).strip("\n")
     room = TEXT_CHARACTERS_MAX // 4  # a character takes up to four bytes
-    return f"{body if len(body) <= room else body[: room - 1] + '…'}\n№ {mark(key)}"
+    cut = body if len(body) <= room else body[: room - 1] + "…"
+    return f"{cut}\n№ {shown_mark}" if shown_mark else cut
 
 
 def carries(text: str, key: str) -> bool:
     """Whether a comment is the one written for that key: the mark stands at its very end."""
     return re.search(rf"№\s*{mark(key)}\s*\Z", text) is not None
+
+
+def shown(stored: str) -> tuple[str, str]:
+    """A comment as plain text with the addresses of links in sight, and the mark at its end if it is ours (else empty)."""
+    text = _LINK.sub(_link, re.sub(r"<br\s*/?>|\[br\]", "\n", stored, flags=re.IGNORECASE))
+    text = _TAG.sub("", re.sub(r"\[\*\]\s*", "• ", text)).replace("\u200b", "")
+    text = "\n".join(line.rstrip() for line in clean(text).split("\n")).strip()
+    found = _MARK.search(text)
+    return (text[: found.start()].rstrip(), found[1]) if found else (text, "")
+
+
+def _link(found: re.Match[str]) -> str:
+    address, words = (found[1] or "").strip(), found[2].strip()
+    if not address or address.rstrip("/") == words.rstrip("/"):
+        return words
+    return f"{words} ({address})" if words else address
 
 
 def same_text(sent: str, stored: str) -> bool:

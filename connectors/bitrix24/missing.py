@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from connectors.bitrix24.client import Client
 from connectors.bitrix24.codes import kind_of, smart_key
-from connectors.bitrix24.layout import Layout, Owner, worded
+from connectors.bitrix24.layout import CONTACT_TYPES_PLACE, Layout, Owner, worded
 from connectors.bitrix24.system import SYSTEM_FIELDS
 from connectors.bitrix24.values import PEOPLE, RECORDS, PortalField
 from kernel.crm import MissingItem
@@ -84,6 +84,7 @@ class _Search:
             self.add("object", entity.object or entity.entity, "портал", f"{APPLY} ({exc})")
             return
         self._pipelines(entity, entity_type, where)
+        self._sort(entity)
         for name, mapped in entity.field.items():
             self._field(name, mapped, Owner(smart_key(entity.entity), kind_of(entity), entity_type, type_id), where)
         for name in entity.table:
@@ -96,10 +97,16 @@ class _Search:
             self.add("pipeline", ", ".join(one.label for one in entity.pipeline.values()), where, f"{APPLY} ({exc})")
             return
         for pipeline, number in (numbers or {"": 0}).items():
-            for word, code in self.layout.stage_codes(entity, pipeline, entity_type, number).items():
+            for key, code in self.layout.stage_codes(entity, pipeline, entity_type, number).items():
                 if not code:
                     label = entity.pipeline[pipeline].label if pipeline else where
-                    self.add("stage", entity.stage[word].label, label, APPLY)
+                    self.add("stage", entity.stage[key].label, label, APPLY)
+
+    def _sort(self, entity: EntityMap) -> None:
+        try:
+            self.layout.sort(entity)
+        except Misconfigured:
+            self.add("object", entity.object, "типы контактов", f"{CONTACT_TYPES_PLACE}: добавьте «{entity.object}»")
 
     def _table(self, entity: EntityMap, name: str) -> None:
         table = entity.table[name]
@@ -111,8 +118,8 @@ class _Search:
             return
         if f"parentId{self.layout.entity_type(entity)[0]}" not in self.layout.fields(smart.entity_type):
             self.add("table", table.label, where, f"нет связи с «{entity.entity}»: {APPLY}")
-        for word, mapped in table.field.items():
-            self._field(word, mapped, Owner(smart_key(entity.entity, name), "smart", smart.entity_type, smart.id), where)
+        for key, mapped in table.field.items():
+            self._field(key, mapped, Owner(smart_key(entity.entity, name), "smart", smart.entity_type, smart.id), where)
 
     def _field(self, name: str, mapped: FieldMap, owner: Owner, where: str) -> None:
         if mapped.system:
@@ -143,7 +150,7 @@ class _Search:
         elif mapped.type == "users" and not portal.multiple:
             self.add("field", mapped.label, where, f"поле {portal.code} хранит одного сотрудника, а нужно нескольких")
         elif mapped.type == "choice" and portal.type == "enumeration":
-            present = {option.word for option in worded(portal, mapped).options}
-            for word, label in mapped.values.items():
-                if word not in present:
+            present = {option.key for option in worded(portal, mapped).options}
+            for key, label in mapped.values.items():
+                if key not in present:
                     self.add("field", f"{mapped.label}: {label}", where, f"в списке нет такого значения: {APPLY}")

@@ -34,6 +34,12 @@ class Names:
         with self._lock:
             self._known.update({(kind, number): (until, name) for number, name in names.items()})
 
+    def of(self, kind: str, numbers: Iterable[str]) -> dict[str, str]:
+        """Names by number."""
+        wanted = set(numbers)
+        self._learn({(kind, number) for number in wanted})
+        return {number: self._known.get((kind, number), (0.0, ""))[1] for number in wanted}
+
     def fill(self, found: Iterable[tuple[Mapping[str, Slot], dict[str, Value]]]) -> None:
         """Put names to all references in these values, asking once for all that are not known."""
         every = list(found)

@@ -76,6 +76,7 @@ def _person(raw: Raw, departments: Mapping[int, Raw], ours: int, admins: frozens
         heads=tuple(_title(departments[one]) for one in led),
         positions=(position,) if position else (),
         admin=str(number) in admins,
+        email=str(raw.get("EMAIL") or "").strip(),
     )
 
 

@@ -29,6 +29,7 @@ FORM_FIELDS_MAX = 500
 NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 CRM_EVENT = re.compile(r"ONCRM(DEAL|LEAD|CONTACT|COMPANY)(ADD|UPDATE|DELETE|MOVETOCATEGORY)\Z")
 SMART_EVENT = re.compile(r"ONCRMDYNAMICITEM(ADD|UPDATE|DELETE)(?:_([0-9]{1,9}))?\Z")
+COMMENT_EVENT = re.compile(r"ONCRMTIMELINECOMMENT(ADD|UPDATE)\Z")
 DOCUMENT = re.compile(r"(DEAL|LEAD|CONTACT|COMPANY)_([0-9]+)\Z")
 SMART_DOCUMENT = re.compile(r"DYNAMIC_([0-9]{1,9})_([0-9]+)\Z")
 WHAT = {"ADD": "added", "UPDATE": "changed", "DELETE": "deleted", "MOVETOCATEGORY": "moved"}
@@ -111,14 +112,17 @@ def entities_of(connection: Connection, entity_type_id: int) -> list[str]:
         for name, entity in connection.mapping.entities.items()
         if (kind := kind_of(entity)) != "smart" and ENTITY_TYPES[kind] == entity_type_id
     ]
-    for word, held in ((connection.vault.get(IDS) or {}).get("smart") or {}).items():
+    for key, held in ((connection.vault.get(IDS) or {}).get("smart") or {}).items():
         if isinstance(held, list | tuple) and held and str(held[0]) == str(entity_type_id):
-            found.append(str(word))
+            found.append(str(key))
     return found
 
 
 def _of_event(name: str, response: Tree, auth: Tree, connection: Connection) -> Iterator[Event]:
     fields = tree_at(response, "data", "FIELDS")
+    if found := COMMENT_EVENT.match(name):  # it names the comment and not its record
+        yield Event(f"comment.{WHAT[found[1]]}", "@comment", str(_whole(fields.get("ID"), "ID")))
+        return
     if found := CRM_EVENT.match(name):
         entity_type, what = ENTITY_TYPES[found[1].lower()], WHAT[found[2]]  # type: ignore[index]
     elif found := SMART_EVENT.match(name):

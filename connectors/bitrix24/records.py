@@ -22,7 +22,7 @@ ASKS: Mapping[Kind, tuple[str, ...]] = {
     "deal": (*_COMMON, "title", "stageId", "categoryId", "movedBy"),
     "lead": (*_COMMON, "title", "stageId", "movedBy"),
     "smart": (*_COMMON, "title", "stageId", "categoryId", "movedBy"),
-    "contact": (*_COMMON, "name", "secondName", "lastName"),
+    "contact": (*_COMMON, "name", "secondName", "lastName", "typeId"),
     "company": (*_COMMON, "title"),
 }
 ORIGINAL = {"useOriginalUfNames": "Y"}  #: custom fields under their own names
@@ -45,7 +45,7 @@ def record(
         entity=plan.entity,
         id=str(number),
         name=full_name(raw) if plan.kind == "contact" else str(raw.get("title") or ""),
-        stage=plan.stages.words.get(code),
+        stage=plan.stages.keys.get(code),
         stage_label=plan.stages.names.get(code, code) if plan.map.stage else "",
         values=values,
         rows=rows,
@@ -54,8 +54,15 @@ def record(
         created_by=person_in(raw.get("createdBy")),
         moved_by=person_in(raw.get("movedBy")),
         url=f"{site}{plan.address}{number}/",
-        elsewhere=bool(plan.pipelines) and number_in(raw.get("categoryId")) not in plan.pipelines.values(),
+        elsewhere=elsewhere(plan, raw),
     )
+
+
+def elsewhere(plan: EntityPlan, raw: Raw) -> bool:
+    """Whether it is in a pipeline that the set does not name, or a contact of another type."""
+    if plan.sort:
+        return str(raw.get("typeId") or "") != plan.sort
+    return bool(plan.pipelines) and number_in(raw.get("categoryId")) not in plan.pipelines.values()
 
 
 def person_in(raw: Any) -> str:
@@ -89,7 +96,7 @@ def known(slots: Slots, values: Values, where: str, zone: ZoneInfo) -> dict[str,
 
 
 def canonical(slot: Slot, value: Value, zone: ZoneInfo) -> Value:
-    """The value as reading would give it: bare numbers, days of the portal's zone, a list's choice by our word."""
+    """The value as reading would give it: bare numbers, days of the portal's zone, a list's choice by our key."""
     match slot.map.type, value:
         case "date", datetime() if value.tzinfo:
             return value.astimezone(zone).date()
@@ -99,7 +106,7 @@ def canonical(slot: Slot, value: Value, zone: ZoneInfo) -> Value:
             return tuple(Ref(str(number_of(ref.id)), ref.name) for ref in refs(value))
         case "choice", str() if slot.portal and slot.portal.type == "enumeration":
             option = slot.portal.option_of(slot.map.values.get(value, value), value)
-            return (option.word or option.label) if option else value
+            return (option.key or option.label) if option else value
     return write_value(slot.map, value)
 
 

@@ -49,10 +49,12 @@ class Finder:
     def params(
         self, plan: EntityPlan, conditions: Mapping[str, Any], select: list[str] | None = None, *, everywhere: bool = False
     ) -> dict[str, Any]:
-        """A list of an entity's records; those of pipelines that the set does not name are among them only if asked for."""
-        pipelines = {"@categoryId": sorted(plan.pipelines.values())} if plan.pipelines and not everywhere else {}
+        """A list of an entity's records; those that stand outside of what the set names are among them only if asked for."""
+        ours: dict[str, Any] = {"@categoryId": sorted(plan.pipelines.values())} if plan.pipelines and not everywhere else {}
+        if plan.sort and not everywhere:
+            ours["=typeId"] = plan.sort
         fields = select or asks(plan.slots, ASKS[plan.kind], self._layout.fields(plan.entity_type))
-        return {"entityTypeId": plan.entity_type, "filter": {**pipelines, **conditions}, "select": fields, **ORIGINAL}
+        return {"entityTypeId": plan.entity_type, "filter": {**ours, **conditions}, "select": fields, **ORIGINAL}
 
     def _list(self, plan: EntityPlan, conditions: Mapping[str, Any], chosen: set[int] | None) -> list[Raw]:
         params = self.params(plan, conditions)

@@ -49,9 +49,9 @@ class Settings:
 
 def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
     """Raises Misconfigured naming the setting."""
-    word = {name: value.strip() for name, value in settings.items()}
-    secret, webhook = word.get("BITRIX24_CLIENT_SECRET", ""), _webhook(word.get("BITRIX24_WEBHOOK", ""))
-    client_id = word.get("BITRIX24_CLIENT_ID", "")
+    given = {name: value.strip() for name, value in settings.items()}
+    secret, webhook = given.get("BITRIX24_CLIENT_SECRET", ""), _webhook(given.get("BITRIX24_WEBHOOK", ""))
+    client_id = given.get("BITRIX24_CLIENT_ID", "")
     tell_secret(secret, webhook, webhook.partition("/")[2], hook_token(settings))
     if not webhook and not client_id:
         raise Misconfigured(
@@ -60,8 +60,8 @@ def read(settings: Mapping[str, str], set_zone: str = "UTC") -> Settings:
         )
     if bool(client_id) != bool(secret):
         raise Misconfigured("BITRIX24_CLIENT_ID and BITRIX24_CLIENT_SECRET belong together: set both or neither")
-    zone = zone_named(word.get("BITRIX24_TIME_ZONE", "") or set_zone)
-    return Settings(_portal(word), webhook, client_id, secret, _oauth(word), _rate_limit(word), zone)
+    zone = zone_named(given.get("BITRIX24_TIME_ZONE", "") or set_zone)
+    return Settings(_portal(given), webhook, client_id, secret, _oauth(given), _rate_limit(given), zone)
 
 
 def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
@@ -74,8 +74,8 @@ def framed_by(settings: Mapping[str, str]) -> tuple[str, ...]:
 
 def sweeping(settings: Mapping[str, str]) -> Sweeping:
     """A sweep of all kinds of records and their rows costs one batch, and what still exists another every fourth time."""
-    word = {name: value.strip() for name, value in settings.items()}
-    rate_limit = _rate_limit(word) if word.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
+    given = {name: value.strip() for name, value in settings.items()}
+    rate_limit = _rate_limit(given) if given.get("BITRIX24_PLAN", "") in (*limits.BUCKETS, "") else None
     cost = (1 + 1 / limits.SWEEPS_PER_EXISTING) / (limits.SWEEP_SHARE_MAX * rate_limit.per_second) if rate_limit else 0.0
     every = max(cost, limits.SWEEP_SECONDS_MIN)
     return Sweeping(every, every, {}, limits.SWEEPS_PER_EXISTING, limits.IDS_PER_SWEEP)
@@ -113,16 +113,16 @@ def _webhook(text: str) -> str:
     return found[1]
 
 
-def _portal(word: Mapping[str, str]) -> str:
-    url = word.get("BITRIX24_URL", "")
+def _portal(given: Mapping[str, str]) -> str:
+    url = given.get("BITRIX24_URL", "")
     if not url:
         raise Misconfigured("BITRIX24_URL is not set; it is like https://company.bitrix24.ru/")
     return _origin("BITRIX24_URL", url)
 
 
-def _oauth(word: Mapping[str, str]) -> str:
+def _oauth(given: Mapping[str, str]) -> str:
     """Only the vendor's own servers: the application's secret goes there."""
-    server = _origin("BITRIX24_OAUTH_SERVER", word.get("BITRIX24_OAUTH_SERVER", "") or "https://oauth.bitrix24.tech")
+    server = _origin("BITRIX24_OAUTH_SERVER", given.get("BITRIX24_OAUTH_SERVER", "") or "https://oauth.bitrix24.tech")
     host = urlsplit(server).hostname
     if host not in limits.OAUTH_HOSTS and host not in LOCAL:
         raise Misconfigured(f"BITRIX24_OAUTH_SERVER must be one of: {', '.join(sorted(limits.OAUTH_HOSTS))}")
@@ -142,20 +142,20 @@ def _origin(name: str, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def _rate_limit(word: Mapping[str, str]) -> RateLimit | None:
-    plan = word.get("BITRIX24_PLAN", "") or "standard"
+def _rate_limit(given: Mapping[str, str]) -> RateLimit | None:
+    plan = given.get("BITRIX24_PLAN", "") or "standard"
     if plan == "box":
         return None
     if plan not in limits.BUCKETS:
         raise Misconfigured(f"BITRIX24_PLAN is «{plan[:20]}»; it must be one of: {', '.join(limits.BUCKETS)}, box")
     size, drained = limits.BUCKETS[plan]
-    share = _number(word, "BITRIX24_BUCKET_SHARE", 1.0, 0.1, 1)
-    drained = _number(word, "BITRIX24_REQUESTS_PER_SECOND", drained, 0.01, 10_000)
+    share = _number(given, "BITRIX24_BUCKET_SHARE", 1.0, 0.1, 1)
+    drained = _number(given, "BITRIX24_REQUESTS_PER_SECOND", drained, 0.01, 10_000)
     return RateLimit(drained * share, burst=max(int(size * share) - limits.BUCKET_MARGIN_REQUESTS, 1))
 
 
-def _number(word: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
-    text = word.get(name, "")
+def _number(given: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    text = given.get(name, "")
     try:
         number = float(text) if text else default
     except ValueError as exc:

@@ -116,17 +116,17 @@ class BitrixSetup:
         memory, key = Memory.load(self._vault), step.key
         memory.made.add(str(key))
         if step.code:
-            memory.adopt(key.section, key.word, step.code)
+            memory.adopt(key.section, key.name, step.code)
         if key.section == "pipeline":
-            memory.fresh.add(key.word)
+            memory.fresh.add(key.name)
         _save(self._vault, memory)
 
     def _give_up(self, step: Step) -> None:
         """The portal said no, so nothing was made."""
         if step.key is not None and step.kind == "create":
             memory = Memory.load(self._vault)
-            memory.forget(step.key.section, step.key.word)
-            memory.fresh.discard(step.key.word)
+            memory.forget(step.key.section, step.key.name)
+            memory.fresh.discard(step.key.name)
             _save(self._vault, memory)
 
     def _learn(self, step: Step, result: Any) -> None:
@@ -135,9 +135,9 @@ class BitrixSetup:
         if key is None:
             pass
         elif step.kind == "drop":
-            memory.forget(key.section, key.word)
+            memory.forget(key.section, key.name)
         elif step.learn is not None or step.remember:
-            memory.adopt(key.section, key.word, step.learn(result) if step.learn else step.remember)
+            memory.adopt(key.section, key.name, step.learn(result) if step.learn else step.remember)
         _save(self._vault, memory)
 
 

@@ -103,6 +103,8 @@ def wanted_events(mapping: MappingSet, plugins: Sequence[Plugin], memory: Memory
         (watch.entity, watch.tables) for plugin in plugins for watch in plugin.watches if watch.entity in mapping.entities
     }
     found, later = set[str](), set[str]()
+    if any(watch.entity in mapping.entities for plugin in plugins for watch in plugin.comments):
+        found |= {"ONCRMTIMELINECOMMENTADD", "ONCRMTIMELINECOMMENTUPDATE"}
     for entity, tables in watched:
         kind = kind_of(mapping.entities[entity])
         if kind in ENTITY_TYPES:
@@ -110,11 +112,11 @@ def wanted_events(mapping: MappingSet, plugins: Sequence[Plugin], memory: Memory
         if kind == "deal":
             found.add(MOVED)
         words = [smart_key(entity, table) for table in tables if table in mapping.entities[entity].table]
-        for word in [*words, *([entity] if kind == "smart" else [])]:
-            if pair := memory.get("smart", word):
+        for key in [*words, *([entity] if kind == "smart" else [])]:
+            if pair := memory.get("smart", key):
                 found |= {f"ONCRMDYNAMICITEM{change}_{pair[0]}" for change in CHANGES}
             else:
-                later.add(f"ONCRMDYNAMICITEM* «{word}»")
+                later.add(f"ONCRMDYNAMICITEM* «{key}»")
     return sorted(found | set(LIFE)) if found else [], sorted(later)
 
 
@@ -206,8 +208,8 @@ def _unplace(item: Placed) -> Call:
 
 def _robots(mapping: MappingSet, app: Application, addresses: Addresses, memory: Memory) -> list[Step]:
     steps = []
-    for word, one in mapping.portal.robot.items():
-        code, what, key = ROBOT_PREFIX + word, f"робот «{one.label}»", Key("robot", word)
+    for name, one in mapping.portal.robot.items():
+        code, what, key = ROBOT_PREFIX + name, f"робот «{one.label}»", Key("robot", name)
         kind = kind_of(mapping.entity(one.entity))
         if kind not in DOCUMENTS:
             steps.append(Step("manual", what, "робот бывает только у лидов, сделок, контактов и компаний: исправьте набор"))
@@ -217,10 +219,10 @@ def _robots(mapping: MappingSet, app: Application, addresses: Addresses, memory:
         if code not in app.robots:
             call = Call("bizproc.robot.add", {"CODE": code, **fields}, app=True)
             steps.append(Step("create", what, "на стадию его ставит человек", (call,), key, remember=digest))
-        elif memory.get("robot", word) != digest:
+        elif memory.get("robot", name) != digest:
             call = Call("bizproc.robot.update", {"CODE": code, "FIELDS": fields}, app=True)
             steps.append(Step("change", what, "описание или адрес изменились", (call,), key, remember=digest))
-    wanted = {ROBOT_PREFIX + word for word in mapping.portal.robot}
+    wanted = {ROBOT_PREFIX + name for name in mapping.portal.robot}
     for code in sorted(app.robots - wanted):
         if code.startswith(ROBOT_PREFIX):
             words = "в наборе его больше нет; если он стоит на стадиях, там он исчезнет"

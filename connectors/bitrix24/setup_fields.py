@@ -49,7 +49,7 @@ def _owner(
     codes_of = {name: field_code(name, one, owner.kind, number) for name, one in wanted.items()}
     found, doubts = matched(
         "field", {name: Wanted(codes_of[name], (one.label,)) for name, one in wanted.items()},
-        [Known(f"{entity}:{one.code}", one.code, one.label, one) for one in state.fields[entity]], memory, f"{owner.word}.",
+        [Known(f"{entity}:{one.code}", one.code, one.label, one) for one in state.fields[entity]], memory, f"{owner.key}.",
         # One of another type that was renamed out of the way makes room for a new one.
         lambda name, one: not (_wrong_type(wanted[name], one) and _moved(wanted[name], one)),
     )  # fmt: skip
@@ -64,7 +64,7 @@ def _owner(
             code = free_code(codes_of[name], taken, FIELD_CHARACTERS_MAX)
             call = Call("userfieldconfig.add", {"moduleId": "crm", "field": _made(entity, code, one, place)})
             steps.append(
-                Step("create", what, _type_word(one), (call,), Key("field", f"{owner.word}.{name}"), code=f"{entity}:{code}")
+                Step("create", what, _type_title(one), (call,), Key("field", f"{owner.key}.{name}"), code=f"{entity}:{code}")
             )
         else:
             steps += _differs(owner, name, one, found[name], memory)
@@ -88,7 +88,7 @@ def _made(entity: str, code: str, one: FieldMap, place: int) -> dict[str, object
     elif one.type == "text" and one.write:
         made["settings"] = {"ROWS": TEXT_ROWS}
     elif one.type == "choice":
-        made["enum"] = [_option(label, word, place) for place, (word, label) in enumerate(one.values.items(), 1)]
+        made["enum"] = [_option(label, key, place) for place, (key, label) in enumerate(one.values.items(), 1)]
     return made
 
 
@@ -96,11 +96,11 @@ def _everywhere(text: str) -> dict[str, str]:
     return dict.fromkeys(LANGUAGES.values(), text)
 
 
-def _option(label: str, word: str, place: int) -> dict[str, object]:
-    return {"value": label, "xmlId": word, "def": "N", "sort": place * 10}
+def _option(label: str, key: str, place: int) -> dict[str, object]:
+    return {"value": label, "xmlId": key, "def": "N", "sort": place * 10}
 
 
-def _type_word(one: FieldMap) -> str:
+def _type_title(one: FieldMap) -> str:
     values = f": {', '.join(one.values.values())}" if one.values else ""
     return f"тип {TYPES[one.type][0]}{', несколько значений' if one.type == 'users' else ''}{values}"
 
@@ -147,15 +147,15 @@ def _options(owner: Owner, name: str, one: FieldMap, present: UserField, memory:
         return []
     found = find_options(one, present.options)
     steps = []
-    for word, label in one.values.items():
+    for key, label in one.values.items():
         what = f"значение «{label}» поля «{one.label}» {owner.of}"
-        if word not in found:
-            steps.append(Step("create", what, calls=(_with_options(one, present, word),)))
-        elif found[word].value != label:
-            steps.append(Step("rename", what, is_shall(found[word].value, label), (_with_options(one, present, word),)))
-        elif found[word].mark != word:
+        if key not in found:
+            steps.append(Step("create", what, calls=(_with_options(one, present, key),)))
+        elif found[key].value != label:
+            steps.append(Step("rename", what, is_shall(found[key].value, label), (_with_options(one, present, key),)))
+        elif found[key].mark != key:
             words = "отметить нашим словом, чтобы узнать и после переименования"
-            steps.append(Step("change", what, words, (_with_options(one, present, word),)))
+            steps.append(Step("change", what, words, (_with_options(one, present, key),)))
     return [*steps, *_left_options(owner, name, one, present, memory)]
 
 
@@ -163,15 +163,15 @@ def find_options(one: FieldMap, options: Sequence[Option]) -> dict[str, Option]:
     """By our mark first, so that a renamed value stays the same value; then by label."""
     found = {option.mark: option for option in options if option.mark in one.values}
     taken = {option.id for option in found.values()}
-    for word, label in one.values.items():
+    for key, label in one.values.items():
         same = [option for option in options if option.id not in taken and folded(option.value) == folded(label)]
-        if word not in found and same:
-            found[word] = same[0]
+        if key not in found and same:
+            found[key] = same[0]
             taken.add(same[0].id)
     return found
 
 
-def _with_options(one: FieldMap, present: UserField, word: str, leave_out: str = "") -> Call:
+def _with_options(one: FieldMap, present: UserField, key: str, leave_out: str = "") -> Call:
     """All values go along with the one that changes: what is not named might be taken away."""
     found = {option.id: known for known, option in find_options(one, present.options).items()}
     sent: list[dict[str, object]] = []
@@ -179,11 +179,11 @@ def _with_options(one: FieldMap, present: UserField, word: str, leave_out: str =
         line: dict[str, object] = {"id": option.id, "value": option.value, "xmlId": option.mark, "sort": option.sort}
         if option.id == leave_out:
             line["del"] = "Y"
-        elif found.get(option.id) == word:
-            line |= {"value": one.values[word], "xmlId": word}
+        elif found.get(option.id) == key:
+            line |= {"value": one.values[key], "xmlId": key}
         sent.append(line)
-    if word and word not in found.values():
-        sent.append(_option(one.values[word], word, list(one.values).index(word) + 1))
+    if key and key not in found.values():
+        sent.append(_option(one.values[key], key, list(one.values).index(key) + 1))
     return _update(present, {"userTypeId": "enumeration", "enum": sent})
 
 
@@ -192,29 +192,29 @@ def _with_options(one: FieldMap, present: UserField, word: str, leave_out: str =
 
 def _left_options(owner: Owner, name: str, one: FieldMap, present: UserField, memory: Memory) -> list[Step]:
     """Values that we made and the set has no longer. Those that staff put into the same field stay."""
-    prefix, by_id = f"{owner.word}.{name}.", {option.id: option for option in present.options}
-    if f"field:{owner.word}.{name}" in memory.made:
-        for word, option in find_options(one, present.options).items():
-            if option.mark == word:
-                memory.adopt("option", prefix + word, option.id)
-                memory.made.add(f"option:{prefix}{word}")
+    prefix, by_id = f"{owner.key}.{name}.", {option.id: option for option in present.options}
+    if f"field:{owner.key}.{name}" in memory.made:
+        for key, option in find_options(one, present.options).items():
+            if option.mark == key:
+                memory.adopt("option", prefix + key, option.id)
+                memory.made.add(f"option:{prefix}{key}")
     steps = []
-    for word in memory.left("option", (prefix + known for known in one.values)):
-        if not word.startswith(prefix):
+    for key in memory.left("option", (prefix + known for known in one.values)):
+        if not key.startswith(prefix):
             continue
-        gone = by_id.get(str(memory.get("option", word)))
+        gone = by_id.get(str(memory.get("option", key)))
         if gone is None:
-            memory.forget("option", word)
+            memory.forget("option", key)
             continue
         what = f"значение «{gone.value}» поля «{one.label}» {owner.of}"
         calls = (_with_options(one, present, "", gone.id),)
         count = _filled(owner, present, gone.id, memory)
-        steps.append(Step("drop", what, "в наборе его больше нет", calls, Key("option", word), count=count))
+        steps.append(Step("drop", what, "в наборе его больше нет", calls, Key("option", key), count=count))
     return steps
 
 
 def _filled(owner: Owner, field: UserField, value: str, memory: Memory) -> Call:
-    pair = memory.get("smart", owner.word) or ["0", "0"]
+    pair = memory.get("smart", owner.key) or ["0", "0"]
     number = int(pair[0]) if owner.kind == "smart" else ENTITY_TYPES[owner.kind]
     return _count(number, field, value)
 
@@ -230,23 +230,23 @@ def _count(number: int, field: UserField, value: str = "") -> Call:
 
 
 def _left(every: Sequence[Owner], types: Mapping[str, SmartType], state: State, memory: Memory) -> list[Step]:
-    wanted = [f"{owner.word}.{name}" for owner in every for name, one in owner.fields.items() if not one.system]
+    wanted = [f"{owner.key}.{name}" for owner in every for name, one in owner.fields.items() if not one.system]
     known = {fields_of(owner, types): (owner.of, entity_type(owner, types)) for owner in every}
     known |= {f"CRM_{kind.upper()}": (RECORDS[kind], number) for kind, number in ENTITY_TYPES.items()}
     steps = []
-    for word in memory.left("field", wanted):
-        entity, _, code = str(memory.get("field", word) or "").partition(":")
+    for key in memory.left("field", wanted):
+        entity, _, code = str(memory.get("field", key) or "").partition(":")
         present = next((one for one in state.fields.get(entity, ()) if one.code == code), None)
         if present is not None:
-            steps.append(_drop(word, present, *known[entity]))
+            steps.append(_drop(key, present, *known[entity]))
         elif entity in state.fields or not code:
-            memory.forget("field", word)
+            memory.forget("field", key)
     return steps
 
 
-def _drop(word: str, present: UserField, of: str, number: int) -> Step:
+def _drop(key: str, present: UserField, of: str, number: int) -> Step:
     return Step(
         "drop", f"поле «{present.label or present.code}» {of}", f"{present.code}: в наборе его больше нет",
-        (Call("userfieldconfig.delete", {"moduleId": "crm", "id": present.id}),), Key("field", word),
+        (Call("userfieldconfig.delete", {"moduleId": "crm", "id": present.id}),), Key("field", key),
         count=_count(number, present),
     )  # fmt: skip

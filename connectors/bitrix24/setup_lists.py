@@ -45,7 +45,7 @@ def find_lists(mapping: MappingSet, lists: Sequence[UniversalList], memory: Memo
 
 
 def _one(one: ListMap, present: UniversalList | None, language: str, state: State, memory: Memory) -> list[Step]:
-    what, wanted = f"список «{one.label}»", _fields(one, language)
+    what, wanted = f"список «{one.label}»", list_fields(one, language)
     if present is None:
         missing = [name for name in one.readers if name != "*" and folded(name) not in state.departments]
         if missing:
@@ -81,7 +81,8 @@ def _made(one: ListMap, state: State) -> Call:
 # --- fields --------------------------------------------------------------------------------------------------------------
 
 
-def _fields(one: ListMap, language: str) -> dict[str, FieldMap]:
+def list_fields(one: ListMap, language: str) -> dict[str, FieldMap]:
+    """Those that the set names, and first the one that ties an element to a card."""
     card = {CARD.lower(): FieldMap(label=CARDS.get(language, CARDS["en"]), type="contact")} if one.link else {}
     return {**card, **one.field}
 
@@ -103,12 +104,7 @@ def _field_steps(
     here = state.list_fields.get(present.id)
     if here is None:
         return []
-    found, _doubts = matched(
-        "list_field", {name: Wanted(_code(name, field), (field.label,)) for name, field in wanted.items()},
-        [Known(item.id, item.code, item.name, item) for item in here], memory, f"{one.name}.",
-        # One of another type that was renamed out of the way makes room for a new one.
-        lambda name, item: _fits(wanted[name], item) or folded(item.name) == folded(wanted[name].label),
-    )  # fmt: skip
+    found = find_list_fields(one, wanted, here, memory)
     taken = {item.code for item in here}
     steps: list[Step] = []
     for place, (name, field) in enumerate(wanted.items(), 1):
@@ -122,6 +118,17 @@ def _field_steps(
         else:
             steps += _differs(one, present, name, field, place, found[name])
     return [*steps, *_left_fields(one, present, wanted, here, memory)]
+
+
+def find_list_fields(
+    one: ListMap, wanted: Mapping[str, FieldMap], here: Sequence[ListField], memory: Memory
+) -> dict[str, ListField]:
+    return matched(
+        "list_field", {name: Wanted(_code(name, field), (field.label,)) for name, field in wanted.items()},
+        [Known(item.id, item.code, item.name, item) for item in here], memory, f"{one.name}.",
+        # One of another type that was renamed out of the way makes room for a new one.
+        lambda name, item: _fits(wanted[name], item) or folded(item.name) == folded(wanted[name].label),
+    )[0]  # fmt: skip
 
 
 def _field_params(
@@ -193,19 +200,19 @@ def _left_fields(
     one: ListMap, present: UniversalList, wanted: Mapping[str, FieldMap], here: Sequence[ListField], memory: Memory
 ) -> list[Step]:
     steps, by_id = list[Step](), {item.id: item for item in here}
-    names = [word for word in memory.left("list_field", ()) if word.startswith(f"{one.name}.")]
-    for word in names:
-        if word.partition(".")[2] in wanted:
+    names = [key for key in memory.left("list_field", ()) if key.startswith(f"{one.name}.")]
+    for key in names:
+        if key.partition(".")[2] in wanted:
             continue
-        item = by_id.get(str(memory.get("list_field", word)))
+        item = by_id.get(str(memory.get("list_field", key)))
         if item is None:
-            memory.forget("list_field", word)
+            memory.forget("list_field", key)
             continue
         where = {"IBLOCK_TYPE_ID": BLOCK, "IBLOCK_ID": present.id}
         steps.append(
             Step(
                 "drop", f"поле «{item.name}» списка «{one.label}»", "в наборе его больше нет",
-                (Call("lists.field.delete", {**where, "FIELD_ID": item.id}),), Key("list_field", word),
+                (Call("lists.field.delete", {**where, "FIELD_ID": item.id}),), Key("list_field", key),
                 count=Call("lists.element.get", {**where, "FILTER": {f"!{item.id}": False}}),
             )
         )  # fmt: skip
@@ -214,19 +221,19 @@ def _left_fields(
 
 def _left(mapping: MappingSet, found: Mapping[str, UniversalList], state: State, memory: Memory) -> list[Step]:
     steps, by_id = list[Step](), {one.id: one for one in state.lists}
-    for word in memory.left("list", mapping.lists):
-        present = by_id.get(str(memory.get("list", word)))
+    for key in memory.left("list", mapping.lists):
+        present = by_id.get(str(memory.get("list", key)))
         if present is None:
-            memory.forget("list", word)
+            memory.forget("list", key)
             continue
         where = {"IBLOCK_TYPE_ID": BLOCK, "IBLOCK_ID": present.id}
         steps.append(
             Step(
                 "drop", f"список «{present.name}»", "в наборе его больше нет; вместе с ним исчезнут его строки",
-                (Call("lists.delete", where),), Key("list", word), count=Call("lists.element.get", where),
+                (Call("lists.delete", where),), Key("list", key), count=Call("lists.element.get", where),
             )
         )  # fmt: skip
-    for word in memory.left("list_field", ()):
-        if word.partition(".")[0] not in mapping.lists and f"list:{word.partition('.')[0]}" not in memory.made:
-            memory.forget("list_field", word)
+    for key in memory.left("list_field", ()):
+        if key.partition(".")[0] not in mapping.lists and f"list:{key.partition('.')[0]}" not in memory.made:
+            memory.forget("list_field", key)
     return steps

@@ -1,4 +1,4 @@
-"""Which thing of the portal is meant by a word of the set: by what we remember, then by its code, then by its label."""
+"""Which thing of the portal is meant by a key of the set: by what we remember, then by its code, then by its label."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Wanted:
 Fits = Callable[[str, T], bool]
 
 
-def always(_word: str, _thing: object) -> bool:
+def always(_key: str, _thing: object) -> bool:
     return True
 
 
@@ -49,34 +49,34 @@ class Known(Generic[T]):
 def match(
     wanted: Mapping[str, Wanted], things: Sequence[Known[T]], remembered: Mapping[str, str], fits: Fits[T] = always
 ) -> tuple[dict[str, Known[T]], dict[str, list[Known[T]]]]:
-    """Each word's thing; and, for words that have none, the several things that bear its label.
+    """Each key's thing; and, for keys that have none, the several things that bear its label.
 
     `fits` says no to a thing of another type that was renamed out of the way: neither number nor code count then.
     """
     found: dict[str, Known[T]] = {}
     free = {one.id: one for one in things}
 
-    def take(word: str, fitting: Iterable[Known[T]]) -> None:
-        fitted = [one for one in fitting if one.id in free and fits(word, one.thing)]
-        if word not in found and len(fitted) == 1:
-            found[word] = free.pop(fitted[0].id)
+    def take(key: str, fitting: Iterable[Known[T]]) -> None:
+        fitted = [one for one in fitting if one.id in free and fits(key, one.thing)]
+        if key not in found and len(fitted) == 1:
+            found[key] = free.pop(fitted[0].id)
 
-    def labelled(word: str) -> list[Known[T]]:
-        texts = {folded(label) for label in wanted[word].labels if label}
+    def labelled(key: str) -> list[Known[T]]:
+        texts = {folded(label) for label in wanted[key].labels if label}
         return [one for one in free.values() if folded(one.label) in texts]
 
-    def coded(word: str) -> list[Known[T]]:
-        return [one for one in free.values() if wanted[word].code and one.code.upper() == wanted[word].code.upper()]
+    def coded(key: str) -> list[Known[T]]:
+        return [one for one in free.values() if wanted[key].code and one.code.upper() == wanted[key].code.upper()]
 
-    for word in wanted:
-        take(word, [one for one in things if one.id == remembered.get(word)])
-    for word in wanted:
-        take(word, [one for one in coded(word) if one in labelled(word)])
-    for word in wanted:
-        take(word, coded(word))
-    for word in wanted:
-        take(word, labelled(word))
-    doubts = {word: labelled(word) for word in wanted if word not in found and len(labelled(word)) > 1}
+    for key in wanted:
+        take(key, [one for one in things if one.id == remembered.get(key)])
+    for key in wanted:
+        take(key, [one for one in coded(key) if one in labelled(key)])
+    for key in wanted:
+        take(key, coded(key))
+    for key in wanted:
+        take(key, labelled(key))
+    doubts = {key: labelled(key) for key in wanted if key not in found and len(labelled(key)) > 1}
     return found, doubts
 
 
@@ -88,14 +88,14 @@ def matched(
     prefix: str = "",
     fits: Fits[T] = always,
 ) -> tuple[dict[str, T], dict[str, list[Known[T]]]]:
-    """The same, and what was found is remembered under `prefix` and the word."""
-    remembered = {word: str(memory.get(section, prefix + word) or "") for word in wanted}
+    """The same, and what was found is remembered under `prefix` and the key."""
+    remembered = {key: str(memory.get(section, prefix + key) or "") for key in wanted}
     found, doubts = match(wanted, things, remembered, fits)
-    for word, one in found.items():
-        if remembered[word] != one.id:
-            memory.adopt(section, prefix + word, one.id)
+    for key, one in found.items():
+        if remembered[key] != one.id:
+            memory.adopt(section, prefix + key, one.id)
     spare = {one.id for one in things} - {one.id for one in found.values()}
-    for word in wanted:
-        if word not in found and remembered[word] in spare:
-            memory.retire(section, prefix + word)
-    return {word: one.thing for word, one in found.items()}, doubts
+    for key in wanted:
+        if key not in found and remembered[key] in spare:
+            memory.retire(section, prefix + key)
+    return {key: one.thing for key, one in found.items()}, doubts

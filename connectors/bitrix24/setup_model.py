@@ -49,7 +49,7 @@ class Category:
 
     id: int
     name: str
-    origin: str = ""  #: our word, if we made it
+    origin: str = ""  #: our key, if we made it
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SmartType:
 class Option:
     id: str
     value: str
-    mark: str = ""  #: XML_ID: our word
+    mark: str = ""  #: XML_ID: our key
     sort: int = 0
 
 
@@ -169,13 +169,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Key:
-    """Under which word of ours something is remembered."""
+    """Under which key of ours something is remembered."""
 
     section: Section
-    word: str
+    name: str
 
     def __str__(self) -> str:
-        return f"{self.section}:{self.word}"
+        return f"{self.section}:{self.name}"
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class Memory:
         self.made: set[str] = set(given.get("made") or ())
         self.fresh: set[str] = set(
             given.get("fresh") or ()
-        )  #: words of pipelines that still hold the portal's default stages
+        )  #: keys of pipelines that still hold the portal's default stages
         self.steps = int(given.get("steps") or 0)  #: how many were made here: tells whoever holds a layout that it is old
 
     @classmethod
@@ -220,35 +220,35 @@ class Memory:
     def data(self) -> dict[str, Any]:
         return {**self.ids, "made": sorted(self.made), "fresh": sorted(self.fresh), "steps": self.steps}
 
-    def get(self, section: Section, word: str) -> Any:
-        return self.ids[section].get(word)
+    def get(self, section: Section, key: str) -> Any:
+        return self.ids[section].get(key)
 
-    def adopt(self, section: Section, word: str, value: Any) -> None:
-        """This is that thing. Another word of ours for the same thing that is no longer in use passes its origin on."""
-        mine = str(Key(section, word))
+    def adopt(self, section: Section, key: str, value: Any) -> None:
+        """This is that thing. Another key of ours for the same thing that is no longer in use passes its origin on."""
+        mine = str(Key(section, key))
         for old, held in list(self.ids[section].items()):
-            if held == value and old != word:
+            if held == value and old != key:
                 del self.ids[section][old]
                 if str(Key(section, old)) in self.made:
                     self.made.discard(str(Key(section, old)))
                     self.made.add(mine)
-        self.ids[section][word] = value
+        self.ids[section][key] = value
 
-    def retire(self, section: Section, word: str) -> None:
-        """The word will mean another thing. If this one was ours, it is now one that the set no longer names."""
-        value, key = self.ids[section].pop(word), str(Key(section, word))
-        if key in self.made:
-            self.made.discard(key)
-            number = next(n for n in range(1, len(self.ids[section]) + 2) if f"{word}#{n}" not in self.ids[section])
-            self.made.add(f"{key}#{number}")
-            self.ids[section][f"{word}#{number}"] = value
+    def retire(self, section: Section, key: str) -> None:
+        """The key will mean another thing. If this one was ours, it is now one that the set no longer names."""
+        value, mine = self.ids[section].pop(key), str(Key(section, key))
+        if mine in self.made:
+            self.made.discard(mine)
+            number = next(n for n in range(1, len(self.ids[section]) + 2) if f"{key}#{n}" not in self.ids[section])
+            self.made.add(f"{mine}#{number}")
+            self.ids[section][f"{key}#{number}"] = value
 
-    def forget(self, section: Section, word: str) -> None:
-        self.ids[section].pop(word, None)
-        self.made.discard(str(Key(section, word)))
+    def forget(self, section: Section, key: str) -> None:
+        self.ids[section].pop(key, None)
+        self.made.discard(str(Key(section, key)))
 
     def left(self, section: Section, wanted: Iterable[str]) -> list[str]:
         """Words of things that we made and the set no longer names."""
         known = set(wanted)
         made = (key.partition(":")[2] for key in sorted(self.made) if key.startswith(f"{section}:"))
-        return [word for word in made if word not in known]
+        return [key for key in made if key not in known]

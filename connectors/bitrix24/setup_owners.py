@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.bitrix24.codes import ENTITY_TYPES, Kind, fields_entity, kind_of, smart_key
+from connectors.bitrix24.marks import folded
 from connectors.bitrix24.setup_match import Known, Wanted, matched
 from connectors.bitrix24.setup_model import Call, Key, Memory, SmartType, State, Step
 from connectors.bitrix24.setup_words import is_shall, of_records
 from kernel.errors import Misconfigured
-from kernel.mapping import FieldMap, MappingSet
+from kernel.mapping import EntityMap, FieldMap, MappingSet
 
 # A table's items are lines, not work: no stages, no automation, no pipelines.
 PLAIN: Mapping[str, str] = {
@@ -23,7 +24,7 @@ PLAIN: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Owner:
-    word: str  #: "deal", "journal", "deal/operation"
+    key: str  #: "deal", "journal", "deal/operation"
     kind: Kind
     label: str  #: title of the smart process
     fields: Mapping[str, FieldMap]
@@ -40,10 +41,19 @@ def owners(mapping: MappingSet) -> list[Owner]:
         kind = kind_of(entity)
         if kind == "smart" and not entity.object:
             raise Misconfigured(f"mapping set «{mapping.name}»: entity «{name}» needs `object`: its smart process' title")
-        found.append(Owner(name, kind, entity.object, entity.field))
+        found.append(Owner(name, kind, entity.object, _own_fields(entity, mapping)))
         for table, one in entity.table.items():
             found.append(Owner(smart_key(name, table), "smart", one.label, one.field, parent=name))
     return found
+
+
+def _own_fields(entity: EntityMap, mapping: MappingSet) -> Mapping[str, FieldMap]:
+    """Contacts of one type have the fields of all contacts: one that the set names for both is made, and kept, once."""
+    whole = mapping.entities.get(kind_of(entity)) if entity.narrow else None
+    if whole is None:
+        return entity.field
+    there = {folded(one.label) for one in whole.field.values() if one.label}
+    return {name: one for name, one in entity.field.items() if folded(one.label) not in there}
 
 
 def find_types(every: Sequence[Owner], state: State, memory: Memory) -> dict[str, SmartType]:
@@ -51,12 +61,12 @@ def find_types(every: Sequence[Owner], state: State, memory: Memory) -> dict[str
     smart = [owner for owner in every if owner.kind == "smart"]
     things = [Known(str(one.entity_type), "", one.title, one) for one in state.types]
     remembered = Memory()
-    remembered.ids["smart"] = {word: pair[0] for word, pair in memory.ids["smart"].items() if pair}
-    found, _doubts = matched("smart", {one.word: Wanted("", (one.label,)) for one in smart}, things, remembered)
-    for word, one in found.items():
+    remembered.ids["smart"] = {key: pair[0] for key, pair in memory.ids["smart"].items() if pair}
+    found, _doubts = matched("smart", {one.key: Wanted("", (one.label,)) for one in smart}, things, remembered)
+    for key, one in found.items():
         pair = [str(one.entity_type), str(one.id)]
-        if memory.get("smart", word) != pair:
-            memory.adopt("smart", word, pair)
+        if memory.get("smart", key) != pair:
+            memory.adopt("smart", key, pair)
     return found
 
 
@@ -64,7 +74,7 @@ def type_id(owner: Owner, types: Mapping[str, SmartType]) -> int | None:
     """The number in its fields' codes; None while the smart process is not made yet."""
     if owner.kind != "smart":
         return 0
-    return types[owner.word].id if owner.word in types else None
+    return types[owner.key].id if owner.key in types else None
 
 
 def fields_of(owner: Owner, types: Mapping[str, SmartType]) -> str:
@@ -75,16 +85,16 @@ def fields_of(owner: Owner, types: Mapping[str, SmartType]) -> str:
 def entity_type(owner: Owner, types: Mapping[str, SmartType]) -> int:
     """0 while it is not made yet."""
     if owner.kind == "smart":
-        return types[owner.word].entity_type if owner.word in types else 0
+        return types[owner.key].entity_type if owner.key in types else 0
     return ENTITY_TYPES[owner.kind]
 
 
 def type_steps(every: Sequence[Owner], types: Mapping[str, SmartType], state: State, memory: Memory) -> list[Step]:
-    steps, by_word = list[Step](), {owner.word: owner for owner in every}
+    steps, by_key = list[Step](), {owner.key: owner for owner in every}
     for owner in every:
         if owner.kind == "smart":
-            parent = entity_type(by_word[owner.parent], types) if owner.parent else 0
-            steps += _one(owner, types.get(owner.word), parent, state)
+            parent = entity_type(by_key[owner.parent], types) if owner.parent else 0
+            steps += _one(owner, types.get(owner.key), parent, state)
     return [*steps, *_left(every, state, memory)]
 
 
@@ -97,7 +107,7 @@ def _one(owner: Owner, found: SmartType | None, parent: int, state: State) -> li
         if owner.parent and not parent:
             return [Step("create", what)]
         fields = {"title": owner.label, **PLAIN, "relations": {"parent": _parents({}, parent), "child": []}}
-        key = Key("smart", owner.word)
+        key = Key("smart", owner.key)
         return [Step("create", what, calls=(Call("crm.type.add", {"fields": fields}),), key=key, learn=_pair)]
     steps = []
     if found.title != owner.label:
@@ -134,16 +144,16 @@ def _kept(relations: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
 
 def _left(every: Sequence[Owner], state: State, memory: Memory) -> list[Step]:
     steps = []
-    for word in memory.left("smart", (owner.word for owner in every)):
-        pair = memory.get("smart", word)
+    for key in memory.left("smart", (owner.key for owner in every)):
+        pair = memory.get("smart", key)
         found = next((one for one in state.types if pair and str(one.entity_type) == pair[0]), None)
         if found is None:
-            memory.forget("smart", word)
+            memory.forget("smart", key)
             continue
         steps.append(
             Step(
                 "drop", f"смарт-процесс «{found.title}»", "в наборе его больше нет; вместе с ним исчезнут его элементы",
-                (Call("crm.type.delete", {"id": found.id}),), Key("smart", word),
+                (Call("crm.type.delete", {"id": found.id}),), Key("smart", key),
                 count=Call("crm.item.list", {"entityTypeId": found.entity_type, "select": ["id"]}),
                 empty_first=found.entity_type,
             )

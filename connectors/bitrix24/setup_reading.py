@@ -191,10 +191,9 @@ def _put(state: State, method: str, params: Raw, value: Any) -> None:
         language = str(params["select"]["language"])
         state.fields[str(params["filter"]["entityId"])] = [_user_field(raw, language) for raw in rows(value, "fields")]
     elif method == "lists.get":
-        state.lists = [_list(raw) for raw in rows(value)]
+        state.lists = lists_in(value)
     elif method == "lists.field.get":
-        found = [_list_field(raw) for raw in rows(value)]
-        state.list_fields[str(params["IBLOCK_ID"])] = [one for one in found if one.id.startswith("PROPERTY_")]
+        state.list_fields[str(params["IBLOCK_ID"])] = list_fields_in(value)
     elif method == "profile":
         state.user_id = str(value.get("ID") or "") if isinstance(value, dict) else ""
     elif method == "department.get":
@@ -263,6 +262,16 @@ def _label(raw: Raw, language: str) -> str:
         if response:
             return str(response)
     return ""
+
+
+def lists_in(value: Any) -> list[UniversalList]:
+    """The answer of lists.get."""
+    return [_list(raw) for raw in rows(value)]
+
+
+def list_fields_in(value: Any) -> list[ListField]:
+    """The answer of lists.field.get, without what every list has."""
+    return [one for raw in rows(value) if (one := _list_field(raw)).id.startswith("PROPERTY_")]
 
 
 def _list(raw: Raw) -> UniversalList:

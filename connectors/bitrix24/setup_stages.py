@@ -36,7 +36,7 @@ class Line:
 
     entity: EntityMap
     kind: Kind
-    pipeline: str  #: our word, "" where the entity has none
+    pipeline: str  #: our key, "" where the entity has none
     label: str
     category: int | None  #: None: not made yet
     stages: Mapping[str, StageMap]
@@ -45,8 +45,8 @@ class Line:
     def of(self) -> str:
         return f"воронки «{self.label}»" if self.pipeline else RECORDS[self.kind]
 
-    def key(self, word: str) -> Key:
-        return Key("stage", f"{self.entity.entity}.{word}")
+    def key(self, stage: str) -> Key:
+        return Key("stage", f"{self.entity.entity}.{stage}")
 
 
 def stage_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
@@ -68,24 +68,22 @@ def stage_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]
 
 
 def _categories(entity: EntityMap, state: State, memory: Memory) -> dict[str, Category]:
-    wanted = {word: Wanted(f"{entity.entity}.{word}", (one.label,)) for word, one in entity.pipeline.items()}
+    wanted = {key: Wanted(f"{entity.entity}.{key}", (one.label,)) for key, one in entity.pipeline.items()}
     things = [Known(str(one.id), one.origin, one.name, one) for one in state.categories]
     return matched("pipeline", wanted, things, memory, f"{entity.entity}.")[0]
 
 
 def _pipelines(entity: EntityMap, found: Mapping[str, Category]) -> list[Step]:
     steps = []
-    for number, (word, wanted) in enumerate(entity.pipeline.items(), 1):
-        key, what = Key("pipeline", f"{entity.entity}.{word}"), f"воронка «{wanted.label}»"
-        if word not in found:
-            fields = {"name": wanted.label, "sort": number * 100, "originatorId": ORIGINATOR, "originId": key.word}
+    for number, (key, wanted) in enumerate(entity.pipeline.items(), 1):
+        kept, what = Key("pipeline", f"{entity.entity}.{key}"), f"воронка «{wanted.label}»"
+        if key not in found:
+            fields = {"name": wanted.label, "sort": number * 100, "originatorId": ORIGINATOR, "originId": kept.name}
             call = Call("crm.category.add", {"entityTypeId": DEAL, "fields": fields})
-            steps.append(Step("create", what, calls=(call,), key=key, learn=lambda made: str(made["category"]["id"])))
-        elif found[word].name != wanted.label:
-            call = Call(
-                "crm.category.update", {"entityTypeId": DEAL, "id": found[word].id, "fields": {"name": wanted.label}}
-            )
-            steps.append(Step("rename", what, is_shall(found[word].name, wanted.label), (call,)))
+            steps.append(Step("create", what, calls=(call,), key=kept, learn=lambda made: str(made["category"]["id"])))
+        elif found[key].name != wanted.label:
+            call = Call("crm.category.update", {"entityTypeId": DEAL, "id": found[key].id, "fields": {"name": wanted.label}})
+            steps.append(Step("rename", what, is_shall(found[key].name, wanted.label), (call,)))
     return steps
 
 
@@ -94,10 +92,10 @@ def _lines(entity: EntityMap, kind: Kind, found: Mapping[str, Category]) -> list
         return [Line(entity, kind, "", "", 0, entity.stage)]
     return [
         Line(
-            entity, kind, word, one.label, found[word].id if word in found else None,
-            {name: stage for name, stage in entity.stage.items() if stage.pipeline == word},
+            entity, kind, key, one.label, found[key].id if key in found else None,
+            {name: stage for name, stage in entity.stage.items() if stage.pipeline == key},
         )
-        for word, one in entity.pipeline.items()
+        for key, one in entity.pipeline.items()
     ]  # fmt: skip
 
 
@@ -112,12 +110,12 @@ def _line_steps(line: Line, state: State, memory: Memory) -> list[Step]:
     codes = stage_codes(line.entity, line.pipeline, ENTITY_TYPES[line.kind], line.category)
     found: dict[str, Status] = {}
     for outcome, semantics in SEMANTICS.items():  # a won stage of ours is a won one there, whatever it was called before
-        ours = {word: Wanted(codes[word], labels(one)) for word, one in line.stages.items() if one.outcome == outcome}
+        ours = {key: Wanted(codes[key], labels(one)) for key, one in line.stages.items() if one.outcome == outcome}
         things = [Known(_id(one), one.code, one.name, one) for one in present if one.semantics == semantics]
         found |= matched("stage", ours, things, memory, f"{line.entity.entity}.")[0]
     steps = _missing(line, directory, present, codes, found)
-    for word, status in found.items():
-        steps += _changed(line, word, status)
+    for key, status in found.items():
+        steps += _changed(line, key, status)
     spare = _spare(line, present, found, memory)
     steps += spare
     if not any(step.calls for step in steps):
@@ -129,12 +127,12 @@ def _missing(
     line: Line, directory: str, present: Sequence[Status], codes: Mapping[str, str], found: Mapping[str, Status]
 ) -> list[Step]:
     steps = []
-    for place, (word, stage) in enumerate(_in_order(line.stages).items(), 1):
-        if word in found:
+    for place, (key, stage) in enumerate(_in_order(line.stages).items(), 1):
+        if key in found:
             continue
         semantics, what = SEMANTICS[stage.outcome], f"стадия «{stage.label}» {line.of}"
         # Its own code may be taken: by the stage that was the first one before, say.
-        code = free_code(codes[word], {one.code for one in present}, STAGE_CHARACTERS_MAX[line.kind])
+        code = free_code(codes[key], {one.code for one in present}, STAGE_CHARACTERS_MAX[line.kind])
         fields: dict[str, object] = {
             "ENTITY_ID": directory, "STATUS_ID": code, "NAME": stage.label,
             "SORT": _fitting_sort(place * SORT_STEP, semantics, present),
@@ -146,7 +144,7 @@ def _missing(
         steps.append(
             Step(
                 "create", what, ENDS[semantics],
-                (Call("crm.status.add", {"fields": fields}),), line.key(word), code=f"{directory}:{code}",
+                (Call("crm.status.add", {"fields": fields}),), line.key(key), code=f"{directory}:{code}",
             )
         )  # fmt: skip
     return steps
@@ -162,8 +160,8 @@ def _fitting_sort(wished: int, semantics: str, present: Sequence[Status]) -> int
     return min(wished, max(won - 1, 0))
 
 
-def _changed(line: Line, word: str, status: Status) -> list[Step]:
-    stage, what = line.stages[word], f"стадия «{line.stages[word].label}» {line.of}"
+def _changed(line: Line, key: str, status: Status) -> list[Step]:
+    stage, what = line.stages[key], f"стадия «{line.stages[key].label}» {line.of}"
     steps = []
     if status.name not in labels(stage):
         steps.append(Step("rename", what, is_shall(status.name, stage.label), (_update(status, {"NAME": stage.label}),)))
@@ -179,8 +177,8 @@ def _update(status: Status, fields: Mapping[str, object]) -> Call:
 
 def _spare(line: Line, present: Sequence[Status], found: Mapping[str, Status], memory: Memory) -> list[Step]:
     """Default stages of a pipeline that we have just made: nobody has put anything into them yet."""
-    word, taken = f"{line.entity.entity}.{line.pipeline}", {one.code for one in found.values()}
-    if not line.category or word not in memory.fresh:
+    key, taken = f"{line.entity.entity}.{line.pipeline}", {one.code for one in found.values()}
+    if not line.category or key not in memory.fresh:
         return []
     prefix = stage_prefix(line.kind, DEAL, line.category)
     steps = [
@@ -192,13 +190,13 @@ def _spare(line: Line, present: Sequence[Status], found: Mapping[str, Status], m
         if one.code.removeprefix(prefix) in DEFAULT_CODES and one.code not in taken and not one.system
     ]  # fmt: skip
     if not steps:
-        memory.fresh.discard(word)
+        memory.fresh.discard(key)
     return steps
 
 
 def _order(line: Line, present: Sequence[Status], found: Mapping[str, Status]) -> list[Step]:
     """Our stages in the set's order, those of the staff where they stand: each behind the one it stands behind now."""
-    place = {found[word].code: number for number, word in enumerate(_in_order(line.stages)) if word in found}
+    place = {found[key].code: number for number, key in enumerate(_in_order(line.stages)) if key in found}
     ours = [one for one in present if one.code in place]
     if [place[one.code] for one in ours] == sorted(place[one.code] for one in ours) and _settled(present):
         return []
@@ -236,7 +234,7 @@ def _strangers(
     line: Line, present: Sequence[Status], found: Mapping[str, Status], memory: Memory, spare: Sequence[Step]
 ) -> list[Step]:
     named = {one.code for one in found.values()}
-    ours = {str(memory.get("stage", word)) for word in memory.left("stage", ())}
+    ours = {str(memory.get("stage", key)) for key in memory.left("stage", ())}
     going = {str(step.calls[0].params["id"]) for step in spare}
     return [
         Step("note", f"стадия «{one.name}» {line.of}", "в наборе её нет; остаётся как есть")
@@ -263,22 +261,22 @@ def _sources(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
     labels_of: dict[str, str] = {}
     for entity in mapping.entities.values():
         for name, field in entity.field.items():
-            for word, label in field.values.items() if field.system == "sourceId" else ():
-                if labels_of.setdefault(word, label) != label:
-                    raise Misconfigured(f"{mapping.name}: {entity.entity}.{name}: source «{word}» has two labels")
+            for key, label in field.values.items() if field.system == "sourceId" else ():
+                if labels_of.setdefault(key, label) != label:
+                    raise Misconfigured(f"{mapping.name}: {entity.entity}.{name}: source «{key}» has two labels")
     found, _doubts = matched(
-        "source", {word: Wanted(word.upper(), (label,)) for word, label in labels_of.items()},
+        "source", {key: Wanted(key.upper(), (label,)) for key, label in labels_of.items()},
         [Known(one.code, one.code, one.name, one) for one in state.of("SOURCE")], memory,
     )  # fmt: skip
     steps = []
-    for word, label in labels_of.items():
+    for key, label in labels_of.items():
         what = f"источник «{label}»"
-        if word not in found:
-            fields = {"ENTITY_ID": "SOURCE", "STATUS_ID": word.upper(), "NAME": label, "SORT": 500}
+        if key not in found:
+            fields = {"ENTITY_ID": "SOURCE", "STATUS_ID": key.upper(), "NAME": label, "SORT": 500}
             call = Call("crm.status.add", {"fields": fields})
-            steps.append(Step("create", what, calls=(call,), key=Key("source", word), code=word.upper()))
-        elif found[word].name != label:
-            steps.append(Step("rename", what, is_shall(found[word].name, label), (_update(found[word], {"NAME": label}),)))
+            steps.append(Step("create", what, calls=(call,), key=Key("source", key), code=key.upper()))
+        elif found[key].name != label:
+            steps.append(Step("rename", what, is_shall(found[key].name, label), (_update(found[key], {"NAME": label}),)))
     return steps
 
 
@@ -286,24 +284,24 @@ def _sources(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
 
 
 def _left_stages(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
-    wanted = [f"{name}.{word}" for name, entity in mapping.entities.items() for word in entity.stage]
-    doomed = {f"DEAL_STAGE_{memory.get('pipeline', word)}" for word in memory.left("pipeline", _pipeline_words(mapping))}
+    wanted = [f"{name}.{key}" for name, entity in mapping.entities.items() for key in entity.stage]
+    doomed = {f"DEAL_STAGE_{memory.get('pipeline', key)}" for key in memory.left("pipeline", _pipeline_keys(mapping))}
     present = {_id(one): one for one in state.statuses}
     steps = []
-    for word in memory.left("stage", wanted):
-        status = present.get(str(memory.get("stage", word)))
+    for key in memory.left("stage", wanted):
+        status = present.get(str(memory.get("stage", key)))
         if status is None:
-            memory.forget("stage", word)
+            memory.forget("stage", key)
         elif status.entity not in doomed and not status.system:
-            steps.append(_drop_stage(word, status))
+            steps.append(_drop_stage(key, status))
     return steps
 
 
-def _drop_stage(word: str, status: Status) -> Step:
+def _drop_stage(key: str, status: Status) -> Step:
     kind = ENTITY_TYPES["lead"] if status.entity == "STATUS" else DEAL
     return Step(
         "drop", f"стадия «{status.name}»", "в наборе её больше нет",
-        (Call("crm.status.delete", {"id": status.id, "params": {"FORCED": "N"}}),), Key("stage", word),
+        (Call("crm.status.delete", {"id": status.id, "params": {"FORCED": "N"}}),), Key("stage", key),
         count=_deals(status.code, kind),
         full="портал не удалит стадию, пока в ней есть записи: переведите их в другую и повторите apply",
     )  # fmt: skip
@@ -315,16 +313,16 @@ def _deals(stage: str, kind: int = DEAL) -> Call:
 
 def _left_pipelines(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
     steps, present = list[Step](), {str(one.id): one for one in state.categories}
-    for word in memory.left("pipeline", _pipeline_words(mapping)):
-        category = present.get(str(memory.get("pipeline", word)))
+    for key in memory.left("pipeline", _pipeline_keys(mapping)):
+        category = present.get(str(memory.get("pipeline", key)))
         if category is None:
-            memory.forget("pipeline", word)
+            memory.forget("pipeline", key)
             continue
         where = {"entityTypeId": DEAL, "select": ["id"], "filter": {"categoryId": category.id}}
         steps.append(
             Step(
                 "drop", f"воронка «{category.name}»", "в наборе её больше нет",
-                (Call("crm.category.delete", {"entityTypeId": DEAL, "id": category.id}),), Key("pipeline", word),
+                (Call("crm.category.delete", {"entityTypeId": DEAL, "id": category.id}),), Key("pipeline", key),
                 count=Call("crm.item.list", where),
                 full="портал не удалит воронку, пока в ней есть сделки: переведите их в другую и повторите apply",
             )
@@ -332,5 +330,5 @@ def _left_pipelines(mapping: MappingSet, state: State, memory: Memory) -> list[S
     return steps
 
 
-def _pipeline_words(mapping: MappingSet) -> list[str]:
-    return [f"{name}.{word}" for name, entity in mapping.entities.items() for word in entity.pipeline]
+def _pipeline_keys(mapping: MappingSet) -> list[str]:
+    return [f"{name}.{key}" for name, entity in mapping.entities.items() for key in entity.pipeline]

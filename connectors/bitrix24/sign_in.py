@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.bitrix24 import install, settings
 from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.auth import APP, Tokens
-from connectors.bitrix24.codes import ENTITY_TYPES
+from connectors.bitrix24.codes import ENTITY_TYPES, kind_of
+from connectors.bitrix24.commands import outcomes, payload
 from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.receive import NUMBER, entities_of, equal
 from connectors.bitrix24.settings import Settings
@@ -50,7 +51,50 @@ def sign_in(opening: FrameRequest, connection: Connection) -> Visitor:
         # Our own token was taken back, and an administrator is here with a good one.
         install.keep(connection, read, _auth(form))
     found = dict(_context(form, connection))
-    return Visitor(str(person["ID"]), {**found, "admin": "yes"} if admin else found)
+    sight = VisitorsSight(connection, read, access)
+    return Visitor(str(person["ID"]), {**found, "admin": "yes"} if admin else found, sight)
+
+
+def prove(opening: FrameRequest, connection: Connection) -> Visitor:
+    """A page that is open already brings a fresh token (`BX24.refreshAuth`), which comes without the application's own."""
+    read = settings.read(connection.settings, connection.mapping.portal.time_zone)
+    if not (access := opening.form.get("AUTH_ID", "")):
+        raise NotProven("the request carries no AUTH_ID: open the page again", status=401)
+    return Visitor(str(_asked(connection, read, access)["ID"]), {}, VisitorsSight(connection, read, access))
+
+
+class VisitorsSight:
+    """Keeps kernel.crm.Sight: the portal is asked for the records with the visitor's own token, all in one request."""
+
+    def __init__(self, connection: Connection, read: Settings, access: str) -> None:
+        self._connection, self._read, self._access = connection, read, access
+
+    def sees(self, records: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        kinds = {entity: kind_of(self._connection.mapping.entity(entity)) for entity, _ in records}
+        asked = [one for one in records if NUMBER.match(one[1]) and kinds[one[0]] in ENTITY_TYPES]
+        if not asked:
+            return frozenset()
+        calls = [
+            ("crm.item.get", {"entityTypeId": ENTITY_TYPES[kinds[entity]], "id": int(number)}) for entity, number in asked
+        ]
+        wire = Wire(self._connection, self._read, Tokens(self._connection, self._read))
+        try:
+            reply = wire.send(lambda: Request("batch", payload(calls)), token=self._access)
+        except NotConnected as exc:
+            raise NotProven("the visitor's token is past its time: open the page again") from exc
+        seen = set()
+        for one, outcome in zip(asked, outcomes(reply.result, len(calls), halt=False, writes=False), strict=True):
+            if outcome.fault is not None and not isinstance(outcome.fault, Rejected):
+                raise outcome.fault
+            if outcome.fault is None and _names(outcome.value, one[1]):
+                seen.add(one)
+        return frozenset(seen)
+
+
+def _names(value: Any, number: str) -> bool:
+    """Whether the answer is that very record: anything else is no permission."""
+    item = value.get("item") if isinstance(value, dict) else None
+    return isinstance(item, dict) and str(item.get("id") or "") == number
 
 
 def _ours(form: Mapping[str, str], held: Mapping[str, Any]) -> None:
@@ -110,8 +154,8 @@ def _bound(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _named(connection: Connection, entity_type_id: int, record_id: Any) -> Iterator[tuple[str, str]]:
     number = str(record_id or "")
     if NUMBER.match(number):
-        for word in entities_of(connection, entity_type_id):
-            yield word, number
+        for entity in entities_of(connection, entity_type_id):
+            yield entity, number
 
 
 def _options(text: str) -> Mapping[str, Any]:

@@ -248,10 +248,16 @@ _PERSON: Mapping[str, SystemField] = {
     "telegram": TELEGRAM,
     "comments": _comments(),
 }  # fmt: skip
+_NAME_APART: Mapping[str, SystemField] = {
+    "firstName": _plain("name", "string", "Имя"),
+    "secondName": _plain("secondName", "string", "Отчество"),
+    "lastName": _plain("lastName", "string", "Фамилия"),
+    "birthdate": _plain("birthdate", "date", "Дата рождения"),
+}
 SYSTEM_FIELDS: Mapping[Kind, Mapping[str, SystemField]] = {
     "deal": _STAGED,
     "lead": {**_STAGED, **_PERSON},
-    "contact": {**_EVERYWHERE, **_PERSON, "companyId": _STAGED["companyId"]},
+    "contact": {**_EVERYWHERE, **_PERSON, **_NAME_APART, "companyId": _STAGED["companyId"]},
     "company": {**_EVERYWHERE, **_PERSON, "name": _STAGED["title"], "title": _STAGED["title"]},
     "smart": _STAGED,
 }

@@ -27,11 +27,11 @@ NUMBERS = frozenset({"double", "integer"})
 
 @dataclass(frozen=True)
 class Option:
-    """A value of a list field: what staff see is `label`, what the set-up knows it by is `word`."""
+    """A value of a list field: what staff see is `label`, what the set-up knows it by is `key`."""
 
     id: str
     label: str
-    word: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class PortalField:
         found = tuple(kind for kind in LINKS if self.settings.get(kind.upper()) == "Y")
         return found or tuple(filter(None, [RECORDS.get(self.type, "")]))
 
-    def option_of(self, value: str, word: str) -> Option | None:
-        """By our word, where the set-up left it, else by what staff see."""
+    def option_of(self, value: str, key: str) -> Option | None:
+        """By our key, where the set-up left it, else by what staff see."""
         for option in self.options:
-            if word and option.word == word:
+            if key and option.key == key:
                 return option
         return next((option for option in self.options if folded(option.label) == folded(value)), None)
 
@@ -65,7 +65,7 @@ class PortalField:
 
 
 def to_wire(portal: PortalField, value: Value, zone: ZoneInfo, title: str, hint: str = "") -> Any:
-    """What to send for a value; `title` is for the complaint, `hint` our word for a choice, or the kind of record for a
+    """What to send for a value; `title` is for the complaint, `hint` our key for a choice, or the kind of record for a
     link. Raises BadInput for what the field cannot hold."""
     if portal.read_only:
         raise BadInput(f"«{title}» is filled by Bitrix24 and cannot be written", field=title)
@@ -182,7 +182,7 @@ def _option(portal: PortalField, raw: Any) -> Value:
         return None
     found = next((option for option in portal.options if option.id == ident), None)
     # An option made after the layout was read shows its number until it is read again.
-    return (found.word or found.label) if found else unreadable(raw)
+    return (found.key or found.label) if found else unreadable(raw)
 
 
 def _is_kind(raw: Any, kind: str) -> bool:

@@ -61,7 +61,7 @@ def moves_of(client: Client, plan: EntityPlan, number: int, zone: ZoneInfo) -> l
             created = number_in(raw.get("TYPE_ID")) == CREATED
             category = raw.get("CATEGORY_ID")
             elsewhere = bool(plan.pipelines) and category is not None and number_in(category) not in plan.pipelines.values()
-            stage = None if elsewhere else plan.stages.words.get(code)
+            stage = None if elsewhere else plan.stages.keys.get(code)
             found.append(Move(str(number_in(raw.get("ID"))), stage, label, at, created, elsewhere=elsewhere))
     return found
 

@@ -31,7 +31,7 @@ class Writer:
 
     # --- records ----------------------------------------------------------------------------------------------------
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool) -> str:
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool, stage: str | None = None) -> str:
         plan = self._layout.plan(entity)
         if not plan.map.key:
             raise Misconfigured(f"mapping set: entity «{entity}» names no key, so it could be made twice")
@@ -46,7 +46,8 @@ class Writer:
                 number = number_in(found[0].get("id"))
                 self._repair(plan, number, sent, found[0])
                 return str(number)
-        fields = {**_initial_stage(plan), **records.body(plan.slots, sent, {}, self._zone)}
+        begins = self._stage_fields(plan, stage)[0] if stage is not None else _initial_stage(plan)
+        fields = {**begins, **records.body(plan.slots, sent, {}, self._zone)}
         item = self._add(plan.entity_type, fields, plan.labels)
         with after_create():
             self._check(plan, number_in(item["id"]), sent, item, made_with=plan.map.key)
@@ -65,11 +66,16 @@ class Writer:
         fields = records.body(plan.slots, sent, present, self._zone)
         code = ""
         if stage is not None:
-            category, code = self.stage(plan, stage)
-            # A stage of another pipeline would be ignored without its pipeline.
-            fields |= {"stageId": code, **({"categoryId": category} if plan.map.pipeline else {})}
+            begins, code = self._stage_fields(plan, stage)
+            fields |= begins
         item = self._change(plan.entity_type, number, fields, plan.labels) if fields else present
         self._check(plan, number, sent, item, code=code)
+
+    def _stage_fields(self, plan: EntityPlan, stage: str) -> tuple[Raw, str]:
+        """What puts a record at that stage, and the stage's code. A stage of another pipeline would be ignored without its
+        pipeline."""
+        category, code = self.stage(plan, stage)
+        return {"stageId": code, **({"categoryId": category} if plan.map.pipeline else {})}, code
 
     def stage(self, plan: EntityPlan, stage: str) -> tuple[int, str]:
         """The pipeline and the code of our stage."""
@@ -102,7 +108,7 @@ class Writer:
         it would only be moved on again; what to do about that is not for us to say."""
         lines = moves_of(self._client, plan, number, self._zone) or []
         newest = lines[-LINES_OF_ONE_SAVE:]
-        return any(line.stage == plan.stages.words.get(code) and newest[-1].at - line.at < ONE_SAVE for line in newest[:-1])
+        return any(line.stage == plan.stages.keys.get(code) and newest[-1].at - line.at < ONE_SAVE for line in newest[:-1])
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -208,11 +214,14 @@ def in_words(text: str, labels: Mapping[str, str]) -> str:
 
 
 def _initial_stage(plan: EntityPlan) -> dict[str, Any]:
-    """Where a new record begins: at a stage that says so, else at the portal's own choice in the first pipeline."""
-    for word, stage in plan.map.stage.items():
-        if stage.start and word in plan.stages.codes:
-            category, code = plan.stages.codes[word]
+    """Where a new record begins: at a stage that says so, else at the portal's own choice in the first pipeline; a contact
+    with the type that the set names."""
+    for stage_key, stage in plan.map.stage.items():
+        if stage.start and stage_key in plan.stages.codes:
+            category, code = plan.stages.codes[stage_key]
             return {"stageId": code, **({"categoryId": category} if plan.pipelines else {})}
+    if plan.sort:
+        return {"typeId": plan.sort}
     return {"categoryId": next(iter(plan.pipelines.values()))} if plan.pipelines else {}
 
 

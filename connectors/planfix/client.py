@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import tenacity
 
 from connectors.planfix import limits
 from connectors.planfix.errors import doubtful, judge
+from connectors.planfix.files import Files
 from connectors.planfix.settings import Settings
+from connectors.planfix.values import date_and_time
 from kernel.clock import Clock
 from kernel.errors import NotFound, Rejected, Throttled, Unreachable, Unverified
 from kernel.extension import Connection
@@ -18,6 +22,8 @@ from kernel.http import Answer, HttpClient
 
 Kind = Literal["task", "contact"]
 Raw = Mapping[str, Any]
+COMMENT_FIELDS = "id,dateTime,type,description,task,contact,owner,isDeleted,isHidden,files"
+COMMENT_DATE = 3000  #: SPEC: the filter of comments by their date
 # The schema spells the key of a comment order `filed`, its example `field`.
 NEWEST_FIRST = [{"filed": "id", "field": "id", "direction": "Desc"}]
 
@@ -35,6 +41,7 @@ class Client:
 
     def __init__(self, http: HttpClient, clock: Clock) -> None:
         self._http, self._clock = http, clock
+        self.files = Files(http)
 
     # --- records ----------------------------------------------------------------------------------------------------
 
@@ -50,8 +57,12 @@ class Client:
         return _part(body, kind)
 
     def records(self, kind: Kind, conditions: list[Raw], fields: Iterable[str]) -> list[Raw]:
+        return list(self.records_one_by_one(kind, conditions, fields))
+
+    def records_one_by_one(self, kind: Kind, conditions: list[Raw], fields: Iterable[str]) -> Iterator[Raw]:
+        """The same, page by page as they are taken."""
         payload = {"fields": ",".join(fields), "filters": conditions}
-        return list(self._pages(f"{kind}/list", f"{kind}s", payload, "id"))
+        return self._pages(f"{kind}/list", f"{kind}s", payload, "id")
 
     def create(self, kind: Kind, payload: Raw) -> int:
         # The slash at the end is part of the documented path.
@@ -101,6 +112,30 @@ class Client:
         payload = {"fields": "id,description,isDeleted", "typeList": "Comments", "resultOrder": NEWEST_FIRST}
         return self._pages(f"{kind}/{number}/comments/list", "comments", payload, "id")
 
+    def comment_whole(self, number: int) -> Raw:
+        return _part(self._read("GET", f"comment/{number}", query={"fields": COMMENT_FIELDS}), "comment")
+
+    def comments_whole(self, kind: Kind, number: int) -> Iterator[Raw]:
+        """Comments proper with all that we read of them, newest first where the portal obeys the order."""
+        payload = {"fields": COMMENT_FIELDS, "typeList": "Comments", "resultOrder": NEWEST_FIRST}
+        return self._pages(f"{kind}/{number}/comments/list", "comments", payload, "id")
+
+    def comments_since(self, moment: datetime, zone: ZoneInfo) -> list[Raw]:
+        """Comments proper of the whole account since that moment: one list, since times come in minutes a minute early."""
+        point = date_and_time(moment - timedelta(minutes=1), zone)
+        value = {"dateType": "otherDate_withTime", "dateValue": f"{point['date']} {point['time']}"}
+        payload = {
+            "fields": COMMENT_FIELDS, "typeList": "Comments", "resultOrder": NEWEST_FIRST,
+            "filters": [condition(COMMENT_DATE, value, operator="gt")],
+        }  # fmt: skip
+        return list(self._pages("comment/list", "comments", payload, "id"))
+
+    def update_comment(self, kind: Kind, of: int, number: int, payload: Raw) -> None:
+        self._write(f"{kind}/{of}/comments/{number}", payload)
+
+    def delete_comment(self, number: int) -> None:
+        self._once("DELETE", f"comment/{number}", None, None, limits.CALL_TIMEOUT_SECONDS, True)
+
     def history(self, kind: Kind, number: int) -> Iterator[Raw]:
         """Everything that stands among the comments, newest first: changes of status, rows, comments proper."""
         payload = {"fields": "id,dateTime,type,owner,changeStatus", "typeList": "All", "resultOrder": NEWEST_FIRST}
@@ -143,7 +178,7 @@ class Client:
         return list(self._pages("datatag/list", "dataTags", {"fields": "id,name"}, "id"))
 
     def users(self) -> list[Raw]:
-        fields = "id,name,midname,lastname,role,status,timezone,groups,position"
+        fields = "id,name,midname,lastname,role,status,timezone,groups,position,email,telegramId"
         return list(self._pages("user/list", "users", {"onlyActive": True, "prefixedId": True, "fields": fields}, "id"))
 
     def ping(self) -> Answer:

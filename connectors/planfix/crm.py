@@ -13,11 +13,27 @@ from connectors.planfix.layout import EntityPlan, Layout, kind_of
 from connectors.planfix.missing import find_missing
 from connectors.planfix.people import PlanfixPeople
 from connectors.planfix.search import Finder
+from connectors.planfix.talk import PlanfixComments
+from connectors.planfix.tasks import PlanfixTasks
 from connectors.planfix.values import number_of
 from connectors.planfix.work import PlanfixBin, PlanfixHistory
 from connectors.planfix.writing import Writer
 from kernel.clock import Clock
-from kernel.crm import CRM, NO_VALUES, Changed, History, MissingItem, People, Record, RecycleBin, Row, Values
+from kernel.crm import (
+    CRM,
+    NO_VALUES,
+    Changed,
+    Comments,
+    Elsewhere,
+    History,
+    MissingItem,
+    People,
+    Record,
+    RecycleBin,
+    Row,
+    Tasks,
+    Values,
+)
 from kernel.errors import NotFound
 from kernel.extension import Connection
 
@@ -33,6 +49,7 @@ class PlanfixCRM(CRM):
     """Planfix keeps no working days."""
 
     name = "planfix"
+    elsewhere_is_foreign = True  #: tasks of every object are one kind to Planfix; most of them are nothing of the set's
 
     def __init__(self, client: Client, layout: Layout, clock: Clock, zone: ZoneInfo, site: str) -> None:
         self._client, self._layout, self._zone, self._site = client, layout, zone, site
@@ -41,6 +58,8 @@ class PlanfixCRM(CRM):
         self._writer = Writer(client, layout, self._finder, clock, zone)
         self.people: People | None = PlanfixPeople(client, layout, self._finder, clock, zone)
         self.bin: RecycleBin | None = PlanfixBin(client, layout)
+        self.comments: Comments | None = PlanfixComments(client, layout, self._finder, zone)
+        self.tasks: Tasks | None = PlanfixTasks(client, layout, clock, zone, site)
         self.history: History | None = PlanfixHistory(client, layout, zone)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -49,7 +68,13 @@ class PlanfixCRM(CRM):
         plan, number = self._layout.plan(entity), number_of(record_id)
         raw = self._present(plan, number)
         rows = {name: self._rows(plan, name, number) for name in tables}
-        return records.record(plan, raw, self._zone, self._site, rows)
+        record = records.record(plan, raw, self._zone, self._site, rows)
+        if record.elsewhere:
+            if plan.kind == "task":
+                self._layout.note_status(raw.get("status"))
+                raise Elsewhere(f"planfix: task {number} is not one of «{plan.map.object}»", record)
+            raise Elsewhere(f"planfix: contact {number} is not one of the template «{plan.map.object}»", record)
+        return record
 
     def find(
         self,
@@ -74,8 +99,10 @@ class PlanfixCRM(CRM):
         ]
 
     def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
-        plan = self._layout.plan(entity)
-        return frozenset(records.record_id(plan, number) for number in self._finder.existing(plan, ids))
+        """Those of `ids` that are there, spelled as they were asked: a contact goes by «contact:118» and by «118»."""
+        asked = {one: number_of(one) for one in ids}
+        found = self._finder.existing(self._layout.plan(entity), asked)
+        return frozenset(one for one, number in asked.items() if number in found)
 
     def changed(self, since: Mapping[str, datetime]) -> list[Changed]:
         return work.changed(self._finder, self._layout, since, self._zone, self._site)
@@ -99,8 +126,8 @@ class PlanfixCRM(CRM):
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
-        return self._writer.create(entity, values, key=key, maybe_done=maybe_done)
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False, stage: str | None = None) -> str:
+        return self._writer.create(entity, values, key=key, maybe_done=maybe_done, stage=stage)
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
         self._writer.update(entity, record_id, values, stage=stage)
@@ -124,11 +151,8 @@ class PlanfixCRM(CRM):
         return tuple(records.row(rows, raw, self._zone) for raw in self._finder.rows_of(plan, rows, number))
 
     def _present(self, plan: EntityPlan, number: int) -> Raw:
-        """The record, if it is one of this entity."""
+        """The record, if it is not deleted."""
         raw = self._client.record(plan.kind, number, records.record_asks(plan))
         if raw.get("isDeleted") is True:
             raise NotFound(f"planfix: {plan.kind} {number} is deleted")
-        owners = {records.number_in(raw.get(part)) for part in ("object", "template")} - {0}
-        if plan.object_id and owners and plan.object_id not in owners:
-            raise NotFound(f"planfix: task {number} is not one of «{plan.map.object}»")
         return raw

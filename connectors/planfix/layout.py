@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,6 +55,7 @@ class EntityPlan:
     map: EntityMap
     object_id: int  #: of a task; 0 for contacts, who may stand under any template
     slots: Mapping[str, Slot]
+    template_id: int = 0  #: the contact template, where the entity is only the contacts of one
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,14 @@ def folded(label: str) -> str:
 
 
 class Layout:
-    """Answers are kept for an hour: a renamed field keeps its number, a removed one is noticed when a write fails."""
+    """Answers are kept for an hour: a renamed field keeps its number, a removed one is noticed when a write fails. What the
+    portal does not have is looked for again after a minute: somebody may be setting it up."""
 
     def __init__(self, client: Client, mapping: MappingSet, clock: Clock) -> None:
         self._client, self.mapping, self._clock = client, mapping, clock
         self._known: dict[tuple[Any, ...], tuple[float, Any]] = {}
+        self._noted: dict[int, str] = {}  # names of other objects' statuses
+        self._strange: dict[int, set[int]] = {}  # by object: statuses that were looked for in it and are not its own
         self._lock = threading.RLock()
 
     def forget(self) -> None:
@@ -105,10 +109,28 @@ class Layout:
         """Numbers of the fields attached to the object; None where the portal does not tell."""
         return self._keep(("object", object_id), lambda: _attached(self._client.object(object_id)))
 
-    def statuses(self, object_id: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Number and all names (one a language) of each status."""
+    def statuses(self, object_id: int, wanted: Iterable[int] = ()) -> list[tuple[int, tuple[str, ...]]]:
+        """Number and all names (one a language) of each status; read anew, once, for a wanted one that is not among them."""
         make = lambda: [(raw["id"], status_names(raw)) for raw in _numbered(self._client.statuses(object_id))]  # noqa: E731
-        return self._keep(("statuses", object_id), make)
+        key = ("statuses", object_id)
+        known = self._keep(key, make)
+        unknown = set(wanted) - {number for number, _names in known}
+        with self._lock:
+            if not unknown - self._strange.setdefault(object_id, set()):
+                return known
+            self._strange[object_id] |= unknown
+            self._known.pop(key, None)
+        return self._keep(key, make)
+
+    def note_status(self, raw: Any) -> None:
+        """The status of a task that stands under another object: its history names it by number only."""
+        if number := raw.get("id") if isinstance(raw, dict) else 0:
+            with self._lock:
+                self._noted[number] = next(iter(status_names(raw)), "")
+
+    def noted_status(self, number: int) -> str:
+        with self._lock:
+            return self._noted.get(number, "")
 
     def tables(self) -> list[tuple[int, str]]:
         return self._keep(("tables",), lambda: _named(self._client.tables()))
@@ -175,7 +197,8 @@ class Layout:
         slots = {name: self.locate(name, field, kind, kind, attached) for name, field in entity.field.items()}
         if entity.key and entity.key not in slots:
             raise Misconfigured(f"mapping set: entity «{entity.entity}»: key «{entity.key}» is not one of its fields")
-        return EntityPlan(entity.entity, kind, entity, object_id, slots)
+        template_id = self.template_id(entity) if entity.narrow else 0
+        return EntityPlan(entity.entity, kind, entity, object_id, slots, template_id)
 
     def _table(self, entity: EntityMap, name: str) -> TablePlan:
         table = entity.table.get(name)
@@ -183,7 +206,7 @@ class Layout:
             raise Misconfigured(f"mapping set: entity «{entity.entity}» has no table «{name}»")
         number = one(by_label(self.tables(), table.label), f"data tag «{table.label}»")
         of = f"datatag/{number}"
-        slots = {word: self.locate(word, field, "task", of, None) for word, field in table.field.items()}
+        slots = {key: self.locate(key, field, "task", of, None) for key, field in table.field.items()}
         if table.key not in slots:
             raise Misconfigured(f"mapping set: table «{name}»: key «{table.key}» is not one of its fields")
         return TablePlan(name, table.label, table.key, number, slots)
@@ -192,9 +215,21 @@ class Layout:
         with self._lock:
             now = self._clock.monotonic()
             known = self._known.get(key)
+            if known is not None and known[0] <= now and _incomplete(known[1]):
+                self._known.clear()  # what it was found in is of the same age
+                known = None
             if known is None or known[0] <= now:
-                known = self._known[key] = (now + limits.LAYOUT_SECONDS_MAX, make())
+                made = make()
+                seconds = limits.INCOMPLETE_SECONDS_MAX if _incomplete(made) else limits.LAYOUT_SECONDS_MAX
+                known = self._known[key] = (now + seconds, made)
             return known[1]
+
+
+def _incomplete(found: Any) -> bool:
+    """Whether the portal has not all that the set names there."""
+    if not isinstance(found, EntityPlan | TablePlan):
+        return False
+    return any(not slot.system and not (slot.portal and slot.attached) for slot in found.slots.values())
 
 
 def by_label(named: list[tuple[int, str]], label: str) -> list[int]:

@@ -32,13 +32,23 @@ QUEUED_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 # HELP «Комментарии»: 64 KB with markup.
 COMMENT_BYTES_MAX = 64 * 1024
+# Planfix names no figure (code 7002: too large for the plan); ours: what a chat of partners may bring, with room.
+FILE_BYTES_MAX = 100 * 1024 * 1024
+FILE_TIMEOUT_SECONDS = 60.0
 # Ours: how far back a comment is looked for whose answer was lost.
 COMMENT_PAGES_LOOKED_THROUGH = 2
 COMMENT_PAGES_OLDEST_FIRST_MAX = 50  # where the portal does not obey the order
 # Ours: up to so many records, their rows are asked record by record.
 RECORDS_ASKED_ONE_BY_ONE = 3
+# Ours: how many tasks with a contact are read at most, by each way in which a task may name one; by how many fields of
+# tasks beside the counterparty they are looked for; and which ones are read beyond that.
+TASKS_READ_MAX = 500
+TASK_LINKS_MAX = 4
+TASKS_LATELY_DAYS = 60
 # Ours: the portal's fields, statuses and tables are asked again after this.
 LAYOUT_SECONDS_MAX = 3600.0
+# Ours: what the portal did not have is looked for again after this.
+INCOMPLETE_SECONDS_MAX = 60.0
 # Ours: a number no record will have, for trying a right without touching anything.
 NO_SUCH_RECORD = 999_999_999
 # Ours: a hook secret shorter than this can be guessed.

@@ -36,9 +36,13 @@ class PlanfixPeople:
                 active = raw.get("status") != "Inactive"
                 groups, jobs = _names(raw.get("groups")), _names([raw.get("position")])
                 kind = ROLES.get(role, "staff")
+                email, telegram = _text(raw.get("email")), _text(raw.get("telegramId"))
                 found.append(
-                    Person(f"user:{number}", full_name(raw), kind, active, groups, positions=jobs, admin=role == ADMIN)
-                )
+                    Person(
+                        f"user:{number}", full_name(raw), kind, active, groups, positions=jobs, admin=role == ADMIN,
+                        email=email, telegram=telegram,
+                    )
+                )  # fmt: skip
         return found
 
     def active(self, people: Iterable[str]) -> frozenset[str]:
@@ -70,6 +74,11 @@ class PlanfixPeople:
             for one in _people(plan, record) & set(counts):
                 counts[one] += 1
         return counts
+
+
+def _text(raw: Any) -> str:
+    """A number may come as one."""
+    return str(raw).strip() if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
 
 
 def _names(response: Any) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ def asks(slots: Slots, fixed: Iterable[str] = ()) -> list[str]:
 
 
 def record_asks(plan: EntityPlan) -> list[str]:
-    return asks(plan.slots, TASK_ASKS if plan.kind == "task" else CONTACT_ASKS)
+    fixed = TASK_ASKS if plan.kind == "task" else CONTACT_ASKS
+    return asks(plan.slots, (*fixed, "template") if plan.template_id else fixed)
 
 
 def record_id(plan: EntityPlan, number: int) -> str:
@@ -39,20 +40,38 @@ def record_id(plan: EntityPlan, number: int) -> str:
     return f"contact:{number}" if plan.kind == "contact" else str(number)
 
 
+def owners(raw: Raw) -> set[int]:
+    """Under which object a task stands, as far as the answer tells; 0: under none."""
+    return {number_in(raw[part]) for part in ("object", "template") if part in raw}
+
+
+def stands_elsewhere(plan: EntityPlan, raw: Raw) -> bool:
+    """Whether the task stands under another object than this entity's. An answer that names none is believed to be ours."""
+    found = owners(raw)
+    return bool(plan.object_id and found) and plan.object_id not in found
+
+
+def _of_another_template(plan: EntityPlan, raw: Raw) -> bool:
+    """Of a contact. A portal that does not tell the template has said by its script that it is one of ours."""
+    return bool(plan.template_id) and number_in(raw.get("template")) not in (0, plan.template_id)
+
+
 def record(plan: EntityPlan, raw: Raw, zone: ZoneInfo, site: str, rows: Mapping[str, tuple[Row, ...]]) -> Record:
     number, labels = number_in(raw.get("id")), status_names(raw.get("status"))
-    task = plan.kind == "task"
+    task, elsewhere = plan.kind == "task", stands_elsewhere(plan, raw)
+    stage = next((stage for label in labels if (stage := plan.map.stage_of(label))), None)
     return Record(
         entity=plan.entity,
         id=record_id(plan, number),
         name=str(raw.get("name") or "") if task else full_name(raw),
-        stage=next((stage for label in labels if (stage := plan.map.stage_of(label))), None) if task else None,
+        stage=stage if task and not elsewhere else None,  # another object's status may have the same name
         stage_label=labels[0] if labels and task else "",
         values=read(plan.slots, raw, zone),
         rows=rows,
         created_at=moment_of(raw.get("dateTime" if task else "createdDate"), zone),
         changed_at=moment_of(raw.get("dateOfLastUpdate"), zone),
         url=f"{site}{plan.kind}/{number}",
+        elsewhere=elsewhere or _of_another_template(plan, raw),
     )
 
 

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 from connectors.planfix import field_types as types
 from connectors.planfix import limits
-from connectors.planfix.client import Client, Raw, condition, custom_values
+from connectors.planfix.client import Client, Kind, Raw, condition, custom_values
 from connectors.planfix.errors import doubtful
 from connectors.planfix.layout import EntityPlan, Layout, Slot, TablePlan
-from connectors.planfix.records import ROW_ASKS, asks, canonical, number_in, record_asks, row, stored
+from connectors.planfix.records import ROW_ASKS, asks, canonical, number_in, owners, record_asks, row, stored
 from connectors.planfix.values import blank, date_and_time, day_of, number_of, refs, same, to_wire
 from kernel.crm import Row, Value, Values
 from kernel.errors import BadInput, Fault
 
 OBJECT, IN_NUMBERS, NAME, CREATED, CHANGED_OR_COMMENTED, EMPTY = 51, 57, 8, 12, 79, 153
-CONTACT_NUMBERS, CONTACT_CHANGED, CONTACT_EMPTY = 4231, 38, 4153
+CONTACT_NUMBERS, CONTACT_TEMPLATE, CONTACT_CHANGED, CONTACT_EMPTY = 4231, 4016, 38, 4153
 ROW_LINE = 3108
 # HELP, table of filters: 101… for fields of tasks, 4101… for those of contacts.
 CUSTOM: Mapping[int, int] = {
@@ -41,13 +41,11 @@ class Finder:
         self._client, self._layout, self._zone = client, layout, zone
         self._refused: set[int] = set()  # types of conditions this portal does not know
 
-    def records(
-        self, plan: EntityPlan, where: Values, ids: Iterable[str] | None, changed_since: datetime | None
-    ) -> list[Raw]:
+    def records(self, plan: EntityPlan, where: Values, ids: Iterable[str] | None, since: datetime | None) -> list[Raw]:
         """Raw records that fit, each once, by ascending number."""
-        base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []
-        if changed_since is not None:
-            base.append(changed(plan, changed_since, self._zone))
+        base = _of_kind(plan)
+        if since is not None:
+            base.append(changed_since(plan.kind, since, self._zone))
         tests: dict[str, Value] = {}
         for name, value in where.items():
             if name not in plan.slots:
@@ -63,19 +61,27 @@ class Finder:
                     found[number] = raw
         return [found[number] for number in sorted(found)]
 
+    def changed(self, plan: EntityPlan, since: datetime) -> list[Raw]:
+        """What changed since then: contacts of the template that is meant, tasks whatever object they stand under; where the
+        list does not tell a task's object, only ours."""
+        conditions = [*(_of_kind(plan) if plan.template_id else ()), changed_since(plan.kind, since, self._zone)]
+        found = [raw for raw in self._list(plan, conditions, {}) if not raw.get("isDeleted")]
+        if plan.object_id and any(not owners(raw) for raw in found):
+            return self.records(plan, {}, None, since)
+        return found
+
     def existing(self, plan: EntityPlan, ids: Iterable[str]) -> frozenset[int]:
-        """Which of these numbers are there and not deleted."""
-        base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []
+        """Which of these numbers are there and not deleted, whatever object they stand under."""
         found: set[int] = set()
         for chunk in _chunks(ids):
             numbers = condition(IN_NUMBERS if plan.kind == "task" else CONTACT_NUMBERS, chunk)
-            raws = self._client.records(plan.kind, [*base, numbers], ["id", "isDeleted"])
+            raws = self._client.records(plan.kind, [numbers], ["id", "isDeleted"])
             found |= {number_in(raw.get("id")) for raw in raws if not raw.get("isDeleted")} & set(chunk)
         return frozenset(found)
 
     def narrowed(self, plan: EntityPlan, conditions: list[Raw]) -> list[Raw]:
         """Records of that kind under further conditions of the portal's own making; nothing is compared afterwards."""
-        base: list[Raw] = [condition(OBJECT, [plan.object_id])] if plan.object_id else []
+        base = _of_kind(plan)
         return self._list(plan, [*base, *conditions], {})
 
     def rows_of(self, plan: EntityPlan, table: TablePlan, number: int, key: str = "") -> list[Raw]:
@@ -166,11 +172,18 @@ class Finder:
         return same(value, stored(slot, raw, custom_values(raw), self._zone))
 
 
-def changed(plan: EntityPlan, since: datetime, zone: ZoneInfo) -> Raw:
+def _of_kind(plan: EntityPlan) -> list[Raw]:
+    """Only tasks of the object, only contacts of the template that the set names."""
+    if plan.template_id:
+        return [condition(CONTACT_TEMPLATE, plan.template_id)]
+    return [condition(OBJECT, [plan.object_id])] if plan.object_id else []
+
+
+def changed_since(kind: Kind, since: datetime, zone: ZoneInfo) -> Raw:
     """«Changed (or commented) after»: minutes in the robot's zone; a minute early, since seconds are cut off."""
     point = date_and_time(since - timedelta(minutes=1), zone)
     value = {"dateType": "otherDate_withTime", "dateValue": f"{point['date']} {point['time']}"}
-    return condition(CHANGED_OR_COMMENTED if plan.kind == "task" else CONTACT_CHANGED, value, operator="gt")
+    return condition(CHANGED_OR_COMMENTED if kind == "task" else CONTACT_CHANGED, value, operator="gt")
 
 
 def _chunks(ids: Iterable[str] | None) -> Iterator[list[Any]]:

@@ -67,7 +67,7 @@ def sweeping(settings: Mapping[str, str]) -> Sweeping:
     cost = 1 + 1 / limits.SWEEPS_PER_CONTACTS + 1 / limits.SWEEPS_PER_EXISTING
     every = max(cost / (limits.SWEEP_SHARE_MAX * rate), limits.SWEEP_SECONDS_MIN)
     calm = max(every, cost / (limits.SWEEP_SHARE_MAX * per_day / 86_400) if per_day else every)
-    turns = {"contact": limits.SWEEPS_PER_CONTACTS}
+    turns = {"contact": limits.SWEEPS_PER_CONTACTS, "partner": limits.SWEEPS_PER_CONTACTS}
     return Sweeping(every, calm, turns, limits.SWEEPS_PER_EXISTING, limits.IDS_PER_REQUEST)
 
 

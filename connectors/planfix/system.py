@@ -148,5 +148,9 @@ CONTACT_FIELDS: Mapping[str, SystemField] = {
         lambda value, _: {"telegram": f"@{telegram_name(value)}" if telegram_name(value) else ""},
         Search(4226, telegram_name), lambda sent, stored: telegram_name(sent) == telegram_name(stored),
     ),
+    "telegram_id": SystemField(
+        "Telegram ID", ("telegramId",), lambda raw: str(raw.get("telegramId") or "").strip() or None,
+        lambda value, _: {"telegramId": _text(value)}, Search(4234, _text),
+    ),
     "supervisors": _people_field("supervisors", "Відповідальні", 0),
 }  # fmt: skip

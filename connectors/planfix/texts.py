@@ -51,7 +51,12 @@ def mark(key: str) -> str:
 
 def comment_html(text: str, key: str) -> str:
     """A comment: paragraphs and line ends kept, nothing in the text taken for HTML, our mark small at the end."""
-    tail = f"<p><i>№ {mark(key)}</i></p>"
+    return marked_html(text, mark(key))
+
+
+def marked_html(text: str, shown_mark: str) -> str:
+    """The same with a mark that is known; without one there is none."""
+    tail = f"<p><i>№ {shown_mark}</i></p>" if shown_mark else ""
     room = limits.COMMENT_BYTES_MAX - len(tail.encode())
     body = _paragraphs(clean(text))
     if len(body.encode()) > room:

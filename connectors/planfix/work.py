@@ -23,16 +23,16 @@ def changed(finder: Finder, layout: Layout, since_when: Mapping[str, datetime], 
     found = []
     for entity, since in since_when.items():
         plan = layout.plan(entity)
-        for raw in finder.records(plan, {}, None, since):
+        for raw in finder.changed(plan, since):
             one = records.record(plan, raw, zone, site, {})
-            at = one.changed_at or one.created_at or since
-            found.append(Changed(one.entity, one.id, at.replace(second=0, microsecond=0) + MINUTE, record=one))
+            at = (one.changed_at or one.created_at or since).replace(second=0, microsecond=0) + MINUTE
+            found.append(Changed(one.entity, one.id, at, record=one, elsewhere=one.elsewhere))
     return found
 
 
 class PlanfixHistory:
     """Changes of status stand among the comments, each with the old and the new one. What they say of how a task began is
-    the old status of the first."""
+    the old status of the first. That a task was put under another object is told only by statuses of that object."""
 
     def __init__(self, client: Client, layout: Layout, zone: ZoneInfo) -> None:
         self._client, self._layout, self._zone = client, layout, zone
@@ -41,22 +41,29 @@ class PlanfixHistory:
         plan, number = self._layout.plan(entity), number_of(record_id)
         if plan.kind != "task":
             return None
-        words = {number: _word(plan, labels) for number, labels in self._layout.statuses(plan.object_id)}
         newest = itertools.islice(
             self._client.history(plan.kind, number), limits.COMMENT_PAGES_LOOKED_THROUGH * limits.PAGE_RECORDS_MAX
         )
         response = sorted(
             (raw for raw in newest if isinstance(raw.get("changeStatus"), dict)), key=lambda r: records.number_in(r["id"])
         )
+        led_to = [(raw, records.number_in(raw["changeStatus"].get("newStatusId"))) for raw in response]
+        words = self._words(plan, {to for _raw, to in led_to} - {0})
         found = []
-        for raw in response:
-            to = records.number_in(raw["changeStatus"].get("newStatusId"))
+        for raw, to in led_to:
             by = person(raw.get("owner"), "user")
-            stage, label = words.get(to, (None, ""))
+            stage, label = words.get(to, (None, self._layout.noted_status(to)))
             at = moment_of(raw.get("dateTime"), self._zone)
             if to and at:
-                found.append(Move(str(records.number_in(raw.get("id"))), stage, label, at, by=by.id if by else ""))
+                line = str(records.number_in(raw.get("id")))
+                found.append(Move(line, stage, label, at, by=by.id if by else "", elsewhere=to not in words))
         return found
+
+    def _words(self, plan: EntityPlan, wanted: set[int]) -> dict[int, tuple[str | None, str]]:
+        """The object's statuses. One that is not among them may be newer than what we read of the object, so it is read once
+        more; otherwise it is another object's, or was removed."""
+        statuses = self._layout.statuses(plan.object_id, wanted)
+        return {number: _word(plan, labels) for number, labels in statuses}
 
 
 class PlanfixBin:

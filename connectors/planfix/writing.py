@@ -27,7 +27,7 @@ class Writer:
 
     # --- records ----------------------------------------------------------------------------------------------------
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool) -> str:
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool, stage: str | None = None) -> str:
         plan = self._layout.plan(entity)
         if not plan.map.key:
             raise Misconfigured(f"mapping set: entity «{entity}» names no key, so it could be made twice")
@@ -45,6 +45,8 @@ class Writer:
         body: dict[str, Any] = {"name": plan.map.object or entity, **self._body(plan, sent, {})}
         if plan.kind == "task":
             body["object"] = body["template"] = {"id": plan.object_id}
+            if stage is not None:
+                body["status"] = {"id": self._layout.status_id(plan, stage)}
         elif template := self._layout.template_id(plan.map):
             body["template"] = {"id": template}
         with self._sending():
@@ -66,12 +68,20 @@ class Writer:
             present = self._client.record(plan.kind, number, records.asks(asked, ["id"]))
         body = self._body(plan, sent, present)
         if stage is not None:
-            body["status"] = {"id": self._layout.status_id(plan, stage)}
+            body |= self._put_at(plan, number, stage)
         # Figures we keep up to date need no notice and no line in the log; a new stage or a new person in charge does.
         silent = stage is None and not records.concerns_people(plan.slots, sent)
         with self._sending():
             written = self._client.update(plan.kind, number, body, silent=silent)
         self._check(plan, number, sent, stage, written)
+
+    def _put_at(self, plan: EntityPlan, number: int, stage: str) -> Raw:
+        """A stage is one of the entity's object, so a task that stands under another is put under that one again."""
+        stands = self._client.record(plan.kind, number, ("id", "object", "template"))
+        body: Raw = {"status": {"id": self._layout.status_id(plan, stage)}}
+        if records.stands_elsewhere(plan, stands):
+            return {**body, "object": {"id": plan.object_id}, "template": {"id": plan.object_id}}
+        return body
 
     def _repair(self, plan: EntityPlan, number: int, sent: Values, raw: Raw) -> None:
         """An earlier try made the record; whatever of it did not stick is written once more."""
@@ -88,7 +98,7 @@ class Writer:
         self, plan: EntityPlan, number: int, sent: Values, stage: str | None, written: Written, made_with: str = ""
     ) -> None:
         slots = {name: plan.slots[name] for name in sent}
-        fields = records.asks(slots, ("id", "status") if stage is not None else ("id",))
+        fields = records.asks(slots, ("id", "status", "object", "template") if stage is not None else ("id",))
 
         def differs() -> list[str]:
             raw = self._client.record(plan.kind, number, fields)
@@ -97,6 +107,8 @@ class Writer:
             response = list(different.values())
             if stage is not None and stage not in map(plan.map.stage_of, status_names(raw.get("status"))):
                 response.append(f"status (it is «{next(iter(status_names(raw.get('status'))), '?')}»)")
+            if stage is not None and records.stands_elsewhere(plan, raw):
+                response.append(f"object (it is not «{plan.map.object}»: put it back by hand, REST does not do it here)")
             return response
 
         self._verify(f"{plan.kind} {number}", differs, written)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+Kind = Literal["message", "note", "membership", "moved", "press", "reaction"]
+"""What came in. message: somebody wrote. note: the room says something of itself: joined, left, renamed, pinned. membership:
+what we may do in the room changed. moved: the address became another. press: a button of ours. reaction: to a message."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class FileRef:
     name: str = ""
     media_type: str = ""
     size_bytes: int | None = None  #: as the vendor says
+    kind: str = ""  #: photo, voice, video, document …, where the vendor tells them apart
+    seconds: int | None = None  #: how long it plays
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,13 @@ class Incoming:
     reply_to: str = ""  #: vendor id of the message it answers
     edits: str = ""  #: vendor id of the message it changes
     files: tuple[FileRef, ...] = ()
+    kind: Kind = "message"
+    group: str = ""  #: several messages that belong together as one: an album
+    number: int | None = None  #: the vendor's running number of it, where there is one
+    reply_text: str = ""  #: of the message it answers, where the vendor sends it along
+    reply_ours: bool = False  #: and whether that one was written by us
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What else the vendor says, in the words of docs/decisions/conversations.md: title, room, state …"""
 
     def __post_init__(self) -> None:
         if not self.vendor_id or not self.address:
@@ -47,25 +60,76 @@ class Incoming:
 
 
 @dataclass(frozen=True)
+class OutgoingFile:
+    """A file that goes with a message: `content` is its name in `kernel.files`."""
+
+    content: str
+    name: str
+    media_type: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Button:
+    """Under a message; whoever presses it sends `data` back."""
+
+    label: str
+    data: str
+
+
+@dataclass(frozen=True)
 class Outgoing:
-    """What we write to somebody."""
+    """What we write to somebody, or what an earlier message of ours is to say from now on (`edits`)."""
 
     address: str
     text: str
     account: str = ""
     reply_to: str = ""
+    edits: str = ""  #: vendor id of the message that is changed
+    files: tuple[OutgoingFile, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+    def payload(self) -> dict[str, Any]:
+        """For an outgoing call."""
+        body = {name: getattr(self, name) for name in _TEXTS}
+        if self.edits:
+            body["edits"] = self.edits
+        if self.files:
+            body["files"] = [asdict(one) for one in self.files]
+        if self.buttons:
+            body["buttons"] = [asdict(one) for one in self.buttons]
+        return body
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Outgoing:
         """From an outgoing call's payload."""
-        return cls(**{name: str(payload.get(name) or "") for name in ("address", "text", "account", "reply_to")})
+        return cls(
+            **{name: str(payload.get(name) or "") for name in (*_TEXTS, "edits")},
+            files=tuple(OutgoingFile(**one) for one in payload.get("files", ())),
+            buttons=tuple(Button(**one) for one in payload.get("buttons", ())),
+        )
+
+
+_TEXTS = ("address", "text", "account", "reply_to")
+
+
+@dataclass(frozen=True)
+class EarlierTry:
+    """What is known where an answer to an earlier try was lost: between which of the vendor's numbers it must be."""
+
+    after: int  #: the highest number known before the first try
+    known: frozenset[int] = frozenset()  #: numbers above it that are other messages
 
 
 class Channel(Protocol):
     """Sends and fetches messages of one connection. All calls may raise the tree under `kernel.errors.Fault`."""
 
-    def send(self, message: Outgoing, *, key: str, maybe_done: bool) -> str:
-        """Send it; returns the vendor's id. `key` is ours, for vendors that refuse a second message with the same one."""
+    def send(self, message: Outgoing, *, key: str, earlier: EarlierTry | None) -> str:
+        """Send it; returns the vendor's id, several with a blank between where it became several messages.
+
+        `key` is ours, for vendors that refuse a second message with the same one. `earlier`: it may have arrived already.
+        Raises Moved where the address became another, Undecided where nobody can tell whether it arrived.
+        """
 
     def fetch(self, file: FileRef, into: Path, *, bytes_max: int) -> None:
         """Write the file's content to that path, whole or not at all. Raises Rejected if it is larger than that, NotFound
@@ -74,7 +138,7 @@ class Channel(Protocol):
 
 def pack_incoming(message: Incoming) -> str:
     """As text for storing; nothing is left out."""
-    body = asdict(message) | {"at": message.at.isoformat() if message.at else None}
+    body = asdict(message) | {"at": message.at.isoformat() if message.at else None, "details": dict(message.details)}
     # Escaped: halves of characters and NULs, which no database text can hold, stay what they are.
     return json.dumps(body, sort_keys=True)
 

@@ -16,6 +16,7 @@ from kernel.telemetry import mask
 from kernel.values import to_micros
 
 JOB = "message"
+PARKED = "#message"  #: the owner of timers that give a message its next job
 UNLIMITED = 2**31 - 1
 NAME_CHARACTERS_MAX = 200  #: of an address in a lane's name
 
@@ -36,7 +37,8 @@ def receive_many(
 ) -> list[str]:
     """Keep each message once and enqueue its job; the trace of each, the first one's where it came before."""
     at = to_micros(clock.now())
-    rows = [_row(ids.new(), connection, one, at) for one in messages]
+    # A microsecond apart, so that those that came together keep their order.
+    rows = [_row(ids.new(), connection, one, at + number) for number, one in enumerate(messages)]
     # In the order of their names: two who store the same ones at once do not wait for each other.
     fresh = {
         found
@@ -75,6 +77,16 @@ def still_new(tx: Tx, message_id: str) -> bool:
     """Whether nobody has handled it; holds it until the end, so that the answer stays true."""
     row = tx.lock("SELECT state FROM incoming_message WHERE id = :id", id=message_id)
     return row is not None and row["state"] == "new"
+
+
+def first_new(tx: Tx, stored: StoredMessage) -> str:
+    """The oldest message of its writer that nobody has handled."""
+    found = tx.value(
+        "SELECT id FROM incoming_message WHERE connection = :c AND account = :a AND address = :x AND state = 'new' "
+        "ORDER BY received_at, id LIMIT 1",
+        c=stored.connection, a=storable(stored.message.account), x=storable(stored.message.address),
+    )  # fmt: skip
+    return str(found or "")
 
 
 def settle(tx: Tx, message_id: str, state: str, reason: str, clock: Clock) -> None:
@@ -124,7 +136,7 @@ def overdue(tx: Tx, before: int) -> list[StoredMessage]:
 def revive(tx: Tx, stored: StoredMessage, *, queue: Queue, mark: str) -> None:
     """A further job for a message whose own job may have been given up; two jobs for one do no harm."""
     lane = _lane(stored.connection, storable(stored.message.account), storable(stored.message.address))
-    queue.enqueue(tx, _job(stored.id, lane, next_number(tx, lane), f":{mark}"))
+    queue.enqueue(tx, _job(stored.id, lane, next_number(tx, lane), f":{mark}", parked=True))
 
 
 def _stored(row: Mapping[str, Any]) -> StoredMessage:
@@ -140,8 +152,9 @@ def _known(tx: Tx, row: tuple[Any, ...]) -> str:
     return str(found or row[0])
 
 
-def _job(message_id: str, lane: str, number: int, mark: str) -> Job:
-    return Job(JOB, f"{JOB}:{message_id}{mark}", lane, number, {"id": message_id, "trace": message_id})
+def _job(message_id: str, lane: str, number: int, mark: str, *, parked: bool = False) -> Job:
+    args = {"id": message_id, "trace": message_id, **({"parked": True} if parked else {})}
+    return Job(JOB, f"{JOB}:{message_id}{mark}", lane, number, args)
 
 
 def _lane(connection: str, account: str, address: str) -> str:

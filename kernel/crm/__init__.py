@@ -1,8 +1,14 @@
 """The small CRM interface, its records and events."""
 
+from kernel.crm.comments import AttachedFile, Comment, CommentFile, Comments
 from kernel.crm.interface import CRM, History, People, RecycleBin, Workdays
+from kernel.crm.lists import ListChange, ListElement, Lists, Start
 from kernel.crm.model import (
+    AUTHOR_ID,
     NO_VALUES,
+    PROOF,
+    SHORT,
+    WHOLE,
     Changed,
     Elsewhere,
     Event,
@@ -18,8 +24,14 @@ from kernel.crm.model import (
     Workday,
     format_value,
 )
+from kernel.crm.notices import Notices
+from kernel.crm.processes import Process, Processes, Question
+from kernel.crm.sight import Sight
+from kernel.crm.tasks import Task, TaskList, Tasks, TaskState
 
 __all__ = [
-    "CRM", "NO_VALUES", "Changed", "Elsewhere", "Event", "History", "MissingItem", "Move", "People", "Person", "Record",
-    "RecycleBin", "Ref", "Row", "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
+    "AUTHOR_ID", "CRM", "NO_VALUES", "PROOF", "SHORT", "WHOLE", "AttachedFile", "Changed", "Comment", "CommentFile",
+    "Comments", "Elsewhere", "Event", "History", "ListChange", "ListElement", "Lists", "MissingItem", "Move", "Notices",
+    "People", "Person", "Process", "Processes", "Question", "Record", "RecycleBin", "Ref", "Row", "Sight", "Start", "Task",
+    "TaskList", "TaskState", "Tasks", "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
 ]  # fmt: skip

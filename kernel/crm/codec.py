@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from kernel.crm.lists import ListChange, ListElement
 from kernel.crm.model import Record, Ref, Row, Unreadable, Value, Values
 
 
@@ -98,3 +99,17 @@ def unpack_record(text: str) -> Record:
         elsewhere=data.get("elsewhere", False),
         url=data["url"],
     )
+
+
+def pack_change(change: ListChange) -> dict[str, Any]:
+    one = change.element
+    return {
+        "list": one.list, "code": one.code, "name": one.name, "values": pack_values(one.values), "entity": one.entity,
+        "id": one.record_id, "drop": change.drop, "there": change.there,
+    }  # fmt: skip
+
+
+def unpack_change(data: Mapping[str, Any]) -> ListChange:
+    values = unpack_values(data["values"])
+    one = ListElement(data["list"], data["code"], data["name"], values, data["entity"], data["id"])
+    return ListChange(one, data["drop"], data["there"])

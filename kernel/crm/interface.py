@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from kernel.crm.comments import Comments
+from kernel.crm.lists import Lists
 from kernel.crm.model import NO_VALUES, Changed, MissingItem, Move, Person, Record, Values, Workday
+from kernel.crm.notices import Notices
+from kernel.crm.processes import Processes
+from kernel.crm.tasks import Tasks
 
 
 class People(Protocol):
@@ -58,8 +63,8 @@ class CRM(Protocol):
     since an earlier try may have been carried out although its answer was lost. Writes are read back by the
     implementation; a difference raises `Unverified`. All calls may raise the tree under `kernel.errors.Fault`.
 
-    An implementation names this class as its base and so has no part that it does not mention. `files`, `notices` and
-    `calls` are names kept for parts that no CRM of ours has yet; the first that has one brings its protocol.
+    An implementation names this class as its base and so has no part that it does not mention. `files` and `calls` are
+    names kept for parts that no CRM of ours has yet; the first that has one brings its protocol.
     """
 
     name: str
@@ -67,9 +72,16 @@ class CRM(Protocol):
     workdays: Workdays | None = None
     history: History | None = None
     bin: RecycleBin | None = None
+    comments: Comments | None = None
+    tasks: Tasks | None = None
+    lists: Lists | None = None
     files: None = None
-    notices: None = None
+    notices: Notices | None = None
+    processes: Processes | None = None
     calls: None = None
+    elsewhere_is_foreign: bool = False
+    """What stands outside of the set is another thing altogether, such as a task of another object, and no matter of ours
+    unless it was seen inside before."""
 
     def get(self, entity: str, record_id: str, *, tables: Iterable[str] = ()) -> Record:
         """Read one record with all mapped fields and the named child tables. Raises NotFound; for one that stands outside
@@ -93,8 +105,8 @@ class CRM(Protocol):
         and merged ones are missing. One request for a hundred or more, since a sweep asks for all records in turn."""
         raise NotImplementedError
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
-        """Make a record; returns its id."""
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False, stage: str | None = None) -> str:
+        """Make a record, at that stage or where records of its kind begin; returns its id."""
         raise NotImplementedError
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:

@@ -54,10 +54,10 @@ class Row:
 class Record:
     """One record as the CRM holds it at the moment of reading."""
 
-    entity: str  #: our word: "deal", "contact"
+    entity: str  #: our key: "deal", "contact"
     id: str  #: the CRM's id
     name: str = ""
-    stage: str | None = None  #: our word for the stage; None where the portal's stage is not in the mapping
+    stage: str | None = None  #: our key of the stage; None where the portal's stage is not in the mapping
     stage_label: str = ""  #: what staff see
     values: Values = field(default_factory=dict)
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Elsewhere(NotFound):
 class Changed:
     """A record that changed since some moment, as a sweep sees it."""
 
-    entity: str  #: our word; "deal/operation" for a child row of a deal
+    entity: str  #: our key; "deal/operation" for a child row of a deal
     id: str
     at: datetime  #: the latest moment at which it may have changed: a CRM that cuts seconds off means the minute's end
     record: Record | None = None  #: as just read, where the CRM gives that without further cost
@@ -95,7 +95,7 @@ class Move:
     """One line of a record's stage history."""
 
     id: str  #: the CRM's own number of the line, or "" where it has none
-    stage: str | None  #: our word; None where the portal's stage is not in the mapping
+    stage: str | None  #: our key; None where the portal's stage is not in the mapping
     label: str  #: what staff see
     at: datetime
     created: bool = False  #: not a move: the record was made at this stage
@@ -115,11 +115,19 @@ class Person:
     heads: tuple[str, ...] = ()  #: names of those they are the head of
     positions: tuple[str, ...] = ()  #: what the CRM says their job is
     admin: bool = False  #: an administrator of the CRM
+    email: str = ""  #: where the CRM says so
+    telegram: str = ""  #: their id in Telegram (a number, as text), where the CRM has it
 
 
 Workday = Literal["open", "paused", "closed", "expired", "off", "unknown"]
 """A person's working day. "expired": begun on an earlier day and never ended, so not begun today. "off": the CRM keeps no
 working day for them, so nothing may depend on it. "unknown": the CRM did not tell."""
+
+
+PROOF, WHOLE, SHORT = "proof", "whole", "short"
+AUTHOR_ID = "author_id"
+"""Of an event's details. PROOF: WHOLE where what proves the delivery covers its author, too; SHORT where it is of the older
+kind that does not. AUTHOR_ID: the CRM's id of the author, where it sent one."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,16 @@ def known_of(tx: Tx, portal: str, entity: str, record_id: str) -> Known | None:
     return Known(unpack_record(row["body"]), row["read_at"]) if row else None
 
 
+def seen_after(tx: Tx, portal: str, entity: str, after: str, most: int) -> list[Known]:
+    """What we last saw of the next records after that id, in rising order of ids as texts; at most so many. Those that
+    stand elsewhere by now are among them, as they were inside."""
+    rows = tx.all(
+        "SELECT body, read_at FROM crm_seen WHERE portal = :p AND entity = :e AND id > :a ORDER BY id LIMIT :n",
+        p=portal, e=entity, a=after, n=most,
+    )  # fmt: skip
+    return [Known(unpack_record(row["body"]), row["read_at"]) for row in rows]
+
+
 def faults(tx: Tx) -> Iterator[str]:
     """Copies that were changed by hand."""
     for row in tx.stream("SELECT portal, entity, id, body, digest FROM crm_seen ORDER BY portal, entity, id"):

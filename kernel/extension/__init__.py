@@ -18,11 +18,10 @@ from kernel.extension.connector import (
     Visitor,
 )
 from kernel.extension.crm_verbs import CRM_VERBS
-from kernel.extension.model import Command, Keeps, Plugin, RunsEvery, Seen, Watch
+from kernel.extension.model import Command, CommentWatch, HeardComment, Keeps, Plugin, RunsEvery, Seen, Watch
 
 __all__ = [
-    "BODY_BYTES_MAX", "CRM_VERBS", "OK", "Command", "Connection", "Connector", "Deliver", "Delivery", "FrameRequest",
-    "Keeps", "NotProven", "Plugin", "Receipt", "Received", "Reply", "RunsEvery", "Seen", "SettingLine",
-    "Sweeping", "Verb", "Visitor",
-    "Watch",
+    "BODY_BYTES_MAX", "CRM_VERBS", "OK", "Command", "CommentWatch", "Connection", "Connector", "Deliver", "Delivery",
+    "FrameRequest", "HeardComment", "Keeps", "NotProven", "Plugin", "Receipt", "Received", "Reply", "RunsEvery", "Seen",
+    "SettingLine", "Sweeping", "Verb", "Visitor", "Watch",
 ]  # fmt: skip

@@ -13,14 +13,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from kernel.conversations import Channel, Incoming
-from kernel.crm import CRM, Event
+from kernel.crm import CRM, Event, Sight
 from kernel.errors import AnnexError, Misconfigured
+from kernel.http import OpenWindow
 from kernel.jobs.outgoing import Call, Receipt
 from kernel.telemetry import mask
 
 if TYPE_CHECKING:
     from kernel.clock import Clock
-    from kernel.http import HttpClient, Transport, Vault
+    from kernel.datasets import DataSource
+    from kernel.files import FileStore
+    from kernel.http import HttpClient, Transport, Vault, Window
     from kernel.mapping import MappingSet, Setup
 
 Capability = Literal["crm", "channel", "telephony", "source"]
@@ -44,6 +47,7 @@ class SettingLine:
     default: str = ""
     secret: bool = False
     required: bool = False
+    switch: bool = False  #: while it is empty, the connection is off: nothing is asked of it, and nobody misses it
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Visitor:
 
     person_id: str
     context: Mapping[str, str] = field(default_factory=dict)  #: what they opened it on: {"deal": "5121"}
+    sight: Sight | None = None  #: what the CRM shows them, as long as their proof is good
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,9 @@ class Verb:
     """safe: doing it twice is as good as once. lookup: `run` looks for an earlier try before it repeats. never: an answer
     that got lost leaves the call `uncertain` until a receipt or a person decides; it is never sent again by itself. Where
     `run` sends by another way than `connection.http`, it calls `kernel.http.leaving()` right before the bytes leave."""
+    pauses: tuple[float, ...] = ()
+    """Seconds to wait after the first, second … try that got no answer; the last of them goes on for good: such a call is
+    never given up for its age, and holds no place of a worker while it waits."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +160,12 @@ class Connector:
     crm: Callable[[Connection], CRM] | None = None
     channel: Callable[[Connection], Channel] | None = None  #: sends messages and fetches their files
     telephony: Callable[[Connection], Any] | None = None
-    source: Callable[[Connection], Any] | None = None  #: records of another system, rates
+    source: Callable[[Connection], DataSource] | None = None  #: answers questions about a client (kernel.datasets)
     sign_in: Callable[[FrameRequest, Connection], Visitor] | None = None
     """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
+    prove: Callable[[FrameRequest, Connection], Visitor] | None = None
+    """The same for a page that is open already and brings a fresh proof: whoever asks compares the person with their
+    session."""
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     framed_by: Callable[[Mapping[str, str]], Sequence[str]] = lambda settings: ()
     """From the settings: whose pages show ours in a frame (CSP sources)."""
@@ -169,13 +180,23 @@ def _none() -> Connector:
     return Connector("none", "None")
 
 
+def _no_files() -> FileStore:
+    nothing: Any = None
+    return cast("FileStore", nothing)
+
+
+def _no_windows(_name: str, _limits: object) -> Window:
+    return OpenWindow()
+
+
 @dataclass(frozen=True)
 class Connection:
     """One outside system as this set is connected to it: settings, set, and the way out."""
 
     settings: Mapping[str, str]  #: by the names that the connector declares
     mapping: MappingSet
-    http: Callable[..., HttpClient]  #: http(base_url, pace=…, headers=…) -> HttpClient
+    http: Callable[..., HttpClient]
+    """http(base_url, rate_limit=…, window=…, parallel=…, reach=…, headers=…) -> HttpClient"""
     clock: Clock
     vault: Vault  #: tokens, encrypted
     transport: Transport | None = None
@@ -183,8 +204,16 @@ class Connection:
     plugins: Sequence[Any] = ()  #: those switched on: what they watch says which events are wanted
     name: str = "main"  #: the customer's; for the CRM the portal's word
     connector: Connector = field(default_factory=_none)
+    files: FileStore = field(default_factory=_no_files)  #: where files of messages are kept
+    window: Callable[..., Window] = _no_windows
+    """window(address, limits) -> Window: what the vendor allows per address (a chat), shared by all processes."""
     _built: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def off(self) -> bool:
+        """Whether a setting that switches it on is empty."""
+        return any(line.switch and not self.settings.get(line.name) for line in self.connector.settings)
 
     @property
     def full_name(self) -> str:
@@ -219,6 +248,10 @@ class Connection:
     @property
     def channel(self) -> Channel:
         return cast("Channel", self.part("channel"))
+
+    @property
+    def source(self) -> DataSource:
+        return cast("DataSource", self.part("source"))
 
     def renamed(self, exc: Misconfigured) -> Misconfigured:
         """The same error, naming settings as the environment calls them for this connection."""

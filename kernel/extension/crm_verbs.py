@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 
-from kernel.crm.codec import unpack_values
+from kernel.crm import CRM, CommentFile, Comments, Lists, Notices, Process, Processes, Start
+from kernel.crm.codec import unpack_change, unpack_values
 from kernel.errors import Misconfigured
+from kernel.extension import lists
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
 
@@ -42,7 +47,9 @@ def _put_row(connection: Connection, call: Call, maybe_done: bool) -> str:
 
 def _create(connection: Connection, call: Call, maybe_done: bool) -> str:
     body = call.payload
-    return connection.crm.create(body["entity"], unpack_values(body["values"]), key=call.key, maybe_done=maybe_done)
+    return connection.crm.create(
+        body["entity"], unpack_values(body["values"]), key=call.key, maybe_done=maybe_done, stage=body.get("stage")
+    )
 
 
 def _restore(connection: Connection, call: Call, _maybe_done: bool) -> str:
@@ -53,7 +60,102 @@ def _restore(connection: Connection, call: Call, _maybe_done: bool) -> str:
     return ""
 
 
+def _comments(crm: CRM) -> Comments:
+    if crm.comments is None:
+        raise Misconfigured(f"{crm.name} keeps no comments that we could read and edit")
+    return crm.comments
+
+
+def _write_comment(connection: Connection, call: Call, maybe_done: bool) -> str:
+    body = call.payload
+    with ExitStack() as stack:
+        files = _files(connection, body["files"], stack)
+        return _comments(connection.crm).write(
+            body["entity"], body["id"], body["text"], key=call.key, author=body["author"], to=body["to"], files=files,
+            hidden=body["hidden"], at=datetime.fromisoformat(body["at"]) if body["at"] else None, maybe_done=maybe_done,
+        )  # fmt: skip
+
+
+def _edit_comment(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    with ExitStack() as stack:
+        told = body.get("files")  # calls of an earlier release say nothing of files
+        files = None if told is None else _files(connection, told, stack)
+        _comments(connection.crm).edit(body["entity"], body["id"], body["comment"], body["text"], files=files)
+    return str(body["comment"])
+
+
+def _files(connection: Connection, told: Sequence[Mapping[str, str]], stack: ExitStack) -> list[CommentFile]:
+    return [
+        CommentFile(stack.enter_context(connection.files.as_file(one["content"])), one["name"], one["media_type"])
+        for one in told
+    ]
+
+
+def _lists(crm: CRM) -> Lists:
+    if crm.lists is None:
+        raise Misconfigured(f"{crm.name} has no lists that we could write")
+    return crm.lists
+
+
+def _write_lists(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    return lists.pack(_lists(connection.crm).write([unpack_change(one) for one in call.payload["changes"]]))
+
+
+def _list_codes(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    found = _lists(connection.crm).codes([Start(*one) for one in call.payload["starts"]])
+    return json.dumps([sorted(codes) for codes in found])
+
+
+def _notices(crm: CRM) -> Notices:
+    if crm.notices is None:
+        raise Misconfigured(f"{crm.name} has no notices that we could write")
+    return crm.notices
+
+
+def _put_notice(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    _notices(connection.crm).put(body["tag"], body["to"], body["text"])
+    return ""
+
+
+def _remove_notice(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    _notices(connection.crm).remove(call.payload["tag"])
+    return ""
+
+
+def _processes(crm: CRM) -> Processes:
+    if crm.processes is None:
+        raise Misconfigured(f"{crm.name} runs no processes that we could start")
+    return crm.processes
+
+
+def _start_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    """Where to answer what it asks."""
+    body = call.payload
+    return _where(_processes(connection.crm).start(body["entity"], body["id"], body["template"]))
+
+
+def _hand_over_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    return _where(_processes(connection.crm).hand_over(body["entity"], body["id"], body["template"], body["to"]))
+
+
+def _where(process: Process) -> str:
+    return next((one.url for one in process.questions if one.url), "")
+
+
+def _end_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    _processes(connection.crm).end(body["entity"], body["id"], body["template"], but=body.get("but", ""))
+    return ""
+
+
 RESTORE = "restore"
+WRITE_LISTS, LIST_CODES = "write_lists", "list_codes"
+WRITE_COMMENT, EDIT_COMMENT = "write_comment", "edit_comment"
+PUT_NOTICE, REMOVE_NOTICE = "put_notice", "remove_notice"
+START_PROCESS, HAND_OVER_PROCESS, END_PROCESS = "start_process", "hand_over_process", "end_process"
 CRM_VERBS: Mapping[str, Verb] = {
     "update": Verb(_update, "safe"),
     "comment": Verb(_comment, "lookup"),
@@ -61,4 +163,13 @@ CRM_VERBS: Mapping[str, Verb] = {
     "put_row": Verb(_put_row, "lookup"),
     "create": Verb(_create, "lookup"),
     RESTORE: Verb(_restore, "safe"),
+    WRITE_COMMENT: Verb(_write_comment, "lookup"),
+    EDIT_COMMENT: Verb(_edit_comment, "safe"),
+    WRITE_LISTS: Verb(_write_lists, "safe"),
+    LIST_CODES: Verb(_list_codes, "safe"),
+    PUT_NOTICE: Verb(_put_notice, "safe"),
+    REMOVE_NOTICE: Verb(_remove_notice, "safe"),
+    START_PROCESS: Verb(_start_process, "lookup"),
+    HAND_OVER_PROCESS: Verb(_hand_over_process, "lookup"),
+    END_PROCESS: Verb(_end_process, "safe"),
 }

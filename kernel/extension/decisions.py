@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kernel.conversations import sending
 from kernel.errors import BadInput, Misconfigured, Refused
-from kernel.extension.calls import finish
+from kernel.extension.calls import come_to_nothing, finish
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
-from kernel.jobs.outgoing import Call, Receipt
+from kernel.jobs.outgoing import Receipt
 from kernel.telemetry import log
 from kernel.values import to_micros
 
@@ -20,10 +21,11 @@ RECEIPT = "receipt"
 def decide(portal: Portal, plugins: Sequence[Plugin], call_id: str, decision: str, *, who: str, result: str = "") -> None:
     """`arrived` (what was wanted then is done), `again` (send it once more) or `drop` (it is given up).
 
+    Of `drop` no plugin is told: each was, when the call failed or became uncertain, and it is a person who decided since.
     Raises BadInput if there is no such call, Refused if its state allows no such decision: somebody was quicker.
     """
     with portal.unit() as unit:
-        call = locked(unit, call_id)
+        call = outgoing.locked(unit.tx, call_id)
         if call is None:
             raise BadInput(f"{call_id}: there is no call of that id")
         if decision not in ALLOWED.get(call.state, ()):
@@ -33,6 +35,8 @@ def decide(portal: Portal, plugins: Sequence[Plugin], call_id: str, decision: st
         if decision == "arrived":
             finish(unit, plugins, call, result)
         elif decision == "again":
+            if sending.THREAD in call.payload:
+                sending.forget_try(unit.tx, call)
             outgoing.again(unit.tx, call, queue=portal.queue, clock=portal.clock)
         else:
             reason = f"dropped by {who}; was: {call.reason}"
@@ -43,7 +47,7 @@ def decide(portal: Portal, plugins: Sequence[Plugin], call_id: str, decision: st
 def receipt_came(unit: Unit, plugins: Sequence[Plugin], connection: str, receipt: Receipt) -> bool:
     """The other side says what became of a call; whether that decided anything."""
     found = outgoing.by_key(unit.tx, connection, receipt.key)
-    call = locked(unit, found.id) if found else None
+    call = outgoing.locked(unit.tx, found.id) if found else None
     if call is None or call.state not in ("sending", "uncertain"):
         return False
     clock = unit.portal.clock
@@ -52,15 +56,19 @@ def receipt_came(unit: Unit, plugins: Sequence[Plugin], connection: str, receipt
         finish(unit, plugins, call, receipt.result)
     else:
         outgoing.keep_decision(unit.tx, call.id, RECEIPT, "failed", receipt.reason, clock)
-        outgoing.mark(
-            unit.tx, call.id, "failed", clock, reason=receipt.reason or "the other side says that it did not arrive"
-        )
+        # Also where the plugin was told «uncertain» before: now it is known, and that is news.
+        reason = receipt.reason or "the other side says that it did not arrive"
+        come_to_nothing(unit, plugins, call, "failed", reason)
     return True
 
 
 def doubt_what_waits(portal: Portal, reason: str) -> int:
     """Make uncertain what waits to be sent and must not be sent twice: these rows come from a copy, and life went on since.
-    How many there were."""
+    How many there were.
+
+    No plugin is told, since what it would do (send it once more, ask in a comment) may long be done: whoever restores is
+    told how many there are, and decides.
+    """
     doubtful = 0
     with portal.database.write() as tx:
         for call in outgoing.overdue(tx, to_micros(portal.clock.now()) + 1):
@@ -68,13 +76,7 @@ def doubt_what_waits(portal: Portal, reason: str) -> int:
                 _connection, verb = portal.verb(call)
             except Misconfigured:
                 continue  # it fails when its turn comes
-            if verb.repeat == "never":
+            if verb.repeat == "never" or sending.THREAD in call.payload:
                 outgoing.mark(tx, call.id, "uncertain", portal.clock, reason=reason)
                 doubtful += 1
     return doubtful
-
-
-def locked(unit: Unit, call_id: str) -> Call | None:
-    """The call, held until the end of the unit of work."""
-    unit.tx.lock("SELECT id FROM outgoing WHERE id = :id", id=call_id)
-    return outgoing.load(unit.tx, call_id)

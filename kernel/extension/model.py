@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kernel.conversations import Incoming
-from kernel.crm import Event, Record, Values
+from kernel.crm import Comment, Event, Record, Values
 from kernel.extension.connector import Capability
 from kernel.extension.hooks import Hook, Implementation
 from kernel.ledger.chart import Chart
@@ -71,6 +71,29 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class HeardComment:
+    """A comment that somebody wrote in the CRM, or one that they have edited since it was handed over."""
+
+    comment: Comment
+    edited: bool = False
+    prepared: Any = None
+
+
+@dataclass(frozen=True)
+class CommentWatch:
+    """A plugin's interest in the comments of one kind of record, where the CRM lets us read them.
+
+    `handle` runs once for each comment and each version of it, oldest first, in one unit of work with the bookkeeping. It
+    never gets what Annex wrote itself, nor what stood there before anybody listened. `prepare` may ask the CRM first (fetch
+    a file, say); it only reads, and may run more than once.
+    """
+
+    entity: str
+    handle: Callable[[Unit, HeardComment], None]
+    prepare: Callable[[ReadOnlyPortal, Comment], Any] | None = None
+
+
+@dataclass(frozen=True)
 class Keeps:
     """Records that a plugin keeps figures of. Their deletion is told once, and so is their coming back, whether an event, a
     write or the sweep found it; meanwhile nothing is written to them."""
@@ -78,7 +101,7 @@ class Keeps:
     entity: str
     ids: Callable[[Tx, str, str, int], Sequence[str]]
     """(tx, portal, after, most): the next ids after that one in rising order, at most so many."""
-    gone: Callable[[Unit, str], None]  #: `unit.portal.people()` is at hand: it costs no question to the CRM
+    gone: Callable[[Unit, str], None]  #: `unit.portal.staff.known()` knows: the people were asked for just before
     back: Callable[[Unit, str], None] | None = None
 
 
@@ -113,11 +136,16 @@ class Plugin:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: entity -> logical fields ("table.field" too)
     watches: tuple[Watch, ...] = ()
     keeps: tuple[Keeps, ...] = ()
+    comments: tuple[CommentWatch, ...] = ()
     connects: Mapping[str, Capability] = field(default_factory=dict)
     """Which of its settings name a connection, and what that connection must be able to do: {"chat": "channel"}."""
     on_message: Callable[[Unit, Incoming], None] | None = None
-    """A message came in on one of those connections (`unit.connection` is its name). Runs in one unit of work, once per
-    message and in order for each writer."""
+    """A message came in on one of those connections (`unit.connection` is its name, `unit.heard` its place in the
+    timeline). Runs in one unit of work, once per message and in order for each address."""
+    fetches: Callable[[Unit, Incoming], int] | None = None
+    """How many bytes a file of that message may have to be fetched before `on_message`; 0: its files stay there."""
+    on_timer: Callable[[Unit, str, Mapping[str, Any]], None] | None = None
+    """A timer that it set (`unit.set_timer`) is due: key and body. Runs in one unit of work; failing, it comes again."""
     answers: Mapping[str, Callable[[Portal, Event], Mapping[str, Any]]] = field(default_factory=dict)
     """Events that want more than a bare 200: what to put into the answer. Must be quick; no calls out."""
     books: tuple[Chart, ...] = ()
@@ -127,13 +155,20 @@ class Plugin:
     hooks: tuple[Implementation, ...] = ()  #: what it answers to the hooks of others: `UNFIT.by(unfit)`
     done: Mapping[str, Callable[[Unit, Mapping[str, Any], str], None]] = field(default_factory=dict)
     """By name: what to do, in the same unit of work, when an outgoing call marked with that name came through."""
+    undone: Mapping[str, Callable[[Unit, Mapping[str, Any], str, str], None]] = field(default_factory=dict)
+    """By the same names: what to do, in the same unit of work, when such a call became `uncertain` or `failed`: payload,
+    state, reason. Not when it is dropped: a person gave it up who knows of it, or its record is gone."""
+    on_closed: Callable[[Unit, str, str], None] | None = None
+    """We may not write into a thread any more: thread, reason. Runs once, in the unit of work that found it out."""
     pages: Callable[[Portal], Blueprint] | None = None
     rights: Mapping[str, str] = field(default_factory=dict)
     """Rights beyond the one of its own name, which its pages need where they say nothing else: name -> what it allows."""
     commands: tuple[Command, ...] = ()
     verify: Callable[[Unit], Iterable[str]] | None = None
     """Re-derive the plugin's tables; yields each fault found, first first."""
+    doctor: Callable[[Portal], Iterable[str]] | None = None
+    """What `annex doctor` should say of it: each finding with what to do about it, in the set's language."""
     migrations: Path | None = None
 
 
-__all__ = ["Command", "Keeps", "Plugin", "RunsEvery", "Seen", "Values", "Watch"]
+__all__ = ["Command", "CommentWatch", "HeardComment", "Keeps", "Plugin", "RunsEvery", "Seen", "Values", "Watch"]

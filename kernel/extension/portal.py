@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,16 +12,30 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from kernel.clock import Clock, Ids
-from kernel.conversations import Outgoing
-from kernel.crm import CRM, Person, Value, Values
-from kernel.crm.codec import pack_values
+from kernel.conversations import Outgoing, OutgoingFile, sending, timeline
+from kernel.conversations.timeline import Heard, Thread
+from kernel.crm import CRM, ListChange, Person, Start, Value, Values
+from kernel.crm.codec import pack_change, pack_values
 from kernel.crm.gone import gone_since
 from kernel.errors import Misconfigured
 from kernel.extension.connector import Connection, Connector, Verb
-from kernel.extension.crm_verbs import CRM_VERBS, RESTORE
+from kernel.extension.crm_verbs import (
+    CRM_VERBS,
+    EDIT_COMMENT,
+    END_PROCESS,
+    HAND_OVER_PROCESS,
+    LIST_CODES,
+    PUT_NOTICE,
+    REMOVE_NOTICE,
+    RESTORE,
+    START_PROCESS,
+    WRITE_COMMENT,
+    WRITE_LISTS,
+)
 from kernel.extension.hooks import Hooks
 from kernel.extension.staff import STAFF_SECONDS_MAX, StaffList
-from kernel.jobs import Queue, inbox, outgoing
+from kernel.files import FileStore
+from kernel.jobs import Queue, inbox, outgoing, timers
 from kernel.ledger import Books
 from kernel.mapping import MappingSet
 from kernel.storage import Database, Tx
@@ -69,7 +83,10 @@ class Portal:
             raise Misconfigured(f"«{name}» has no HTTP client")
 
         nothing: Any = None
-        return Connection({}, self.mapping, no_way_out, self.clock, nothing, name=name, connector=connector)
+        files = FileStore(self.database, self.clock)
+        return Connection(
+            {}, self.mapping, no_way_out, self.clock, nothing, name=name, connector=connector, files=files
+        )  # fmt: skip
 
     def connection(self, name: str) -> Connection:
         """By the customer's name. Raises Misconfigured."""
@@ -144,6 +161,7 @@ class Unit:
     author: str
     trace: str
     connection: str = ""  #: whose message is being handled, where that is why
+    heard: Heard | None = None  #: and what became of it in the timeline
     filling: set[tuple[str, str, str]] = field(default_factory=set)
     """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
     _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
@@ -185,6 +203,78 @@ class Unit:
         """Write a comment, once per `key`."""
         self._call("comment", entity, record_id, {"text": text, "to": list(to)}, key=key)
 
+    def write_comment(
+        self,
+        entity: str,
+        record_id: str,
+        text: str,
+        *,
+        key: str,
+        author: str = "",
+        to: Sequence[str] = (),
+        files: Sequence[OutgoingFile] = (),
+        hidden: bool = False,
+        at: datetime | None = None,
+        done: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a comment as `Comments.write` does, once per `key`; then the plugin's `done` handler of that name gets the
+        payload with `context`, and the comment's id. The files are those of `kernel.files`."""
+        body: dict[str, Any] = {
+            "text": text, "author": author, "to": list(to), "files": _listed(files), "hidden": hidden,
+            "at": at.isoformat() if at else "",
+        }  # fmt: skip
+        self._call(WRITE_COMMENT, entity, record_id, {**body, **_afterwards(done, key, context)}, key=key)
+
+    def edit_comment(
+        self,
+        entity: str,
+        record_id: str,
+        comment_id: str,
+        text: str,
+        *,
+        key: str,
+        files: Sequence[OutgoingFile] | None = None,
+        done: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Give a comment another text, and all of `files` in the place of those it has (None: they stay), once per `key`;
+        then the plugin's `done` (or `undone`) handler of that name hears of it as with `write_comment`."""
+        body: dict[str, Any] = {"comment": comment_id, "text": text}
+        if files is not None:
+            body["files"] = _listed(files)
+        self._call(EDIT_COMMENT, entity, record_id, {**body, **_afterwards(done, key, context)}, key=key)
+
+    def notify(self, tag: str, to: Sequence[str], text: str, *, key: str) -> None:
+        """Tell these people, once per `key`, in place of what was told under that tag; only where the CRM has `notices`."""
+        self._enqueue(PUT_NOTICE, {"tag": tag, "to": list(to), "text": text}, lane=f"notice:{tag}", key=key)
+
+    def withdraw_notice(self, tag: str, *, key: str) -> None:
+        self._enqueue(REMOVE_NOTICE, {"tag": tag}, lane=f"notice:{tag}", key=key)
+
+    def start_process(
+        self, entity: str, record_id: str, template: str, *, key: str, done: str, context: Mapping[str, Any]
+    ) -> None:
+        """Start that process for the record, unless it runs, once per `key`; then the plugin's `done` handler gets context
+        and where to answer what it asks. Processes of a record keep their own order: they may not hold up its writes."""
+        body = {"template": template, **_afterwards(done, key, context)}
+        self._process(START_PROCESS, entity, record_id, body, key)
+
+    def hand_over_process(
+        self, entity: str, record_id: str, template: str, to: str, *, key: str, done: str, context: Mapping[str, Any]
+    ) -> None:
+        """Have that person answer what the process asks, as `start_process` does."""
+        body = {"template": template, "to": to, **_afterwards(done, key, context)}
+        self._process(HAND_OVER_PROCESS, entity, record_id, body, key)
+
+    def end_process(self, entity: str, record_id: str, template: str, *, key: str, but: str = "") -> None:
+        """End those of that template that run for the record, `but` for one."""
+        self._process(END_PROCESS, entity, record_id, {"template": template, "but": but}, key)
+
+    def _process(self, verb: str, entity: str, record_id: str, body: Mapping[str, Any], key: str) -> None:
+        lane = f"process:{entity}:{record_id}:{body['template']}"
+        self._enqueue(verb, {"entity": entity, "id": record_id, **body}, lane=lane, key=key)
+
     def put_row(self, entity: str, record_id: str, table: str, values: Values, *, row: str) -> None:
         """Make the child row of ours named `row` hold these values: added the first time, changed afterwards."""
         self._call("put_row", entity, record_id, {"table": table, "values": pack_values(values)}, target=row)
@@ -199,10 +289,29 @@ class Unit:
         self._writes.setdefault((entity, record_id), []).append(Write(values, None, table, row_key))
         self._call("update_row", entity, record_id, {"table": table, "row_key": row_key, "values": pack_values(values)})
 
-    def create(self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any]) -> None:
-        """Make a record, once per `key`; then the plugin's `done` handler of that name gets context and new id."""
+    def create(
+        self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any], stage: str | None = None
+    ) -> None:
+        """Make a record, once per `key`, at that stage or where its kind begins; then the plugin's `done` handler of that
+        name gets context and new id."""
         body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
+        if stage is not None:
+            body["stage"] = stage
         self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
+
+    def write_lists(
+        self, changes: Sequence[ListChange], *, lane: str, done: str = "", context: Mapping[str, Any] | None = None
+    ) -> None:
+        """Change elements of lists, as `Lists.write` does; then the plugin's `done` handler of that name gets the payload
+        and what came of them (`kernel.extension.lists.outcome`)."""
+        body = {"changes": [pack_change(one) for one in changes]}
+        self._enqueue(WRITE_LISTS, {**body, **_afterwards(done, "", context)}, lane=lane, key="")
+
+    def list_codes(self, starts: Sequence[Start], *, lane: str, done: str, context: Mapping[str, Any] | None = None) -> None:
+        """Ask which elements lists hold; the plugin's `done` handler of that name gets the payload and, as JSON, the codes
+        for each of `starts`."""
+        body = {"starts": [[one.list, one.code] for one in starts]}
+        self._enqueue(LIST_CODES, {**body, **_afterwards(done, "", context)}, lane=lane, key="")
 
     def restore(self, entity: str, record_id: str, *, key: str) -> None:
         """Bring a deleted record back, once per `key`, and read it again; only where the CRM has a `bin`."""
@@ -212,9 +321,81 @@ class Unit:
         self, connection: str, message: Outgoing, *, key: str, done: str = "", context: Mapping[str, Any] | None = None
     ) -> None:
         """Send a message by that connection's channel, once per `key`; messages to one address go in order."""
-        payload = {name: getattr(message, name) for name in ("address", "text", "account", "reply_to")}
+        payload = message.payload()
         lane = f"{message.account}:{message.address}"
         self.call(connection, "send", payload, lane=lane, key=key, done=done, context=context)
+
+    def write_to(
+        self,
+        thread: Thread,
+        message: Outgoing,
+        *,
+        key: str,
+        record: str = "",
+        author: str = "",
+        author_name: str = "",
+        answers: str = "",
+        done: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """Send a message into a thread, once per `key`, and keep it in the timeline; its id there, None if it is written
+        already. `answers`: the message of the timeline that it answers. `record`: what it is about, "deal:5512"."""
+        new = self.portal.ids.new()
+        body = {**message.payload(), sending.THREAD: thread.id, sending.MESSAGE: new}
+        if answers:
+            body[sending.ANSWERS] = answers
+        call = self._send(thread, body, key, done, context)
+        if call is None:
+            return None
+        return sending.written(
+            self.tx, thread, message, call=call, record=record, author=author, author_name=author_name,
+            clock=self.portal.clock, ids=self.portal.ids, message_id=new,
+        )  # fmt: skip
+
+    def rewrite(
+        self,
+        thread: Thread,
+        message_id: str,
+        message: Outgoing,
+        *,
+        key: str,
+        done: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Have a message of ours in that thread say something else, once per `key`; whether that is new."""
+        body = {**message.payload(), sending.THREAD: thread.id, sending.MESSAGE: message_id, sending.CHANGES: message_id}
+        call = self._send(thread, body, key, done, context)
+        if call is None:
+            return False
+        sending.changed(self.tx, message_id, message.text, call=call, clock=self.portal.clock)
+        return True
+
+    def _send(
+        self, thread: Thread, body: dict[str, Any], key: str, done: str, context: Mapping[str, Any] | None
+    ) -> str | None:
+        if done:
+            body |= {"done": done, "key": key, "context": dict(context or {})}
+        return self._enqueue("send", body, lane=f"thread:{thread.id}", key=key, connection=thread.connection)
+
+    def reopen(self, thread: Thread) -> bool:
+        """The thread can be written to again: what waited leaves in its order. Whether it was closed."""
+        if not timeline.reopen(self.tx, thread.id):
+            return False
+        lane = f"out:{thread.connection}:thread:{thread.id}"
+        if (call := outgoing.first_in(self.tx, thread.connection, lane)) is not None:
+            outgoing.revive(self.tx, call, queue=self.portal.queue, mark=f"open{to_micros(self.now)}")
+        return True
+
+    def set_timer(self, plugin: str, key: str, due_at: datetime, body: Mapping[str, Any], *, keep: bool = False) -> None:
+        """Have the plugin's `on_timer` run then; one that is set already is moved, or with `keep` stays."""
+        timers.set_timer(self.tx, plugin, key, due_at, body, keep=keep)
+
+    def timers(self, plugin: str, start: str) -> list[timers.Timer]:
+        """The plugin's timers whose keys begin so."""
+        return timers.beginning_with(self.tx, plugin, start)
+
+    def cancel_timer(self, plugin: str, key: str) -> None:
+        timers.cancel(self.tx, plugin, key)
 
     def call(
         self,
@@ -229,7 +410,7 @@ class Unit:
     ) -> None:
         """Have that connection (by the customer's name) do something, once per `key` if there is one; calls of one lane go
         in order. Then the plugin's `done` handler of that name gets payload (with `context`) and result."""
-        body = {**payload, **({"done": done, "key": key, "context": dict(context or {})} if done else {})}
+        body = {**payload, **_afterwards(done, key, context)}
         to = self.portal.connection(connection)
         self._enqueue(verb, body, lane=lane, key=key, connection=to.full_name)
 
@@ -252,9 +433,18 @@ class Unit:
 
     def _enqueue(
         self, verb: str, payload: Mapping[str, Any], *, lane: str, key: str, target: str = "", connection: str = ""
-    ) -> None:
+    ) -> str | None:
         portal = self.portal
-        outgoing.enqueue(
+        return outgoing.enqueue(
             self.tx, connection or portal.name, verb, payload, lane=lane, key=key, target=target, trace=self.trace,
             clock=portal.clock, ids=portal.ids, queue=portal.queue,
         )  # fmt: skip
+
+
+def _listed(files: Sequence[OutgoingFile]) -> list[dict[str, str]]:
+    return [{"content": one.content, "name": one.name, "media_type": one.media_type} for one in files]
+
+
+def _afterwards(done: str, key: str, context: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a call carries for the plugin that wants to hear of its end."""
+    return {"done": done, "key": key, "context": dict(context or {})} if done else {}

@@ -13,10 +13,12 @@ from kernel.extension.staff import STAFF_SECONDS_MAX
 from kernel.jobs import Job, Queue
 from kernel.storage import Database, Tx
 
-WRITES = frozenset(
-    {"create", "update", "add_row", "update_row", "comment", "start", "restore"}
-)  #: of a CRM and its optional parts
-PARTS = frozenset({"people", "workdays", "history", "bin", "files", "notices", "calls"})
+WRITES = frozenset({
+    "create", "update", "add_row", "update_row", "comment", "start", "restore", "write", "edit", "put", "remove",
+    "hand_over", "end",
+})  # fmt: skip
+"""Of a CRM and its optional parts."""
+PARTS = frozenset({"people", "workdays", "history", "bin", "comments", "tasks", "files", "notices", "processes", "calls"})
 
 
 class WroteWhileReading(RuntimeError):

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from kernel.conversations import Incoming, store
 from kernel.crm import Event
+from kernel.extension.comments import routed
 from kernel.extension.connector import Connection, Received
 from kernel.extension.decisions import receipt_came
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal, Unit
-from kernel.jobs import inbox
+from kernel.jobs import inbox, old_proofs
 from kernel.jobs.outgoing import Receipt
 from kernel.storage import Tx
 
@@ -38,11 +39,13 @@ def keep_many(
 ) -> list[str]:
     """Keep all of it, with a handful of statements; the trace of each arrival's first part."""
     with_events = [one for one in arrivals if one.events]
-    reported = [inbox.StoredDelivery(_events(portal, connection, one.events), one.text) for one in with_events]
+    reported = [inbox.StoredDelivery(_events(portal, plugins, connection, one.events), one.text) for one in with_events]
     traces: dict[int, str] = {}
     if reported:
         stored = inbox.store_many(tx, portal.name, reported, clock=portal.clock, ids=portal.ids, queue=portal.queue)
         traces = {id(one): trace for one, trace in zip(with_events, stored, strict=True)}
+        noted = portal.memory.setdefault("old proofs", {})
+        old_proofs.note(tx, connection.full_name, [e for one in with_events for e in one.events], portal.clock, noted)
     for one in arrivals:
         if one.messages:
             found = store.receive_many(
@@ -58,8 +61,9 @@ def keep_many(
     return [traces.get(id(one), "") for one in arrivals]
 
 
-def _events(portal: Portal, connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
+def _events(portal: Portal, plugins: Sequence[Plugin], connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
     """Whoever reports them, they are about records of the CRM. Deliveries' names are each connection's own."""
+    events = [routed(portal, plugins, event) for event in events]
     if connection.full_name == portal.name:
         return events
     return [

@@ -20,6 +20,7 @@ RENEW_SECONDS = 150.0  #: from this age on the list is read anew in the backgrou
 RETRY_SECONDS = 15.0  #: after a failure the CRM is left alone for so long, while the list is still good
 FAILED_SECONDS = 3.0  #: so long a failure answers for the next ones who ask, so that they do not queue for time-outs
 WAIT_SECONDS_MAX = 20.0  #: real seconds for which a question waits for another one's answer
+WARM_SECONDS_MAX = 3.0  #: the same, of work that can go on with an older list
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,20 @@ class StaffList:
         if self._age() > RENEW_SECONDS:
             self._renew_behind()
         return kept.people
+
+    def warm(self) -> None:
+        """Before a unit of work that may not ask the CRM: see to it that `known` knows. A CRM that is away or slow leaves
+        the list that was read before, and holds nobody up for longer than a moment."""
+        if self._age() > RENEW_SECONDS:
+            self._renew_behind()
+        if self._age() > STAFF_SECONDS_MAX and self._asking.acquire(timeout=WARM_SECONDS_MAX):
+            self._asking.release()
+
+    def known(self) -> list[Person]:
+        """The list as it was last read, however long ago: it asks nobody. Raises Unreachable where it never was."""
+        if self._kept is None:
+            raise Unreachable("the CRM's people have not been read yet")
+        return self._kept.people
 
     def forget(self) -> None:
         """The next question is asked of the CRM itself: it told us that something changed."""

@@ -17,6 +17,8 @@ from kernel.jobs.listeners import Listening
 from kernel.storage import Tx
 from kernel.values import from_micros, to_micros
 
+NOBODY_LISTENS = "nobody listens: no worker runs, or it has just begun"  #: over in a moment, as a rule
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -45,8 +47,13 @@ class Standing:
         if self.failures >= BREAKER_AFTER_FAILURES:
             return self.last_failure
         if self.listens and not (self.listening and self.listening.connected_at):
-            return (self.listening and self.listening.reason) or "nobody listens: no worker runs, or it has just begun"
+            return (self.listening and self.listening.reason) or NOBODY_LISTENS
         return ""
+
+    @property
+    def alarm(self) -> str:
+        """The same without what is over in a moment, for every page of whoever can fix it."""
+        return "" if self.trouble == NOBODY_LISTENS else self.trouble
 
 
 def standings(tx: Tx, portal: Portal) -> list[Standing]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.crm import Changed, Record
-from kernel.crm.gone import asked_after, gone_ids, keep_asked
+from kernel.crm.gone import asked_after, gone_ids, gone_since, keep_asked
 from kernel.crm.seen import Known, elsewhere_name, known_of, owner_seen
 from kernel.errors import AnnexError, NotFound
 from kernel.extension.connector import Sweeping
@@ -134,10 +134,15 @@ def _missed(portal: Portal, changed: Sequence[Changed]) -> list[tuple[str, str]]
         rows = [replace(one, owner=_owner(tx, portal.name, one)) if "/" in one.entity else one for one in changed]
     rows = [_owned(portal, one) for one in rows]
     wanted: dict[tuple[str, str], None] = {}
+    foreign = portal.crm.elsewhere_is_foreign
     with portal.database.read() as tx:
         for one in rows:
             entity, record_id = (one.entity.partition("/")[0], one.owner) if "/" in one.entity else (one.entity, one.id)
             if not record_id or (entity, record_id) in wanted:
+                continue
+            if "/" in one.entity and gone_since(tx, portal.name, entity, record_id) is not None:
+                continue  # a row that outlived its record would be read for ever; if the record is back is asked in turn
+            if one.elsewhere and foreign and known_of(tx, portal.name, entity, record_id) is None:
                 continue
             known = known_of(tx, portal.name, elsewhere_name(entity) if one.elsewhere else entity, record_id)
             if _unseen(one, known) and not inbox.waiting_for(tx, portal.name, entity, record_id):

@@ -16,6 +16,8 @@ from kernel.crm.codec import pack_record, unpack_record, unpack_values
 from kernel.crm.gone import note_back, note_gone
 from kernel.crm.seen import elsewhere_name, keep_seen, last_seen, owner_seen
 from kernel.errors import AnnexError, Fault, NotFound, Throttled
+from kernel.extension.comments import hand_over, is_about_comments
+from kernel.extension.comments import read as read_comments
 from kernel.extension.model import PHASES, Keeps, Plugin, Seen, Watch, author_of
 from kernel.extension.portal import Portal, Unit, Write
 from kernel.extension.reading import ReadAgain, ReadOnlyPortal
@@ -33,6 +35,9 @@ PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 1.0, 15.0  #: a CRM that is back must not
 def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, attempt: int = 0) -> None:
     """Run one sync job. Raises Again when the CRM cannot answer now."""
     entity, record_id = args["entity"], args["id"]
+    if is_about_comments(entity):
+        _sync_comments(portal, plugins, args, attempt)
+        return
     if "/" in entity:
         _sync_owner(portal, args, attempt)
         return
@@ -86,7 +91,7 @@ def sync(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], *, 
             expected = _with_writes(with_ours, unit.writes_to(entity, record_id))
             watch.handle(unit, Seen(record, before, events, expected, prepared.get(plugin.name)))
         kept = replace(record, entity=elsewhere_name(entity)) if record.elsewhere else record
-        keep_seen(unit.tx, portal.name, kept, to_micros(portal.clock.now()))
+        keep_seen(unit.tx, portal.name, kept, began)  # what changed while we were at it may not be in it
         inbox.settle(unit.tx, ids, "done", "it stands outside of the set" if record.elsewhere else "", portal.clock)
     log.info("sync.done", entity=entity, record=record_id, deliveries=len(ids))
 
@@ -102,6 +107,11 @@ def _gone(
     if keepers and note_gone(unit.tx, unit.portal.name, entity, record_id, to_micros(unit.now)):
         for keeps in keepers:
             keeps.gone(unit, record_id)
+
+
+def _was_ours(portal: Portal, entity: str, record_id: str) -> bool:
+    with portal.database.read() as tx:
+        return last_seen(tx, portal.name, entity, record_id) is not None
 
 
 def _in_turn(plugins: Sequence[Plugin], entity: str) -> list[tuple[Plugin, Watch]]:
@@ -121,6 +131,8 @@ def _read(
         try:
             record = _storable(portal.crm.get(entity, record_id, tables=tables))
         except Elsewhere as exc:
+            if portal.crm.elsewhere_is_foreign and not _was_ours(portal, entity, record_id):
+                raise
             record = _storable(exc.record)
         view = ReadOnlyPortal.of(portal, read_at=began, last_reading=last)
         judging = [pair for pair in watches if pair[1].prepare and (pair[1].elsewhere or not record.elsewhere)]
@@ -164,6 +176,32 @@ def _sync_owner(portal: Portal, args: Mapping[str, Any], attempt: int) -> None:
         for one in sorted((owners | {owner or ""}) - {""}):  # of both, where the row has moved
             unit.resync(entity.partition("/")[0], one, author=author)
         inbox.settle(unit.tx, ids, "done", "", portal.clock)
+
+
+def _sync_comments(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any], attempt: int) -> None:
+    """A record was commented: its comments are read, and what is new among them is handed over."""
+    entity, record_id = args["entity"], args["id"]
+    with portal.database.read() as tx:
+        waiting = inbox.waiting_for(tx, portal.name, entity, record_id)
+    if not waiting:
+        return
+    ids, reported_at = [one.id for one in waiting], min(one.received_at for one in waiting)
+    try:
+        found, reason = read_comments(portal, plugins, entity, record_id, reported_at), ""
+    except NotFound:
+        found, reason = [], "the CRM has no such record or comment"
+    except Fault as exc:
+        _again_or_give_up(portal, ids, exc, args, attempt)
+        return
+    except AnnexError as exc:
+        _give_up(portal, ids, exc)
+        return
+    with portal.unit(trace=args["trace"]) as unit:
+        if not inbox.still_new(unit.tx, portal.name, entity, record_id, ids):
+            log.warning("sync.overtaken", entity=entity, record=record_id)
+            raise Again(PAUSE_SECONDS_MIN)
+        hand_over(unit, plugins, found, reported_at)
+        inbox.settle(unit.tx, ids, "done", reason, portal.clock)
 
 
 def _again_or_give_up(portal: Portal, ids: list[str], exc: Fault, args: Mapping[str, Any], attempt: int) -> None:

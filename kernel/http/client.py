@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -24,6 +25,7 @@ from kernel.clock import Clock
 from kernel.errors import Rejected, Unreachable
 from kernel.http.bodies import PIECE_BYTES, Body, Element, Stream, parse_xml
 from kernel.http.gate import Gate, OpenGate
+from kernel.http.reach import Reach
 from kernel.telemetry import log, metrics
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
@@ -101,8 +103,8 @@ class TooLarge(Exception):
 class RequestsTransport:
     """Keeps connections open; one session per thread is `requests`' own advice."""
 
-    def __init__(self) -> None:
-        self._local = threading.local()
+    def __init__(self, *, reach: Reach | None = None) -> None:
+        self._local, self._reach = threading.local(), reach
 
     def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Answer:
         return self.stream(method, url, headers=headers, body=body, timeout=timeout, into=None)
@@ -121,13 +123,19 @@ class RequestsTransport:
         if session is None:
             session = self._local.session = requests.Session()
             session.trust_env = False  # a proxy of the machine is a setting of ours, not a surprise
+            if self._reach is not None:
+                self._reach.prepare(session)
+        connect = self._reach.connect_seconds if self._reach is not None else timeout
+        most = self._reach.answer_seconds if self._reach is not None else 0.0
+        began = time.monotonic()
         response = session.request(
-            method, url, headers=dict(headers), data=body, timeout=timeout, allow_redirects=False, stream=True
+            method, url, headers=dict(headers), data=body, timeout=(connect, timeout), allow_redirects=False, stream=True
         )
         with response:
             to_file = into is not None and 200 <= response.status_code < 300
             limit = into.bytes_max if into is not None and to_file else ANSWER_BYTES_MAX
-            pieces = _pieces(response.raw, limit, FILE_SECONDS_MAX if to_file else ANSWER_SECONDS_MAX)
+            most = most or (FILE_SECONDS_MAX if to_file else ANSWER_SECONDS_MAX)
+            pieces = _pieces(response.raw, limit, most, began)
             content = b""
             if into is not None and to_file:
                 for piece in pieces:
@@ -140,9 +148,10 @@ class RequestsTransport:
             return Answer(response.status_code, dict(response.headers), content)
 
 
-def _pieces(raw: Any, bytes_max: int, seconds_max: float) -> Iterator[bytes]:
-    """The body as it comes: no single wait is longer than the time-out, and all together no longer than that."""
-    until, total = time.monotonic() + seconds_max, 0
+def _pieces(raw: Any, bytes_max: int, seconds_max: float, began: float) -> Iterator[bytes]:
+    """The body as it comes: no single wait is longer than the time-out, and all together, from the request on, no longer
+    than that."""
+    until, total = began + seconds_max, 0
     while piece := raw.read1(PIECE_BYTES, decode_content=True):
         total += len(piece)
         if total > bytes_max:
@@ -204,15 +213,33 @@ class HttpClient:
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 20.0,
+        about: str = "",
     ) -> Answer:
         """The same, with a good answer's body put into the file `into`: whole, or not at all. Raises Rejected if it is
-        larger than that. A bad answer keeps its body, and there is no file."""
+        larger than that. A bad answer keeps its body, and there is no file. `about` stands for the path in the log."""
         made, content = self._request(payload, body, headers)
+        return self._into_file(method, self._url(path, query), made, content, timeout, about or path, into, bytes_max)
+
+    def download_from(self, url: str, into: Path, *, bytes_max: int, timeout: float = 20.0) -> Answer:
+        """The same from a whole address, which may be another system's: none of our own headers goes there."""
+        return self._into_file("GET", url, {}, None, timeout, urlsplit(url).path, into, bytes_max)
+
+    def _into_file(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: Content,
+        timeout: float,
+        about: str,
+        into: Path,
+        bytes_max: int,
+    ) -> Answer:
         part = into.with_name(f"{into.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("wb") as file:
                 answer = self.exchange(
-                    method, self._url(path, query), headers=made, body=content, timeout=timeout, about=path,
+                    method, url, headers=headers, body=content, timeout=timeout, about=about,
                     into=Into(file.write, bytes_max),
                 )  # fmt: skip
             if 200 <= answer.status < 300:

@@ -20,6 +20,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from kernel.clock import Clock
+from kernel.ending import ending
 from kernel.errors import Throttled
 from kernel.storage import Database, Tx
 from kernel.telemetry import mask
@@ -70,13 +71,32 @@ def fenced(database: Database, still_ours: Callable[[Tx], bool]) -> Iterator[Non
         _fence.reset(token)
 
 
+_background: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def background() -> Iterator[None]:
+    """Requests in here wait for nobody's turn: they leave while half of the vendor's bucket is free, or raise Throttled at
+    once. What people wait for, and the work of the day, find room whatever is written in the background."""
+    token = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(token)
+
+
+def demand_ours(tx: Tx) -> None:
+    """The same for a gate that lets something go in that unit of work."""
+    if (fence := _fence.get()) is not None and not fence.still_ours(tx):
+        raise Overtaken
+
+
 def leaving() -> None:
     """Right before something leaves that no gate lets go, over a socket of a connector's own: raises Overtaken where it must
     not leave any more."""
     if (fence := _fence.get()) is not None:
         with fence.database.write() as tx:
-            if not fence.still_ours(tx):
-                raise Overtaken
+            demand_ours(tx)
 
 
 class Gate(Protocol):
@@ -128,18 +148,32 @@ class SharedGate:
             for _ in range(CLAIMED_ANEW_MAX):
                 self._freed.clear()
                 while wait := self._claim():
-                    if self._flying:
-                        self._freed.wait(wait)  # the answer in flight may make the wait shorter
-                        self._freed.clear()
-                    else:
-                        self._clock.sleep(wait)
-                # Who stood still since then has let the moment pass: it is somebody else's by now.
-                if self._rate_limit.burst or self._in_time(self._clock.monotonic() - self._mine.claimed_at):
+                    if _background.get():
+                        raise Throttled(f"{self._name}: others come first", wait_seconds=max(wait, 1.0))
+                    self._pause(wait)
+                # Who stood still since then has let the moment pass: it is somebody else's by now, and so may be what the
+                # request is for. A bucket has no such moments, so there the latter alone counts.
+                if self._rate_limit.burst and _fence.get() is None:
+                    break
+                if self._in_time(self._clock.monotonic() - self._mine.claimed_at):
                     break
             else:
                 raise Throttled(f"{self._name}: this process stands still again and again", wait_seconds=1.0)
             with self._count:
                 self._flying += 1
+
+    def _pause(self, seconds: float) -> None:
+        """Raises Throttled where the work that waits is cut short: its request has not left."""
+        ended = ending()
+        if self._flying:
+            self._freed.wait(seconds)  # the answer in flight may make the wait shorter
+            self._freed.clear()
+        elif ended is not None:
+            ended.wait(seconds)
+        else:
+            self._clock.sleep(seconds)
+        if ended is not None and ended.is_set():
+            raise Throttled(f"{self._name}: this process stops", wait_seconds=1.0)
 
     def _in_time(self, took: float) -> bool:
         """Whether the token is still good after so many seconds. Where the database is slow all the time, the next ones
@@ -195,13 +229,13 @@ class SharedGate:
             ahead = self._ahead()
             set_back = row["next_at"] > now + ahead + step + int(SPARE_SECONDS_MAX * 1_000_000) + CLOCK_SLACK_MICROS
             empty_at = now if set_back else row["next_at"]
+            ahead = ahead // 2 if _background.get() else ahead
             slot = max(empty_at - ahead, row["quiet_until"])
             if slot - now > LONGEST_WAIT_SECONDS * 1_000_000:
                 raise Throttled(f"{self._name}: {row['last_failure'] or 'busy'}", wait_seconds=(slot - now) / 1e6)
             if slot > now:
                 return float((slot - now) / 1e6)
-            if (fence := _fence.get()) is not None and not fence.still_ours(tx):
-                raise Overtaken
+            demand_ours(tx)
             self._mine.claimed_at = self._clock.monotonic()
             following = to_micros(self._clock.now()) + step
             if self._rate_limit.burst:

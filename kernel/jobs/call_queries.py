@@ -47,6 +47,16 @@ def update_failed(tx: Tx, connection: str, entity: str, record_id: str, since: i
     return found is not None
 
 
+def update_failure(tx: Tx, connection: str, entity: str, record_id: str, since: int) -> str:
+    """Why the newest update of the record, written down since that moment (microseconds), failed; empty if it did not."""
+    row = tx.one(
+        "SELECT state, reason FROM outgoing WHERE connection = :c AND lane = :l AND verb = 'update' AND created_at >= :at "
+        "ORDER BY number DESC LIMIT 1",
+        c=connection, l=lane_of(connection, entity, record_id), at=since,
+    )  # fmt: skip
+    return str(row["reason"]) if row and row["state"] == "failed" else ""
+
+
 def lanes_in_update(tx: Tx, connection: str) -> frozenset[str]:
     """The lanes in which an update waits or is being sent."""
     # `|| ''` keeps SQLite from reading every call of the connection: by its state it finds the few open ones.
@@ -131,6 +141,14 @@ def carried_out(tx: Tx) -> list[Row]:
     return tx.all("SELECT verb, target, result FROM outgoing WHERE state = 'done'")
 
 
+def keyed(tx: Tx, connection: str, start: str) -> list[Row]:
+    """Key, state and moment of the calls whose key begins so, oldest first."""
+    return tx.all(
+        "SELECT key, state, created_at FROM outgoing WHERE connection = :c AND key LIKE :k ORDER BY number",
+        c=connection, k=f"{start}%",
+    )  # fmt: skip
+
+
 def failed(tx: Tx) -> list[Row]:
     return tx.all("SELECT verb, lane, reason FROM outgoing WHERE state = 'failed'")
 
@@ -146,3 +164,12 @@ def forget(tx: Tx, before: int) -> None:
         old=before,
     )
     tx.run("DELETE FROM call_decision WHERE call_id NOT IN (SELECT id FROM outgoing)")
+
+
+def is_open(tx: Tx, connection: str, lane: str) -> bool:
+    """Whether a call of that lane (as it was enqueued) waits or is being sent."""
+    found = tx.value(
+        "SELECT id FROM outgoing WHERE connection = :c AND lane = :l AND state IN ('waiting', 'sending') LIMIT 1",
+        c=connection, l=storable(f"out:{connection}:{lane}"),
+    )  # fmt: skip
+    return found is not None

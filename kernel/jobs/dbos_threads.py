@@ -15,7 +15,7 @@ from typing import Any
 import dbos._dbos
 from dbos._queue import Queue, queue_worker_thread
 
-from kernel.jobs.waking import Pauses, Probe
+from kernel.jobs.waking import Pauses, Probe, wake
 from kernel.telemetry import log
 
 RESTART_SECONDS = 1.0
@@ -27,15 +27,32 @@ class Poller:
 
     def __init__(self, make_probe: Callable[[], Probe]) -> None:
         self._make_probe = make_probe
-        self._known = threading.Event()
+        self._known, self._ended = threading.Event(), threading.Event()
         self._queue: Queue | None = None
+        self._stop: threading.Event | None = None  #: the library's, once it has launched
 
     def take_from(self, queue: Queue) -> None:
         queue.database_backed_queue = False  # else it is read again before each poll; nobody changes it but we, at a start
         self._queue = queue
         self._known.set()
 
+    def stop(self) -> None:
+        """Take nothing more; `runs` says when the last look has ended."""
+        if self._stop is not None:
+            self._stop.set()
+            wake()
+
+    def runs(self) -> bool:
+        return self._stop is not None and not self._ended.is_set()
+
     def run(self, stop: threading.Event, runtime: Any) -> None:
+        self._stop = stop
+        try:
+            self._run(stop, runtime)
+        finally:
+            self._ended.set()
+
+    def _run(self, stop: threading.Event, runtime: Any) -> None:
         while not self._known.wait(0.1):
             if stop.is_set():
                 return
@@ -50,6 +67,11 @@ class Poller:
                     stop.wait(RESTART_SECONDS)
         finally:
             pauses.close()
+
+
+def active(runtime: Any) -> int:
+    """How many jobs this process runs, up to the row that says how each ended."""
+    return len(runtime._active_workflows_set.activeList())
 
 
 def _nothing(stop: threading.Event, runtime: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,8 +17,9 @@ from typing import Any
 
 from dbos import DBOS, DBOSClient
 
+from kernel.ending import ended_by
 from kernel.errors import AnnexError
-from kernel.jobs.dbos_threads import Poller, launching
+from kernel.jobs.dbos_threads import Poller, active, launching
 from kernel.jobs.queue import PRIORITY_MAX, Again, Handler, Job
 from kernel.jobs.waking import LOOKS_APART_SECONDS, probe_of, wake
 from kernel.storage import Database, Tx
@@ -34,7 +36,13 @@ SCHEDULES_SECONDS = 3600.0  #: between two checks for schedules, which we have n
 SLOTS = 24
 FORGOTTEN_AT_ONCE = 500
 AWAY_PAUSE_SECONDS_MIN, AWAY_PAUSE_SECONDS_MAX = 0.5, 5.0
+STOP_STEP_SECONDS = 0.05  #: how often a stopping engine looks whether all has ended
 RECOVERY_ATTEMPTS = 20  #: a job that kills its worker this often is set aside
+
+
+class _Left(BaseException):
+    """The process stops while the job waits. No Exception: DBOS would write it down as the job's end, and the job is to be
+    taken up at the next start, like one whose process was killed."""
 
 
 class DbosQueue:
@@ -100,6 +108,7 @@ class Engine:
 
     def __init__(self, database: Database, handlers: Mapping[str, Handler], *, worker_id: str) -> None:
         self._handlers = handlers
+        self._stopping = threading.Event()
         self._poller = Poller(partial(probe_of, database, QUEUE))
         logging.getLogger("dbos").setLevel(logging.WARNING)
         self._dbos = DBOS(
@@ -129,12 +138,21 @@ class Engine:
         self._poller.take_from(queue)
 
     def stop(self, *, within_seconds: int = 20) -> None:
-        """Take nothing new, let what runs finish; what does not is taken up at the next start."""
-        DBOS.destroy(workflow_completion_timeout_sec=within_seconds)
+        """Take nothing new, let what runs finish; what does not, or only waits, is taken up at the next start.
+
+        The library's own wait is left out: it looks once a second.
+        """
+        self._stopping.set()
+        self._poller.stop()
+        until = time.monotonic() + within_seconds
+        while (self._poller.runs() or active(self._dbos)) and time.monotonic() < until:
+            time.sleep(STOP_STEP_SECONDS)
+        DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _job(self, name: str, args: Mapping[str, Any]) -> None:
         try:
-            self._run(name, args)
+            with ended_by(self._stopping):
+                self._run(name, args)
         finally:
             wake()  # what waits in its lane may go on; the row that says so is written a moment later
 
@@ -158,14 +176,19 @@ class Engine:
                     # A job that ended with this would be over for good, for nothing that it did.
                     log.warning("job.database", error=str(exc).partition("\n")[0])
                     metrics.job(name, "again")
-                    time.sleep(pause)  # not the engine's sleep: that is a write to the same database
+                    self._wait(pause)
                     pause = min(2 * pause, AWAY_PAUSE_SECONDS_MAX)
                     continue
                 else:
                     metrics.job(name, "done")
                     return
             metrics.job(name, "again")
-            DBOS.sleep(seconds)
+            self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        """Not the engine's sleep: that is a write to a database that may be away, and nothing ends it."""
+        if self._stopping.wait(seconds):
+            raise _Left
 
 
 def prepare_tables(database: Database) -> None:

@@ -47,6 +47,7 @@ class Receipt:
     reason: str = ""
 
 
+PARKED = "#call"  #: the owner of timers that give a call of a channel its next job
 STAGE = "#stage"
 RESYNC = "look"  #: the key of a stored call whose record is to be synced after it; 0.1.0 wrote it, so it stays
 OPEN_STATES = "('waiting', 'sending')"
@@ -91,8 +92,7 @@ def _text(payload: Mapping[str, Any]) -> str:
 def again(tx: Tx, call: Call, *, queue: Queue, clock: Clock) -> None:
     """A person asks for a failed or uncertain call to be tried once more."""
     tx.run("UPDATE outgoing SET state = 'waiting', reason = '' WHERE id = :id", id=call.id)
-    mark = f":again{to_micros(clock.now())}"
-    queue.enqueue(tx, _job(call.id, call.lane, next_number(tx, call.lane), call.trace, mark))
+    revive(tx, call, queue=queue, mark=f"again{to_micros(clock.now())}")
 
 
 def overdue(tx: Tx, before: int) -> list[Call]:
@@ -104,16 +104,38 @@ def overdue(tx: Tx, before: int) -> list[Call]:
 
 def revive(tx: Tx, call: Call, *, queue: Queue, mark: str) -> None:
     """A further job for a call whose own job may have been given up; two jobs for one call do no harm."""
-    queue.enqueue(tx, _job(call.id, call.lane, next_number(tx, call.lane), call.trace, f":{mark}"))
+    queue.enqueue(tx, _job(call.id, call.lane, next_number(tx, call.lane), call.trace, f":{mark}", parked=True))
 
 
-def _job(call_id: str, lane: str, number: int, trace: str, mark: str) -> Job:
-    return Job("call", f"call:{call_id}{mark}", lane, number, {"id": call_id, "trace": trace})
+def first_open(tx: Tx, call: Call) -> str:
+    """The call of its lane whose turn it is: the oldest one that is neither done nor given up."""
+    found = first_in(tx, call.connection, call.lane)
+    return found.id if found else ""
+
+
+def first_in(tx: Tx, connection: str, lane: str) -> Call | None:
+    """The oldest call of a lane that is neither done nor given up."""
+    row = tx.one(
+        f"SELECT * FROM outgoing WHERE connection = :c AND lane = :l AND state IN {OPEN_STATES} ORDER BY number LIMIT 1",
+        c=connection, l=lane,
+    )  # fmt: skip
+    return _call(row) if row else None
+
+
+def _job(call_id: str, lane: str, number: int, trace: str, mark: str, *, parked: bool = False) -> Job:
+    args = {"id": call_id, "trace": trace, **({"parked": True} if parked else {})}
+    return Job("call", f"call:{call_id}{mark}", lane, number, args)
 
 
 def load(tx: Tx, call_id: str) -> Call | None:
     row = tx.one("SELECT * FROM outgoing WHERE id = :id", id=call_id)
     return _call(row) if row else None
+
+
+def locked(tx: Tx, call_id: str) -> Call | None:
+    """The call, held until the end of the unit of work."""
+    tx.lock("SELECT id FROM outgoing WHERE id = :id", id=call_id)
+    return load(tx, call_id)
 
 
 def by_key(tx: Tx, connection: str, key: str) -> Call | None:

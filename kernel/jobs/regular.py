@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kernel.clock import Clock
+from kernel.ending import ended_by
 from kernel.storage import Database
 from kernel.telemetry import bind_trace, log
 from kernel.values import to_micros
@@ -26,8 +27,11 @@ class Work:
 class Ticker:
     """A thread that runs what is due."""
 
-    def __init__(self, database: Database, clock: Clock, works: list[Work]) -> None:
-        self._database, self._clock, self._works = database, clock, works
+    def __init__(
+        self, database: Database, clock: Clock, works: list[Work], *, each_tick: Callable[[], object] = lambda: None
+    ) -> None:
+        """`each_tick` runs every second in every worker: it is to ask one short question."""
+        self._database, self._clock, self._works, self._each_tick = database, clock, works, each_tick
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="regular", daemon=True)
 
@@ -41,14 +45,16 @@ class Ticker:
     def _loop(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             try:
+                self._each_tick()
                 due = self.due()
             except Exception:  # the next tick tries again; a dead database must not end the thread
                 log.exception("regular.broken", work="")
                 continue
             for work in due:
                 try:
-                    if self.claim(work):
-                        self.run(work)
+                    if not self._stop.is_set() and self.claim(work):
+                        with ended_by(self._stop):
+                            self.run(work)
                 except Exception:
                     log.exception("regular.broken", work=work.name)
 

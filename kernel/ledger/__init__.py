@@ -2,6 +2,6 @@
 
 from kernel.ledger.chart import Account, Chart, rows_of
 from kernel.ledger.model import Draft, Entry, Leg, Posting
-from kernel.ledger.store import Book, Books, Change, entry_of
+from kernel.ledger.store import Book, Books, Bulk, Change, entry_of
 
-__all__ = ["Account", "Book", "Books", "Change", "Chart", "Draft", "Entry", "Leg", "Posting", "entry_of", "rows_of"]
+__all__ = ["Account", "Book", "Books", "Bulk", "Change", "Chart", "Draft", "Entry", "Leg", "Posting", "entry_of", "rows_of"]

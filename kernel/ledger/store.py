@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ from kernel.clock import Clock
 from kernel.errors import BooksBroken, Misconfigured
 from kernel.ledger.chart import COMMON, Chart
 from kernel.ledger.checkpoints import Where, add_late, balances_at
-from kernel.ledger.model import Draft, Entry, Posting, canonical, changes, hash_of, standing
+from kernel.ledger.model import Draft, Entry, Leg, Posting, Prepared, canonical, changes, hash_of, prepared, standing
 from kernel.storage import Row, Tx
 from kernel.values import to_micros
 
 SUBJECTS_PER_QUERY = 400
 HEAD = "head"  #: the kind of fact that says which heads were published
+#: What a row of the journal is made of: kind, subject, key, at, author, trace, reverses, the body's text, legs, op.
+Line = tuple[str, str, str, int, str, str, int | None, str, Sequence[Leg], str]
 
 
 @dataclass(frozen=True)
@@ -86,44 +88,61 @@ class Journal:
     def append(self, tx: Tx, head: Mapping[str, Any], book: str, drafts: Sequence[Draft]) -> list[Entry]:
         if not drafts:
             return []
-        seq, prev, recorded = int(head["seq"]), str(head["hash"]), to_micros(self.clock.now())
+        rows = [
+            (
+                draft.kind, draft.subject, draft.key, draft.at, draft.author, draft.trace, draft.reverses,
+                draft.text or canonical(draft.body), draft.legs, draft.op,
+            )
+            for draft in drafts
+        ]  # fmt: skip
+        recorded = to_micros(self.clock.now())
+        with tx.at_once():
+            self.move_head(tx, self.write(tx, head, book, rows, recorded))
+        first = int(head["seq"]) + 1
+        return [
+            Entry(
+                seq, draft.kind, draft.subject, draft.key, draft.at, recorded, draft.author, draft.trace, draft.reverses,
+                draft.body, book,
+            )
+            for seq, draft in enumerate(drafts, first)
+        ]  # fmt: skip
+
+    def write(self, tx: Tx, head: Mapping[str, Any], book: str, lines: Iterable[Line], recorded: int) -> Mapping[str, Any]:
+        """Number, chain and insert these rows; returns the head that they call for, which is for the caller to write."""
+        seq, prev, covered = int(head["seq"]), str(head["hash"]), head["covered"]
         rows: list[tuple[Any, ...]] = []
         legs: list[tuple[Any, ...]] = []
-        entries = []
         deltas: dict[Where, int] = defaultdict(int)
         late: dict[tuple[int, Where], int] = defaultdict(int)
-        for draft in drafts:
+        for kind, subject, key, at, author, trace, reverses, body, moves, op in lines:
             seq += 1
-            columns = (
-                seq, draft.kind, draft.subject, draft.key, draft.at, recorded, draft.author, draft.trace, draft.reverses,
-            )  # fmt: skip
-            body = canonical(draft.body)
-            before, prev = prev, hash_of(prev, book, (*columns, body))
-            rows.append((*columns, body, before, prev, book))
-            for n, leg in enumerate(draft.legs):
-                where = (book, leg.account, leg.party, leg.currency, leg.place)
-                legs.append((seq, n, *where, leg.amount, leg.flow, draft.at, draft.subject, draft.op))
-                deltas[where] += leg.amount
-                if draft.at < head["covered"]:
-                    late[draft.at, where] += leg.amount
-            entries.append(Entry(*columns, draft.body, book))
-        with tx.at_once():
-            # Legs go first: the database lets the journal's row in only if its legs add up to zero.
-            tx.insert("ledger_leg (seq, n, book, account, party, currency, place, amount, flow, at, subject, op)", legs)
-            tx.insert(
-                "ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, hash, book)",
-                rows,
-            )
-            # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
-            tx.insert(
-                "ledger_balance (book, account, party, currency, place, amount)",
-                [(*where, amount) for where, amount in sorted(deltas.items())],
-                "ON CONFLICT (book, account, party, currency, place) "
-                "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
-            )
-            add_late(tx, late)
-            tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=seq, h=prev)
-        return entries
+            columns = (seq, kind, subject, key, at, recorded, author, trace, reverses, body)
+            before, prev = prev, hash_of(prev, book, columns)
+            rows.append((*columns, before, prev, book))
+            for n, (account, currency, amount, place, party, flow) in enumerate(moves):
+                where = (book, account, party, currency, place)
+                legs.append((seq, n, *where, amount, flow, at, subject, op))
+                deltas[where] += amount
+                if at < covered:
+                    late[at, where] += amount
+        # Legs go first: the database lets the journal's row in only if its legs add up to zero.
+        tx.insert("ledger_leg (seq, n, book, account, party, currency, place, amount, flow, at, subject, op)", legs)
+        tx.insert(
+            "ledger_journal (seq, kind, subject, key, at, recorded_at, author, trace, reverses, body, prev, hash, book)",
+            rows,
+        )
+        # An account whose movements came to nothing keeps its row: the board shows every currency that ever moved.
+        tx.insert(
+            "ledger_balance (book, account, party, currency, place, amount)",
+            [(*where, amount) for where, amount in sorted(deltas.items())],
+            "ON CONFLICT (book, account, party, currency, place) "
+            "DO UPDATE SET amount = ledger_balance.amount + excluded.amount",
+        )
+        add_late(tx, late)
+        return {"seq": seq, "hash": prev, "covered": covered}
+
+    def move_head(self, tx: Tx, head: Mapping[str, Any]) -> None:
+        tx.run("UPDATE ledger_head SET seq = :s, hash = :h WHERE id = 1", s=head["seq"], h=head["hash"])
 
 
 class Book:
@@ -140,9 +159,13 @@ class Book:
         """Make exactly `wanted` stand for the subject; returns what was appended (nothing if it stood already)."""
         return self.settle_many(tx, [Change(subject, wanted)], author=author, trace=trace)
 
-    def settle_many(self, tx: Tx, items: Sequence[Change], *, author: str, trace: str) -> list[Entry]:
+    def settle_many(
+        self, tx: Tx, items: Sequence[Change], *, author: str, trace: str, known_until: int | None = None
+    ) -> list[Entry]:
+        """The same for many subjects. `known_until`: no later row of the journal is a posting of theirs, as who has made
+        all later rows knows; so those need not be looked through."""
         head = self._journal.hold(tx)
-        now = self._standing_of(tx, [item.subject for item in items])
+        now = self._standing_of(tx, [item.subject for item in items], known_until)
         drafts: list[Draft] = []
         for item in items:
             version = head["seq"] + len(drafts) + 1
@@ -165,6 +188,15 @@ class Book:
             if draft.reverses is None:  # what stood before an account was given up can still be taken back
                 self.chart.check(leg.account for leg in draft.legs)
         return self._journal.append(tx, head, self.name, drafts)
+
+    def bulk(self, tx: Tx, *, author: str, trace: str) -> Bulk:
+        """For who appends for very many subjects; holds the books until the end of the unit of work."""
+        return Bulk(self, self._journal, tx, author, trace)
+
+    def prepared(self, subject: str, wanted: Sequence[Posting]) -> list[Prepared]:
+        """The postings of a subject that has none yet, checked and written out, for `Bulk.post`."""
+        self.chart.check({leg.account for posting in wanted for leg in posting.legs})
+        return prepared(subject, wanted)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -192,19 +224,68 @@ class Book:
     def standing(self, tx: Tx, subject: str) -> dict[str, Entry]:
         return self._standing_of(tx, [subject]).get(subject, {})
 
-    def _standing_of(self, tx: Tx, subjects: Sequence[str]) -> dict[str, dict[str, Entry]]:
+    def booked(self, tx: Tx, subjects: Sequence[str]) -> set[str]:
+        """Those of the subjects that have postings in this book, whether they stand or were reversed."""
+        found: set[str] = set()
+        for start in range(0, len(subjects), SUBJECTS_PER_QUERY):
+            names = {f"s{i}": name for i, name in enumerate(subjects[start : start + SUBJECTS_PER_QUERY])}
+            marks = ", ".join(f":{mark}" for mark in names)
+            sql = (
+                f"SELECT DISTINCT subject FROM ledger_journal WHERE kind = 'posting' AND subject IN ({marks}) AND book = :b"
+            )
+            found |= {row["subject"] for row in tx.all(sql, b=self.name, **names)}
+        return found
+
+    def _standing_of(self, tx: Tx, subjects: Sequence[str], known_until: int | None = None) -> dict[str, dict[str, Entry]]:
         by_subject: dict[str, list[Entry]] = defaultdict(list)
         wanted = list(dict.fromkeys(subjects))
+        limit: dict[str, int] = {} if known_until is None else {"until": known_until}
+        where = "AND seq <= :until " if limit else ""
         for start in range(0, len(wanted), SUBJECTS_PER_QUERY):
             names = {f"s{i}": name for i, name in enumerate(wanted[start : start + SUBJECTS_PER_QUERY])}
             marks = ", ".join(f":{mark}" for mark in names)
             for row in tx.all(
                 f"SELECT * FROM ledger_journal WHERE kind IN ('posting', 'reversal') AND subject IN ({marks}) "
-                "AND book = :b ORDER BY seq",
-                b=self.name, **names,
+                f"AND book = :b {where}ORDER BY seq",
+                b=self.name, **names, **limit,
             ):  # fmt: skip
                 by_subject[row["subject"]].append(entry_of(row))
         return {subject: standing(entries) for subject, entries in by_subject.items()}
+
+
+class Bulk:
+    """Appends part after part, and asks the database nothing between: the head is kept here, and written by `close`."""
+
+    def __init__(self, book: Book, journal: Journal, tx: Tx, author: str, trace: str) -> None:
+        self._book, self._journal, self._tx, self._author, self._trace = book, journal, tx, author, trace
+        self._recorded = to_micros(journal.clock.now())
+        self._head = journal.hold(tx)
+
+    def record(self, kind: str, at: int, facts: Iterable[tuple[str, str]]) -> None:
+        """Facts, each as its subject and its body's canonical text."""
+        first = int(self._head["seq"]) + 1
+        self._write(
+            (kind, subject, f"{subject}/fact/{seq}", at, self._author, self._trace, None, text, (), "")
+            for seq, (subject, text) in enumerate(facts, first)
+        )
+
+    def post(self, items: Iterable[tuple[str, Sequence[Prepared]]]) -> None:
+        """By subject, what `Book.prepared` gave; none of them has postings yet, as the caller knows from `booked`."""
+        self._write(self._postings(items))
+
+    def close(self) -> None:
+        self._journal.move_head(self._tx, self._head)
+
+    def _postings(self, items: Iterable[tuple[str, Sequence[Prepared]]]) -> Iterator[Line]:
+        author, trace, version = self._author, self._trace, int(self._head["seq"]) + 1
+        for subject, postings in items:
+            for slot, at, op, text, legs in postings:
+                yield "posting", subject, f"{subject}/{slot}/{version}", at, author, trace, None, text, legs, op
+            version += len(postings)
+
+    def _write(self, lines: Iterable[Line]) -> None:
+        with self._tx.at_once():
+            self._head = self._journal.write(self._tx, self._head, self._book.name, lines, self._recorded)
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:

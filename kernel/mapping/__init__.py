@@ -1,5 +1,6 @@
 """Mapping sets: what a portal calls our things."""
 
+from kernel.mapping.feeds import FeedElement, FeedMap
 from kernel.mapping.plan import Change, Setup
 from kernel.mapping.schema import (
     ConnectionMap,
@@ -16,9 +17,22 @@ from kernel.mapping.schema import (
     TableMap,
     load_set,
 )
+from kernel.mapping.sets import (
+    OpeningService,
+    PushField,
+    PushMap,
+    PushPart,
+    RowPath,
+    ServiceMap,
+    SetColumn,
+    SetMap,
+    SetTable,
+)
 from kernel.mapping.values import read_value, write_value
 
 __all__ = [
-    "Change", "ConnectionMap", "EntityMap", "FieldMap", "ListMap", "MappingSet", "PipelineMap", "PlacementMap", "PortalMap",
-    "RobotMap", "RoleMap", "Setup", "StageMap", "TableMap", "load_set", "read_value", "write_value",
+    "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",
+    "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap",
+    "RoleMap", "RowPath", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "load_set",
+    "read_value", "write_value",
 ]  # fmt: skip

@@ -1,34 +1,33 @@
 """Mapping files: which object, field, stage and table of which portal is what. Data only, strict.
 
 A set is a folder: `portal.toml` names the connector, the plugins switched on and their settings (never a secret); every
-other `*.toml` describes one entity, or, if its name begins with `list.`, a list beside the records. An unknown key is an
-error that names file, key and line.
+other `*.toml` describes one entity, or, if its name begins with `list.`, a list beside the records, with `set.` a set of
+data of another system, with `push.` what is handed over to it, with `feed.` what it may fetch. An unknown key is an error
+that names file, key and line.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from kernel.errors import Misconfigured
+from kernel.mapping import sets
+from kernel.mapping.feeds import FEED_FILES, FeedMap, load_feeds
+from kernel.mapping.sets import PushMap, SetMap
+from kernel.mapping.strict import Strict, line_of, load
 
-T = TypeVar("T", bound=BaseModel)
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
 FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FieldMap(_Strict):
+class FieldMap(Strict):
     """One field: `system` is the CRM's own field name, `label` a field staff made; exactly one of the two."""
 
     label: str = ""
@@ -38,8 +37,8 @@ class FieldMap(_Strict):
     write: bool = False  #: we fill it
     multiline: bool = False  #: of a text: it holds several lines, and line ends matter
     required: bool = True  #: the portal must have it; otherwise its absence only switches something off
-    values: dict[str, str] = Field(default_factory=dict)  #: for `choice`: our word -> the portal's label
-    code: str = ""  #: the portal's own code of it, where it is not the one made from our word (Bitrix24: UF_CRM_…)
+    values: dict[str, str] = Field(default_factory=dict)  #: for `choice`: our key -> the portal's label
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our key (Bitrix24: UF_CRM_…)
     help: str = ""
 
     @model_validator(mode="after")
@@ -58,29 +57,29 @@ class FieldMap(_Strict):
         return self.label or self.title or self.system
 
 
-class StageMap(_Strict):
+class StageMap(Strict):
     label: str
     next: list[str] = Field(default_factory=list)  #: the stage pool: where a record may go from here
     also: list[str] = Field(default_factory=list)  #: further labels that mean the same stage
     pipeline: str = ""  #: one of the entity's pipelines, where it has several
     outcome: Literal["", "won", "lost"] = ""  #: the end it means
     start: bool = False  #: records may be made here; if no stage says so, anywhere
-    code: str = ""  #: the portal's own code of it, where it is not the one made from our word
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our key
     color: str = ""
 
 
-class PipelineMap(_Strict):
+class PipelineMap(Strict):
     label: str
 
 
-class TableMap(_Strict):
+class TableMap(Strict):
     label: str
     key: str  #: the logical field that keeps our key
-    code: str = ""  #: the portal's own code of it, where it is not the one made from our word
+    code: str = ""  #: the portal's own code of it, where it is not the one made from our key
     field: dict[str, FieldMap]
 
 
-class EntityMap(_Strict):
+class EntityMap(Strict):
     entity: str
     object: str = ""  #: the CRM's word (an object's or template's name)
     kind: str = ""  #: which kind of record it is for the connector, where that is not plain from `entity`
@@ -89,6 +88,11 @@ class EntityMap(_Strict):
     stage: dict[str, StageMap] = Field(default_factory=dict)
     field: dict[str, FieldMap] = Field(default_factory=dict)
     table: dict[str, TableMap] = Field(default_factory=dict)
+
+    @property
+    def narrow(self) -> bool:
+        """Only the contacts of that object (a template, a type); the entity «contact» itself is all of them."""
+        return self.kind == "contact" and self.entity != "contact" and bool(self.object)
 
     @model_validator(mode="after")
     def _known_stages(self) -> EntityMap:
@@ -103,7 +107,7 @@ class EntityMap(_Strict):
         return self
 
     def stage_of(self, label: str) -> str | None:
-        """Our word for the stage staff see under that label."""
+        """Our key of the stage staff see under that label."""
         folded = label.strip().casefold()
         for name, stage in self.stage.items():
             if folded in {text.casefold() for text in (stage.label, *stage.also)}:
@@ -111,7 +115,7 @@ class EntityMap(_Strict):
         return None
 
 
-class ListMap(_Strict):
+class ListMap(Strict):
     """A list of its own beside the records (Bitrix24: a universal list)."""
 
     name: str
@@ -123,7 +127,7 @@ class ListMap(_Strict):
     field: dict[str, FieldMap] = Field(default_factory=dict)
 
 
-class RobotMap(_Strict):
+class RobotMap(Strict):
     """A step that staff may put into the CRM's own automation: it tells us of the record it runs on."""
 
     label: str
@@ -131,21 +135,22 @@ class RobotMap(_Strict):
     event: str  #: what the delivery will be called: "deal.recalculate"
 
 
-class PlacementMap(_Strict):
+class PlacementMap(Strict):
     """A page of ours inside the CRM."""
 
     place: str  #: the CRM's word for the place: "LEFT_MENU"
     title: str
     page: str  #: the path of ours that opens there: "/heads/"
+    connection: str = ""  #: it is there only where that connection is switched on
 
 
-class ConnectionMap(_Strict):
+class ConnectionMap(Strict):
     """One more outside system; its settings are in the environment: CONNECTOR_CONNECTION_SETTING."""
 
     connector: str
 
 
-class RoleMap(_Strict):
+class RoleMap(Strict):
     """Who has a role, and which rights it brings. Any one line makes somebody have it."""
 
     label: str | dict[Literal["uk", "ru", "en"], str]
@@ -156,6 +161,7 @@ class RoleMap(_Strict):
     people: list[str] = Field(default_factory=list)  #: by the CRM's id, or by name
     administrators: bool = False  #: the CRM's own administrators
     everyone: bool = False  #: everybody who is active in the CRM
+    private_link: bool = False  #: their one-time links are written to them alone, never into a field
 
     def label_in(self, language: str) -> str:
         """In that language, or in the next best one."""
@@ -165,7 +171,7 @@ class RoleMap(_Strict):
         return next((found[one] for one in (language, "uk", "ru", "en") if one in found), "")
 
 
-class PortalMap(_Strict):
+class PortalMap(Strict):
     connector: str  #: the CRM's
     portal: str = "main"  #: the name of the CRM's connection, and the word in its webhook addresses
     connection: dict[str, ConnectionMap] = Field(default_factory=dict)  #: all others, by the customer's own names
@@ -182,6 +188,13 @@ class PortalMap(_Strict):
         for name in self.role:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name == OPERATOR:
                 raise ValueError(f"role.{name}: a role's name is a word of small Latin letters, and not «{OPERATOR}»")
+        return self
+
+    @model_validator(mode="after")
+    def _placed_by_connections(self) -> PortalMap:
+        for name, one in self.placement.items():
+            if one.connection and one.connection not in self.connection:
+                raise ValueError(f"placement.{name}.connection names «{one.connection}», which is no connection here")
         return self
 
     @model_validator(mode="after")
@@ -203,10 +216,13 @@ class MappingSet:
     entities: Mapping[str, EntityMap]
     lists: Mapping[str, ListMap] = field(default_factory=dict)
     portal_text: str = ""  #: portal.toml as it stands, to name lines by
+    sets: Mapping[str, SetMap] = field(default_factory=dict)  #: data of another system, in their order
+    pushes: Mapping[str, PushMap] = field(default_factory=dict)  #: what is handed over to it
+    feeds: Mapping[str, FeedMap] = field(default_factory=dict)  #: what others may fetch
 
     def place(self, keys: Sequence[str], value: str = "") -> str:
         """Where in portal.toml that key stands, and the value in it: "set/portal.toml, line 7: role.owner.rights"."""
-        line = _line_of(self.portal_text, list(keys))
+        line = line_of(self.portal_text, list(keys))
         lines = self.portal_text.splitlines()
         if value:  # a list may go on over several lines
             line = next((n for n, text in enumerate(lines, 1) if n >= line and f'"{value}"' in text), line)
@@ -222,49 +238,19 @@ def load_set(folder: Path) -> MappingSet:
     """Read and check a set. Raises Misconfigured naming file, key and line."""
     if not (folder / "portal.toml").is_file():
         raise Misconfigured(f"mapping set «{folder.name}»: there is no portal.toml in {folder}")
-    portal = _load(folder / "portal.toml", PortalMap)
+    portal = load(folder / "portal.toml", PortalMap)
     entities: dict[str, EntityMap] = {}
     lists: dict[str, ListMap] = {}
     for path in sorted(folder.glob("*.toml")):
         if path.name.startswith("list."):
-            one = _load(path, ListMap)
+            one = load(path, ListMap)
             lists[one.name] = one
-        elif path.name != "portal.toml":
-            entity = _load(path, EntityMap)
+        elif path.name != "portal.toml" and not path.name.startswith((sets.SET_FILES, sets.PUSH_FILES, FEED_FILES)):
+            entity = load(path, EntityMap)
             entities[entity.entity] = entity
-    return MappingSet(folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"))
-
-
-def _load(path: Path, model: type[T]) -> T:
-    text = path.read_text(encoding="utf-8")
-    try:
-        return model.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as exc:
-        raise Misconfigured(f"{path.parent.name}/{path.name}: {exc}") from exc
-    except ValidationError as exc:
-        message = []
-        for error in exc.errors():
-            keys = [str(part) for part in error["loc"]]
-            what = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
-            message.append(f"{path.parent.name}/{path.name}, line {_line_of(text, keys)}: {'.'.join(keys)}: {what}")
-        raise Misconfigured("\n".join(message)) from exc
-
-
-def _line_of(text: str, keys: list[str]) -> int:
-    """The line where that key stands, or its nearest parent; 1 if none is found."""
-    lines, table = text.splitlines(), ""
-    best = (0, 1)  # how many parts of the key matched, line
-    for number, line in enumerate(lines, 1):
-        if header := re.match(r"\s*\[+([^\]]+)\]+", line):
-            table = header[1].replace('"', "").strip()
-            here = table.split(".")
-        elif assigned := re.match(r"\s*([\w.\"-]+)\s*=", line):
-            here = [*(table.split(".") if table else []), *assigned[1].replace('"', "").split(".")]
-        else:
-            continue
-        depth = len(here) if keys[: len(here)] == here else 0
-        if depth > best[0]:
-            best = (depth, number)
-        if keys[:-1] == here and depth and keys[-1] in line.split("=", 1)[-1]:
-            best = (len(keys), number)  # an inline table holds the key
-    return best[1]
+    known = {name: {key: field.type for key, field in one.field.items()} for name, one in lists.items()}
+    fields = {name: one.field for name, one in entities.items()}
+    return MappingSet(
+        folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
+        sets.load_sets(folder, known), sets.load_pushes(folder, fields), load_feeds(folder, fields),
+    )  # fmt: skip

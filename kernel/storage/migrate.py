@@ -29,8 +29,12 @@ class MigrationSet:
     folder: Path
 
     def files(self) -> dict[int, Path]:
-        """Its migrations by number, in their order."""
-        return {int(path.name[:4]): path for path in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+        """Its migrations by number, in their order. Raises ValueError where two have the same: one would never run."""
+        found: dict[int, Path] = {}
+        for path in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+            if (other := found.setdefault(int(path.name[:4]), path)) is not path:
+                raise ValueError(f"{self.folder}: {other.name} and {path.name} have the same number")
+        return found
 
 
 def migrate(database: Database, migration_sets: Iterable[MigrationSet], clock: Clock) -> list[str]:

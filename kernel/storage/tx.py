@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -19,8 +20,8 @@ from kernel.errors import Closed
 CLOSED = "annex: this database is closed: "  #: how the words of kernel/storage/closed.py's triggers begin
 STREAMED_AT_ONCE = 2000
 UNHURRIED_CACHE_KIB = 32 * 1024
-SQLITE_ROWS_AT_ONCE = 64  #: the driver keeps a hundred statements, so they should not be long
-PARAMETERS_MAX = 10_000  #: in one statement; SQLite takes 32,766, PostgreSQL 65,535
+SQLITE_REST_ROWS = 64  #: what fills no statement to the full goes by so many: the driver keeps a hundred statements, no more
+PARAMETERS_MAX = {"sqlite": 5_000, "postgresql": 10_000}  #: in one statement; they take 32,766 and 65,535
 _NAMED = re.compile(r"(?<![:\w]):(\w+)(?![:\w])")  # as SQLAlchemy reads it: `::` is PostgreSQL's cast
 Row = Mapping[str, Any]  #: a row by column names
 
@@ -81,12 +82,13 @@ class Tx:
     def _long(self, into: str, rows: Sequence[tuple[Any, ...]], tail: str) -> Iterator[tuple[str, list[Any]]]:
         """Statements of many rows each, with their values."""
         mark, width = "%s" if self.dialect == "postgresql" else "?", len(rows[0]) if rows else 1
-        at_once = PARAMETERS_MAX // width
-        if self.dialect != "postgresql":
-            at_once = min(at_once, SQLITE_ROWS_AT_ONCE)
-        for start in range(0, len(rows), at_once):
+        most, start = PARAMETERS_MAX[self.dialect] // width, 0
+        while start < len(rows):
+            full = len(rows) - start >= most
+            at_once = most if full or self.dialect == "postgresql" else min(most, SQLITE_REST_ROWS)
             part = rows[start : start + at_once]
-            yield _insert(into, len(part), width, tail, mark), [value for row in part for value in row]
+            start += len(part)
+            yield _insert(into, len(part), width, tail, mark), list(chain.from_iterable(part))
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -133,6 +135,10 @@ class Tx:
     def lock(self, sql: str, **values: Any) -> Row | None:
         """Read one row and hold it until the end. SQLite's writer holds the whole file anyway."""
         return self.one(sql + (" FOR UPDATE" if self.dialect == "postgresql" else ""), **values)
+
+    def share(self, sql: str, **values: Any) -> Row | None:
+        """Read one row and keep others from changing it until the end; they may read and share it."""
+        return self.one(sql + (" FOR SHARE" if self.dialect == "postgresql" else ""), **values)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         self._after.append(action)

@@ -19,6 +19,10 @@ _outgoing = Histogram(
     "annex_outgoing_seconds", "Calls to outside systems", ["connection", "status"], registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
 )  # fmt: skip
+_reads = Histogram(
+    "annex_source_seconds", "Questions to sources of data, over all their pages", ["connection", "set", "outcome"],
+    registry=REGISTRY, buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)  # fmt: skip
 _jobs = Counter("annex_jobs_total", "Jobs by name and outcome", ["job", "outcome"], registry=REGISTRY)
 _swept = Counter(
     "annex_sweep_looks_total", "Changes that no delivery had reported, found by a sweep", ["portal"], registry=REGISTRY
@@ -38,6 +42,10 @@ def intake(connection: str, seconds: float) -> None:
 
 def outgoing(connection: str, status: str, seconds: float) -> None:
     _outgoing.labels(connection, status).observe(seconds)
+
+
+def source_read(connection: str, data_set: str, outcome: str, seconds: float) -> None:
+    _reads.labels(connection, data_set, outcome).observe(seconds)
 
 
 def job(name: str, outcome: str) -> None:

@@ -37,7 +37,9 @@ from kernel.crm import (
 )
 from kernel.errors import AnnexError, NotFound
 from kernel.mapping import EntityMap, FieldMap, MappingSet, read_value, write_value
-from kernel.testing.crm_parts import MemoryBin, MemoryHistory, MemoryPeople, MemoryWorkdays
+from kernel.testing import crm_parts as parts
+from kernel.testing.comments import MemoryComments
+from kernel.testing.crm_parts import folded
 from kernel.testing.trouble import Trouble
 
 FIRST_NUMBER = 501
@@ -46,7 +48,7 @@ CONTACT_PREFIX = "contact:"
 
 @dataclass(frozen=True)
 class Effect:
-    """Something we did to the CRM: "create", "update", "add_row", "update_row" or "comment"."""
+    """Something we did to the CRM: "create", "update", "add_row", "comment", "write_comment" and so on."""
 
     verb: str
     entity: str
@@ -99,19 +101,25 @@ class MemoryCRM(CRM):
     """Keeps kernel.crm.CRM for one mapping set, all optional parts too. What staff do goes through `staff`."""
 
     name = "memory"
-
     #: Annex itself, as the author of its own changes
     annex = "annex"
+    effect = Effect
 
     def __init__(
         self, mapping: MappingSet, clock: Clock, *, trouble: Trouble | None = None, keeps_history: bool = True,
-        keeps_workdays: bool = True, has_bin: bool = True,
+        keeps_workdays: bool = True, has_bin: bool = True, elsewhere_is_foreign: bool = False,
     ) -> None:  # fmt: skip
-        """`keeps_history`, `keeps_workdays`, `has_bin`: whether it has those parts at all."""
-        self.people: People | None = MemoryPeople(self)
-        self.history: History | None = MemoryHistory(self) if keeps_history else None
-        self.workdays: Workdays | None = MemoryWorkdays(self) if keeps_workdays else None
-        self.bin: RecycleBin | None = MemoryBin(self) if has_bin else None
+        """`keeps_history`, `keeps_workdays`, `has_bin`: whether it has those parts at all. With `elsewhere_is_foreign` its
+        history does not tell that a record is taken elsewhere."""
+        self.elsewhere_is_foreign = elsewhere_is_foreign
+        self.people: People | None = parts.MemoryPeople(self)
+        self.comments: MemoryComments = MemoryComments(self)
+        self.tasks: parts.MemoryTasks | None = parts.MemoryTasks(self)
+        self.lists: parts.MemoryLists | None = parts.MemoryLists(self)
+        self.notices, self.processes = parts.MemoryNotices(self), parts.MemoryProcesses(self)
+        self.history: History | None = parts.MemoryHistory(self) if keeps_history else None
+        self.workdays: Workdays | None = parts.MemoryWorkdays(self) if keeps_workdays else None
+        self.bin: RecycleBin | None = parts.MemoryBin(self) if has_bin else None
         self.days: dict[str, Workday] = {}  #: working days by person; who is not here has none
         self.late: dict[str, int] = {}  #: what `overdue` says, by person
         self.mapping, self.clock, self.trouble = mapping, clock, trouble or Trouble()
@@ -125,8 +133,7 @@ class MemoryCRM(CRM):
         self._deleted: dict[tuple[str, str], _Kept] = {}
         self._ordered: list[_Ordered] = []
         self._comments: dict[str, str] = {}
-        self._number = FIRST_NUMBER - 1
-        self._move_number = 0
+        self._number, self._move_number = FIRST_NUMBER - 1, 0
         self._lock = threading.RLock()
 
     # --- faults to order ------------------------------------------------------------------------------------------------
@@ -190,7 +197,7 @@ class MemoryCRM(CRM):
         return [
             record
             for record in sorted(found, key=lambda record: _number(record.id))
-            if all(_folded(fields[n], record.values.get(n)) == _folded(fields[n], v) for n, v in where.items())
+            if all(folded(fields[n], record.values.get(n)) == folded(fields[n], v) for n, v in where.items())
         ]
 
     def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
@@ -222,13 +229,15 @@ class MemoryCRM(CRM):
 
     # --- writing --------------------------------------------------------------------------------------------------------
 
-    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False) -> str:
+    def create(self, entity: str, values: Values, *, key: str, maybe_done: bool = False, stage: str | None = None) -> str:
         with self._call("create"):
             if maybe_done and (known := next((k for k in self._kept.values() if (k.entity, k.key) == (entity, key)), None)):
                 return known.id
-            kept = self._new(entity, self._written(self.mapping.entity(entity).field, values), "", self.annex)
+            plan = self.mapping.entity(entity)
+            label = plan.stage[stage].label if stage is not None else ""
+            kept = self._new(entity, self._written(plan.field, values), label, self.annex)
             kept.key = key
-            self._did(Effect("create", entity, kept.id, key, values=dict(values)))
+            self._did(Effect("create", entity, kept.id, key, values=dict(values), stage=stage))
             return kept.id
 
     def update(self, entity: str, record_id: str, values: Values, *, stage: str | None = None) -> None:
@@ -267,21 +276,18 @@ class MemoryCRM(CRM):
             self._find(entity, record_id)
             if maybe_done and key in self._comments:
                 return self._comments[key]
-            self._comments[key] = made = f"comment:{len(self.comments()) + 1}"
+            self._comments[key] = made = self.comments.keep(entity, record_id, text, ours=True)
             self._did(Effect("comment", entity, record_id, key, text=text, to=tuple(to)))
         return made
 
     # --- what a test asks -----------------------------------------------------------------------------------------------
-
-    def comments(self, record_id: str = "") -> list[Effect]:
-        return [e for e in self.effects if e.verb == "comment" and record_id in ("", e.record_id)]
 
     def doubled(self) -> list[Effect]:
         """Creates, rows and comments that were made twice under one key."""
         seen: set[tuple[str, str]] = set()
         found = []
         for effect in self.effects:
-            if effect.verb in ("create", "add_row", "comment"):
+            if effect.verb in ("create", "add_row", "comment", "write_comment"):
                 if (effect.verb, effect.key) in seen:
                     found.append(effect)
                 seen.add((effect.verb, effect.key))
@@ -317,9 +323,12 @@ class MemoryCRM(CRM):
         if label == kept.stage_label:
             return
         self._move_number += 1
+        taken_out = _is_elsewhere(label) and not _is_elsewhere(kept.stage_label)
         kept.stage_label, kept.moved_by = label, self._person(author)
         stage = self.mapping.entity(kept.entity).stage_of(label)
         elsewhere = _is_elsewhere(label)
+        if taken_out and self.elsewhere_is_foreign:
+            return
         kept.moves.append(Move(str(self._move_number), stage, label, self.clock.now(), created, elsewhere=elsewhere))
 
     def _person(self, name: str) -> str:
@@ -382,8 +391,14 @@ class Staff:
     def __init__(self, crm: MemoryCRM) -> None:
         self._crm = crm
 
-    def hire(self, name: str, role: str = "staff", *, groups: Iterable[str] = (), heads: Iterable[str] = ()) -> Ref:
-        person = Person(f"user:{len(self._crm.persons) + 1}", name, role, groups=tuple(groups), heads=tuple(heads))
+    def hire(
+        self, name: str, role: str = "staff", *, groups: Iterable[str] = (), heads: Iterable[str] = (), email: str = "",
+        telegram: str = "",
+    ) -> Ref:  # fmt: skip
+        person = Person(
+            f"user:{len(self._crm.persons) + 1}", name, role, groups=tuple(groups), heads=tuple(heads), email=email,
+            telegram=telegram,
+        )  # fmt: skip
         self._crm.persons.append(person)
         return Ref(person.id, person.name)
 
@@ -436,15 +451,35 @@ class Staff:
         self._crm._kept[entity, record_id] = self._crm._deleted.pop((entity, record_id))
         self._crm.changes.append(Change(entity, record_id, author))
 
-    def merge(self, survivor: str, other: str, *, author: str = "") -> None:
+    def merge(self, survivor: str, other: str, *, entity: str = "contact", author: str = "") -> None:
         """Two cards become one: the other one's records point to the survivor from now on, and it is gone for good."""
         for kept in self._crm._kept.values():
             for values in (kept.values, *(row for rows in kept.rows.values() for row in rows.values())):
                 for name, value in values.items():
                     if isinstance(value, Ref) and value.id == other:
-                        values[name] = Ref(survivor, str(self._crm._find("contact", survivor).values.get("name") or ""))
-        del self._crm._kept["contact", other]
-        self._crm.changes.append(Change("contact", other, author))
+                        values[name] = Ref(survivor, str(self._crm._find(entity, survivor).values.get("name") or ""))
+        del self._crm._kept[entity, other]
+        self._crm.changes.append(Change(entity, other, author))
+
+    def comment(
+        self, entity: str, record_id: str, text: str, *, author: str = "", files: Mapping[str, bytes] | None = None,
+        hidden: bool = False,
+    ) -> str:  # fmt: skip
+        """Somebody (a person by name, a contact by id) writes a comment; returns its id."""
+        who = self._crm._person(author)
+        made = self._crm.comments.keep(entity, record_id, text, author=who, files=files or {}, hidden=hidden)
+        self._crm._touched(entity, record_id, author)
+        return made
+
+    def task(self, entity: str, record_id: str, subject: str, **more: Any) -> str:
+        """Somebody gives a task that hangs on that record (`parts.MemoryTasks.give`); its id."""
+        assert self._crm.tasks is not None, "this CRM has no tasks"
+        return self._crm.tasks.give(entity, record_id, subject, **more)
+
+    def edit_comment(self, comment_id: str, text: str) -> None:
+        """Somebody gives it another text; a mark of ours that they leave standing stays."""
+        kept = self._crm.comments.kept
+        kept[comment_id] = replace(kept[comment_id], text=text)
 
     def _typed(self, fields: Mapping[str, FieldMap], values: Mapping[str, Any]) -> dict[str, Value]:
         typed = {name: Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -463,15 +498,3 @@ def _is_elsewhere(label: str) -> bool:
 def _number(record_id: str) -> tuple[int, str]:
     digits = re.sub(r"\D", "", record_id)
     return int(digits or 0), record_id
-
-
-def _folded(plan: FieldMap, value: Value) -> Value:
-    """Portals find a phone whatever marks stand in it, and a name in any letter case."""
-    if not isinstance(value, str):
-        return value
-    if plan.system == "phone":
-        return re.sub(r"\D", "", value)
-    text = value.strip().casefold()
-    if plan.system == "telegram":
-        return re.sub(r"^(https?://)?(t\.me|telegram\.me)/", "", text).lstrip("@")
-    return text

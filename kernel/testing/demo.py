@@ -27,6 +27,9 @@ class Desk(Protocol):
     database: Database  #: for reading
     office: Any
     """The emulated CRM as its people use it, everything by its label; `office.control(door, body)` are its own doors."""
+    systems: Mapping[str, Any]
+    """The emulated systems of the set's other connections, by the customer's names: `.control(door, body)` are the doors of
+    each, without a body it is only asked."""
     absent: list[str]  #: people who may be given nothing and move nothing just now: stories agree here
     picked: list[str]
 
@@ -55,6 +58,9 @@ class Desk(Protocol):
 
     def silence(self) -> None:
         """The CRM answers nobody for a while."""
+
+    def pass_time(self, seconds: float) -> None:
+        """The clock of the service and of the CRM moves on by so much."""
 
     def open_page(self, who: str, deal: int) -> str:
         """A member of staff opens our page from the CRM; what became of it in words."""

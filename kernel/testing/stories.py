@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal, Protocol
 
@@ -50,6 +50,19 @@ class StageChange:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """Somebody was dismissed, or taken out of their group, until they were taken back."""
+
+    person: str
+    since: datetime
+    dismissed: bool
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True)
 class DayChange:
     """Somebody began, interrupted or ended their working day."""
 
@@ -70,6 +83,7 @@ class EmulatedCRM(Protocol):
     contacts: Sequence[Card]  #: cards that are there from the beginning
     rows_deleted: set[tuple[str, str]]  #: (entity, record id) of records that lost a row
     days: list[DayChange]  #: every working day that staff began, interrupted or ended, in order
+    absences: list[Absence]  #: who left the CRM or their group, and who came back, in order
 
     # --- what staff do ---
 
@@ -81,11 +95,20 @@ class EmulatedCRM(Protocol):
 
     def delete(self, entity: str, record: str, *, by: str = "") -> None: ...
 
+    def restore(self, entity: str, record: str) -> None:
+        """Somebody takes a deleted record out of the bin."""
+
     def add_row(self, entity: str, record: str, table: str, values: Mapping[str, Typed]) -> None: ...
 
     def edit_row(self, entity: str, record: str, table: str, key: str, values: Mapping[str, Typed]) -> None: ...
 
     def delete_row(self, entity: str, record: str, table: str, key: str) -> None: ...
+
+    def comment(self, entity: str, record: str, text: str, *, by: str = "") -> str:
+        """Somebody writes a comment; its id."""
+
+    def edit_comment(self, entity: str, comment: str, text: str) -> None:
+        """Whoever wrote it gives it another text, or an administrator if they have left."""
 
     def press(self, entity: str, record: str) -> None:
         """The button that asks Annex to read the record again."""
@@ -97,6 +120,9 @@ class EmulatedCRM(Protocol):
 
     def set_active(self, person: str, active: bool) -> None:
         """Dismiss somebody, or take them back."""
+
+    def set_grouped(self, person: str, grouped: bool) -> None:
+        """Take somebody out of all their groups (departments), or put them back into those they had."""
 
     # --- what stands there ---
 
@@ -125,6 +151,10 @@ class World:
     random: random.Random
     clock: FakeClock
     note: Callable[[str], None]  #: the last notes stand in the text of a failure
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    """The emulated chat systems by the names of their connections: what TwinChannel lets people do."""
+    settle: Callable[[], None] = lambda: None
+    """Let everything be done that there is to do; for `begin` alone, while all is well."""
 
 
 class SimulatedStory:
@@ -150,6 +180,10 @@ class SimulatedStory:
     def begin(self) -> None:
         """Before the first step, while all is well."""
 
+    def deleted(self) -> Iterable[tuple[str, str]]:
+        """(entity, record id) of what its staff deleted and a plugin keeps figures of: at rest Annex must know of it."""
+        return ()
+
     def records(self) -> Iterable[tuple[str, str]]:
         """(entity, record id) of what its staff made: at rest, what we last read of it must be what the CRM holds."""
         return ()
@@ -170,6 +204,21 @@ class SimulatedStory:
     def figures(self) -> Mapping[str, int]:
         """What the summary of many stories adds up: {"deals": 25}."""
         return {}
+
+
+def absent(absences: Iterable[Absence], at: datetime, *, known_after: float = 0.0) -> frozenset[str]:
+    """Who was dismissed, or in no group, at that moment; or came back so few seconds before that nobody need know of it."""
+    known = timedelta(seconds=known_after)
+    return frozenset(one.person for one in absences if one.since <= at and (one.until is None or at < one.until + known))
+
+
+def begin_or_end(absences: list[Absence], person: str, at: datetime, *, dismissed: bool, ends: bool) -> None:
+    """Note in the list that somebody's absence of that kind begins or ends."""
+    for place, one in enumerate(absences):
+        if (one.person, one.dismissed, one.until) == (person, dismissed, None):
+            absences[place] = replace(one, until=at)
+    if not ends:
+        absences.append(Absence(person, at, dismissed))
 
 
 def labels(found: Iterable[Card]) -> dict[str, Card]:

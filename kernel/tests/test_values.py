@@ -9,9 +9,12 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kernel.errors import BadInput, Misconfigured
 from kernel.values import (
+    EXACT,
     MINOR_UNITS_MAX,
     Currencies,
     Currency,
@@ -21,6 +24,7 @@ from kernel.values import (
     fraction_digits,
     from_micros,
     multiply,
+    over,
     parse_day,
     parse_decimal,
     parse_moment,
@@ -28,6 +32,7 @@ from kernel.values import (
     parse_rate,
     plain,
     round_minor,
+    times,
     to_decimal,
     to_micros,
     to_minor,
@@ -180,3 +185,33 @@ def test_a_day_is_day_month_year_and_begins_at_its_own_midnight(day: date, zone:
     local = from_micros(to_micros(day_start(day, ZoneInfo(zone))), ZoneInfo(zone))
     assert (local.date(), local.hour, local.minute) == (day, 0, 0)
     assert from_micros(to_micros(day_start(day, ZoneInfo(zone))) - 1, ZoneInfo(zone)).date() < day
+
+
+def test_whole_numbers_come_to_what_exact_fractions_do() -> None:
+    chosen = random.Random(2)
+    for _ in range(3000):
+        here, there = (Currency("XXX", chosen.choice((0, 2, 3, 6, 8, 9))) for _ in range(2))
+        minor = chosen.randint(-(10**12), 10**12)
+        rate = Decimal(chosen.randint(1, 10 ** chosen.randint(1, 12))).scaleb(-chosen.randint(-2, 12))
+        amount, unit = Fraction(minor, 10**here.scale), 10**there.scale
+        for reckon, exact in ((times, amount * Fraction(rate)), (over, amount / Fraction(rate))):
+            if abs(exact * unit) < MINOR_UNITS_MAX - 1:
+                assert reckon(minor, here, rate, there) == round(exact * unit)
+            elif abs(exact * unit) > MINOR_UNITS_MAX + 1:
+                with pytest.raises(BadInput):
+                    reckon(minor, here, rate, there)
+
+
+@pytest.mark.parametrize(
+    ("minor", "rate", "wanted"), [(5, "0.5", 2), (7, "0.5", 4), (-5, "0.5", -2), (-7, "0.5", -4), (3, "0.5", 2)]
+)
+def test_a_half_goes_to_the_even_side(minor: int, rate: str, wanted: int) -> None:
+    unit = Currency("XXX", 2)
+    assert times(minor, unit, Decimal(rate), unit) == over(minor, unit, 1 / Decimal(rate), unit) == wanted
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
+def test_a_plain_number_is_the_number_and_says_nothing_idle(number: Decimal) -> None:
+    text = plain(number)
+    assert Decimal(text) == EXACT.plus(number) and "E" not in text and text != "-0"
+    assert "." not in text or text[-1] not in "0."

@@ -15,10 +15,13 @@ from kernel.errors import AnnexError, Misconfigured
 from kernel.extension.portal import Portal
 from kernel.extension.roles import ALL, find_person, known_rights, rights_of, roles_of
 from kernel.web.links import Session, User
-from kernel.web.rights import ANY_ROLE, MARK, SIGNED_IN
+from kernel.web.rights import ANY_ROLE, BY_KEY, MARK, SIGNED_IN
 from kernel.web.site import Site
 
-LINK_VIEWS = ("identity.show", "identity.enter")  #: they sign somebody in
+LINK_VIEWS = (
+    "identity.show", "identity.enter", "sign_in.show", "sign_in.ask", "sign_in.show_code", "sign_in.enter",
+)  #: they sign somebody in  # fmt: skip
+READING = {"GET", "HEAD", "OPTIONS"}
 _DEFAULTS = "annex_rights"
 
 
@@ -40,7 +43,7 @@ def right_of(app: Flask, endpoint: str) -> str | None:
 
 def check_views(app: Flask, site: Site, free: set[str]) -> None:
     """Every view behind the sign-in must name a right that exists. Raises Misconfigured."""
-    known = {ANY_ROLE, SIGNED_IN, *known_rights(site.plugins)}
+    known = {ANY_ROLE, SIGNED_IN, BY_KEY, *known_rights(site.plugins)}
     for endpoint in app.view_functions:
         if endpoint.partition(".")[0] in free or endpoint in LINK_VIEWS:
             continue
@@ -49,6 +52,8 @@ def check_views(app: Flask, site: Site, free: set[str]) -> None:
             raise Misconfigured(f"the page {endpoint} does not say which right it needs: add @needs(…)")
         if right not in known:
             raise Misconfigured(f"the page {endpoint} needs «{right}», which nothing declares: see Plugin.rights")
+        if right == BY_KEY and any((rule.methods or set()) - READING for rule in app.url_map.iter_rules(endpoint)):
+            raise Misconfigured(f"the page {endpoint} is opened by a key: it may answer GET alone")
 
 
 def user_of(site: Site, session: Session) -> User:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from kernel.errors import AnnexError, BadInput, Fault, NotFound, Refused
@@ -19,8 +19,9 @@ def wants_json() -> bool:
     return best == "application/json"
 
 
-def answer(status: int, text: str = "", *, code: str = "") -> Response:
-    """An error page with its title, and perhaps what is wrong in words: no secret in them, whoever said them."""
+def answer(status: int, text: str = "", *, code: str = "", sign_in: str = "") -> Response:
+    """An error page with its title, and perhaps what is wrong in words: no secret in them, whoever said them. `sign_in`:
+    the address of the page where somebody can sign in."""
     text = mask(text)
     title = t(f"web_error_{status}") if status in (*TOLD, 409, 500, 502) else t("web_error_other")
     if wants_json():
@@ -29,13 +30,14 @@ def answer(status: int, text: str = "", *, code: str = "") -> Response:
             body["trace"] = g.get("trace", "")
         response = jsonify(body)
     else:
-        response = make_response(render_template("web/error.html", status=status, title=title, text=text))
+        response = make_response(render_template("web/error.html", status=status, title=title, text=text, sign_in=sign_in))
     response.status_code = status
     return response
 
 
-def not_signed_in() -> Response:
-    return answer(401, t("web_sign_in_how"))
+def not_signed_in(*, by_code: bool) -> Response:
+    """`by_code`: this set offers signing in by a code, too."""
+    return answer(401, t("web_sign_in_how"), sign_in=url_for("sign_in.show") if by_code else "")
 
 
 def register(app: Flask) -> None:

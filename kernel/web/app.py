@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from flask import Blueprint, Flask, Response, abort, g, redirect, request, url_f
 from kernel import texts
 from kernel.extension.model import Plugin
 from kernel.extension.roles import OPERATE
+from kernel.extension.standing import Standing, standings
 from kernel.telemetry import bind_trace, log
 from kernel.web import (
     access,
     answers,
     assets,
+    codes,
     connections,
     dates,
     frames,
@@ -25,12 +28,13 @@ from kernel.web import (
     jobs,
     live_pages,
     sessions,
+    sign_in,
     words,
 )
 from kernel.web.identity import SAFE_METHODS, current_user
 from kernel.web.links import Session, User
 from kernel.web.pages import Pages
-from kernel.web.rights import ANY_ROLE, SIGNED_IN, needs
+from kernel.web.rights import ANY_ROLE, BY_KEY, SIGNED_IN, needs
 from kernel.web.site import EXTENSION, Site
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -45,8 +49,9 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     app.jinja_options = {"finalize": words.clean, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions[EXTENSION] = site
     for own in (
-        assets.blueprint(), health.blueprint(site), identity.blueprint(site), live_pages.blueprint(site),
-        jobs.blueprint(site), connections.blueprint(site), sessions.blueprint(site), frames.blueprint(site),
+        assets.blueprint(), health.blueprint(site), identity.blueprint(site), sign_in.blueprint(site),
+        live_pages.blueprint(site), jobs.blueprint(site), connections.blueprint(site), sessions.blueprint(site),
+        frames.blueprint(site),
     ):  # fmt: skip
         app.register_blueprint(own)
     for free in blueprints:
@@ -54,7 +59,7 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
     nav = [_mount(app, site, plugin) for plugin in site.plugins]
     free_names = {*OPEN_BLUEPRINTS, *(free.name for free in blueprints)}
     _guard(app, site, free_names)
-    _dress(app, [entry for entries in nav for entry in entries])
+    _dress(app, site, [entry for entries in nav for entry in entries])
     answers.register(app)
 
     @app.get("/")
@@ -82,7 +87,9 @@ def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
     if not isinstance(pages, Pages):
         return []
     if pages.version is not None:
-        site.live.add(pages.version)
+        site.live.add(pages.version, pages.topic)
+    if pages.opened is not None:
+        site.opened[plugin.name] = pages.opened
     return [{"endpoint": f"{plugin.name}.{entry.view}", "title": entry.title} for entry in pages.nav]
 
 
@@ -105,6 +112,8 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
         g.user = None
         if request.blueprint in free:
             return None
+        if request.endpoint and access.right_of(app, request.endpoint) == BY_KEY:
+            return None
         if chosen := request.args.get("language", ""):
             g.language = chosen if chosen in words.LANGUAGES else ""
         if request.endpoint in access.LINK_VIEWS:
@@ -119,7 +128,7 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
             refused.headers["Retry-After"] = "30"
             return refused
         if g.user is None:
-            return answers.not_signed_in()
+            return answers.not_signed_in(by_code=codes.offered(site.portal))
         if request.method not in SAFE_METHODS and not identity.csrf_is_right(g.user):
             return answers.answer(403, words.t("web_csrf"))
         if wanted is None or not g.user.may(wanted):
@@ -151,7 +160,7 @@ def _user(site: Site, session: Session | None, wanted: str | None) -> User | Non
     return access.user_of(site, session)
 
 
-def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
+def _dress(app: Flask, site: Site, nav: Sequence[dict[str, Any]]) -> None:
     """What every template may use."""
     kernel = (
         ("jobs.show", "web_nav_jobs"), ("connections.show", "web_nav_connections"), ("sessions.show", "web_nav_sessions"),
@@ -169,14 +178,25 @@ def _dress(app: Flask, nav: Sequence[dict[str, Any]]) -> None:
             found += [{"address": url_for(endpoint), "title": words.t(title)} for endpoint, title in kernel]
         return found
 
+    def alarms(user: User | None) -> list[Standing]:
+        if user is None or not user.may(OPERATE):
+            return []
+        try:
+            with site.database.read() as tx:
+                return [one for one in standings(tx, site.portal) if one.alarm]
+        except Exception as exc:  # a page that tells of an error says enough
+            log.warning("page.alarms", error=str(exc))
+            return []
+
     app.extensions["annex_nav"] = entries
     app.jinja_env.filters.update(when=words.when, day=words.day, lines=words.lines, with_args=words.with_args)
 
     @app.context_processor
     def shell() -> dict[str, Any]:
-        user = g.get("user")
+        user, language = g.get("user"), words.language()
         return {
-            "t": words.t, "language": words.language(), "languages": words.LANGUAGES, "user": user, "nav": entries(user),
+            "t": partial(texts.translate, language), "language": language, "languages": words.LANGUAGES, "user": user,
+            "nav": entries(user), "alarms": partial(alarms, user),
             "asset": assets.asset, "trace": g.get("trace", ""), "day_field": dates.day_field,
             "moment_field": dates.moment_field,
         }  # fmt: skip

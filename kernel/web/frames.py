@@ -35,15 +35,20 @@ def blueprint(site: Site) -> Blueprint:
         try:
             visitor = frame.identify(FrameRequest(request.args.to_dict(), request.form.to_dict()))
             person = _person(frame.portal, visitor)
+            target = _target(page, visitor)
+            allowed = _allowed(site, visitor, target)
         except (NotProven, BadInput) as exc:
             log.warning("frame.refused", connector=connector, reason=str(exc))
             return answers.answer(403, words.t("web_not_proven"))
         except AnnexError as exc:
             log.warning("frame.unknown", connector=connector, reason=str(exc))
             return answers.answer(503, words.t("web_crm_silent"))
+        if not allowed:
+            log.warning("frame.record_refused", connector=connector, person=person.id)
+            return answers.answer(403, words.t("web_no_record"))
         cookie = site.links.open_session(person)
         log.info("session.opened", by="frame")
-        return signed_in(site, cookie, _target(page, visitor), framed=True)
+        return signed_in(site, cookie, target, framed=True)
 
     return pages
 
@@ -56,6 +61,12 @@ def _person(portal: Portal, visitor: Visitor) -> Person:
     if person is None or person.id != visitor.person_id:
         raise NotProven("the CRM does not name them among its active staff")
     return person
+
+
+def _allowed(site: Site, visitor: Visitor, target: str) -> bool:
+    """Whether the pages it leads to want to show it to this visitor. Raises a Fault if the CRM cannot be asked."""
+    judge = site.opened.get(target.split("?")[0].strip("/").partition("/")[0])
+    return judge is None or judge(visitor, target)
 
 
 def _target(page: str, visitor: Visitor) -> str:

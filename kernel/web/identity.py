@@ -14,8 +14,10 @@ from kernel.errors import AnnexError
 from kernel.extension.portal import Portal
 from kernel.extension.roles import ALL, find_person
 from kernel.mapping.schema import OPERATOR
+from kernel.storage import Row
 from kernel.telemetry import log
-from kernel.web.links import NOBODY, SESSION_SECONDS, User
+from kernel.web import field
+from kernel.web.links import NOBODY, SESSION_SECONDS, Session, User
 from kernel.web.rights import SIGNED_IN, needs
 from kernel.web.site import Site
 
@@ -65,14 +67,17 @@ def blueprint(site: Site) -> Blueprint:
     def show(token: str) -> tuple[str, int] | Response:
         if token == NOBODY:
             return _not_named()
-        if site.links.peek(token) is None:
+        link = site.links.peek(token)
+        if link is None:
             return _spent()
+        if other := somebody_else(site, _meant(site, link)):
+            return of_somebody_else(_name_of(site, link), other)
         return make_response(render_template("web/enter.html"))
 
     @pages.post("/enter/<token>")
     def enter(token: str) -> tuple[str, int] | Response:
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            abort(403)  # another site's form must not sign anybody in
+        if not own_form():
+            abort(403)
         link = site.links.peek(token)
         if link is None:
             return _not_named() if token == NOBODY else _spent()
@@ -85,10 +90,13 @@ def blueprint(site: Site) -> Blueprint:
                 return render_template("web/not_named.html", text="web_crm_silent"), 503
             if person is None:
                 return _not_named()
+        if other := somebody_else(site, person.id if person else _operators(link["person"])):
+            return of_somebody_else(person.name if person else link["person"], other)
         opened = site.links.enter(token, person)
         if opened is None:
             return _spent()
         cookie, target = opened
+        field.used(site.portal, token)
         log.info("session.opened")
         framed = site.settings.get("ANNEX_FRAMED", "no").strip().lower() == "yes"
         return signed_in(site, cookie, target, framed=framed)
@@ -103,6 +111,52 @@ def blueprint(site: Site) -> Blueprint:
         return response
 
     return pages
+
+
+def own_form() -> bool:
+    """Whether a form comes from a page of ours: another site's must not sign anybody in."""
+    return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+
+
+def _operators(name: str) -> str:
+    """How an operator of that name stands beside the ids of people."""
+    return f"{OPERATOR}:{name}"
+
+
+def somebody_else(site: Site, person: str) -> Session | None:
+    """The live session of this browser, if it is another person's: nobody is switched over unawares."""
+    session = site.links.session(request.cookies.get(COOKIE, ""), note=False)
+    if session is None:
+        return None
+    whose = _operators(session.name) if session.operator else session.person_id or _id_of(site, session.name)
+    return session if whose != person else None
+
+
+def of_somebody_else(name: str, session: Session) -> Response:
+    """For whom the link is, and the way out for whoever is signed in here. The link stays good."""
+    return make_response(render_template("web/somebody_else.html", name=name, session=session), 409)
+
+
+def _meant(site: Site, link: Row) -> str:
+    return _operators(link["person"]) if link["role"] == OPERATOR else _id_of(site, link["person"])
+
+
+def _id_of(site: Site, who: str) -> str:
+    found = _known(site, who)
+    return found.id if found else who
+
+
+def _name_of(site: Site, link: Row) -> str:
+    found = None if link["role"] == OPERATOR else _known(site, link["person"])
+    return found.name if found else str(link["person"])
+
+
+def _known(site: Site, who: str) -> Person | None:
+    """By the list at hand. Nothing is decided by it but what a page says before the link is used."""
+    try:
+        return find_person(site.portal.staff.for_pages(), who)
+    except AnnexError:
+        return None
 
 
 def signed_in(site: Site, cookie: str, target: str, *, framed: bool) -> Response:

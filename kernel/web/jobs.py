@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from kernel.conversations import store as messages
 from kernel.errors import Refused
+from kernel.extension.comments import OF_A_RECORD
 from kernel.extension.decisions import decide
 from kernel.extension.roles import OPERATE
 from kernel.jobs import inbox, outgoing
@@ -119,8 +120,10 @@ def _counts(tx: Tx, table: str, states: tuple[str, ...]) -> list[tuple[str, int]
 
 def _link(site: Site) -> Any:
     def address(connection: str, entity: str, record_id: str) -> str:
-        ours = connection == site.portal.name and entity and record_id
-        return site.portal.crm.link(entity, record_id) if ours else ""
+        noun, _, what = entity.partition("/")
+        known = not entity.startswith("@") and what in ("", OF_A_RECORD)
+        ours = connection == site.portal.name and entity and record_id and known
+        return site.portal.crm.link(noun, record_id) if ours else ""
 
     return address
 

@@ -6,6 +6,7 @@ alone, while a person's browser sends the form at once by itself (or by one clic
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -30,6 +31,8 @@ SESSION_SECONDS = 12 * 3600
 IDLE_SECONDS = 2 * 3600
 USE_NOTED_SECONDS = 60  #: not every request writes
 LINK_SECONDS = 900
+FIELD_LINK_SECONDS = 120  #: one that stands in a field, where others can see it
+CODES = 1_000_000
 USED_LINKS_KEPT_SECONDS = 86_400
 NOBODY = "nobody"  #: the link of somebody whom the CRM did not name
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*\Z")
@@ -134,6 +137,36 @@ class Links:
         """
         return self._make(who.strip(), "", to, seconds, tx) if who.strip() else f"{self._public_url}/enter/{NOBODY}"
 
+    def keep(self, tx: Tx, token: str, person_id: str, to: str, seconds: int) -> str:
+        """The same with a token that is known already, in the caller's unit of work."""
+        self._keep(tx, token, person_id, "", to, seconds)
+        return self.address(token)
+
+    def address(self, token: str) -> str:
+        return f"{self._public_url}/enter/{token}"
+
+    def private_token(self, number: str) -> str:
+        """The token of the link of that number: whoever writes it into the CRM later derives it once more, so that it
+        stands nowhere in between."""
+        digest = hmac.new(self._secret, f"private link:{number}".encode(), "sha256").digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def code(self, ask: str) -> str:
+        """The six digits for that question for a code; derived, like the token of a private link."""
+        digest = hmac.new(self._secret, f"code:{ask}".encode(), "sha256").digest()
+        return f"{int.from_bytes(digest, 'big') % CODES:06d}"
+
+    def keyed(self, text: str) -> str:
+        """A hash that nobody can make who does not have our key."""
+        return hmac.new(self._secret, f"keyed:{text}".encode(), "sha256").hexdigest()
+
+    def revoke(self, token: str) -> None:
+        """It is good for nobody any more."""
+        with self._database.write() as tx:
+            tx.run(
+                "UPDATE web_link SET used_at = :now WHERE hash = :h AND used_at IS NULL", now=self._now(), h=hashed(token)
+            )
+
     def for_operator(self, name: str, to: str, seconds: int = LINK_SECONDS) -> str:
         """The same for whoever runs Annex: every right, whatever the CRM says. Only for the command line."""
         return self._make(name, OPERATOR, to, seconds, None)
@@ -147,7 +180,7 @@ class Links:
                 self._keep(own, token, who, role, to, seconds)
         else:
             self._keep(tx, token, who, role, to, seconds)
-        return f"{self._public_url}/enter/{token}"
+        return self.address(token)
 
     def _keep(self, tx: Tx, token: str, who: str, role: str, to: str, seconds: int) -> None:
         tx.run("DELETE FROM web_link WHERE expires_at < :t", t=self._now(-USED_LINKS_KEPT_SECONDS))

@@ -44,6 +44,7 @@ class Listener:
 
     live: Live
     name: str = ""
+    topic: str = ""  #: it hears of this alone; empty: of whatever has no topic
     allowed: Callable[[], bool] = lambda: True  #: asked before each message: nobody hears on whose right was taken away
     seen: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + STREAM_SECONDS_MAX)
@@ -77,42 +78,44 @@ class Live:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._database = database
-        self._versions = list(versions)
+        self._versions: dict[str, list[Version]] = {"": list(versions)}
         self._listeners_max, self._poll_seconds, self._heartbeat_seconds = listeners_max, poll_seconds, heartbeat_seconds
         self._listeners: set[Listener] = set()
         self._changed = threading.Condition()
         self._nudged = threading.Event()
         self._watcher: threading.Thread | None = None
-        self._version = ""
+        self._version: dict[str, str] = {}
         self._closed = False
 
-    def add(self, version: Version) -> None:
-        """A plugin's own part of the version."""
-        self._versions.append(version)
+    def add(self, version: Version, topic: str = "") -> None:
+        """A plugin's own part of the version, or of its topic's."""
+        self._versions.setdefault(topic, []).append(version)
 
-    def version(self) -> str:
+    def version(self, topic: str = "") -> str:
         """What the version is now."""
         with self._database.read() as tx:
-            return self.version_in(tx)
+            return self.version_in(tx, topic)
 
-    def version_in(self, tx: Tx) -> str:
-        return ".".join(version(tx) for version in self._versions)
+    def version_in(self, tx: Tx, topic: str = "") -> str:
+        return ".".join(version(tx) for version in self._versions.get(topic, ()))
 
     def nudge(self) -> None:
         """Something was booked in this very process: look now (for Portal.changed)."""
         self._nudged.set()
 
-    def listen(self, name: str = "", instead: str = "", allowed: Callable[[], bool] = lambda: True) -> Listener:
+    def listen(
+        self, name: str = "", instead: str = "", allowed: Callable[[], bool] = lambda: True, topic: str = ""
+    ) -> Listener:
         """A new stream. It takes the place of one of its own name, and of `instead`: the page that was left for this one,
         whose closed connection the server would only notice at the next heartbeat. Raises TooMany."""
-        now = self.version()
+        now = self.version(topic)
         with self._changed:
             self._listeners -= {one for one in self._listeners if one.name and one.name in (name, instead)}
             self._changed.notify_all()
             if self._closed or len(self._listeners) >= self._listeners_max:
                 raise TooMany
-            self._version = now
-            listener = Listener(self, name, allowed)
+            self._version[topic] = now
+            listener = Listener(self, name, topic, allowed)
             self._listeners.add(listener)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="annex-live", daemon=True)
@@ -123,12 +126,12 @@ class Live:
         """Until there is something new for this listener, or a heartbeat is due; None when the stream should end."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or listener not in self._listeners or listener.seen != self._version,
+                lambda: self._closed or listener not in self._listeners or listener.seen != self._version[listener.topic],
                 self._heartbeat_seconds,
             )
             if self._closed or listener not in self._listeners or time.monotonic() > listener.until:
                 return None
-            return self._version
+            return self._version[listener.topic]
 
     def leave(self, listener: Listener) -> None:
         with self._changed:
@@ -147,17 +150,19 @@ class Live:
         if watcher is not None and watcher is not threading.current_thread():
             watcher.join(timeout=5)
 
-    def close_on_stop(self) -> None:
-        """End all streams as soon as the process is told to stop, so that a graceful stop has nothing to wait for.
+    def close_on_stop(self, also: Callable[[], object] = lambda: None) -> None:
+        """End all streams as soon as the process is told to stop, so that a graceful stop has nothing to wait for; and begin
+        with whatever `also` stops.
 
         To be called in the main thread once the server has set its own handlers, which still run after ours.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, self._closing_first(signal.getsignal(number)))
+            signal.signal(number, self._closing_first(signal.getsignal(number), also))
 
-    def _closing_first(self, then: Any) -> Callable[[int, FrameType | None], None]:
+    def _closing_first(self, then: Any, also: Callable[[], object]) -> Callable[[int, FrameType | None], None]:
         def handler(number: int, frame: FrameType | None) -> None:
-            threading.Thread(target=self.close, name="annex-live-close", daemon=True).start()
+            for stop in (self.close, also):
+                threading.Thread(target=stop, name="annex-live-close", daemon=True).start()
             if callable(then):
                 then(number, frame)
             elif then == signal.SIG_DFL:
@@ -179,13 +184,16 @@ class Live:
                 if self._closed or not self._listeners:
                     self._watcher = None
                     return
+                topics = {one.topic for one in self._listeners}
             try:
-                version, pause = self.version(), self._poll_seconds
+                with self._database.read() as tx:
+                    found = {topic: self.version_in(tx, topic) for topic in topics}
+                pause = self._poll_seconds
             except Exception as exc:  # the database may be away for a while: the pages wait, the thread goes on
                 pause = min(pause * 2, 5.0)
                 log.warning("live.unreadable", error=str(exc))
                 continue
             with self._changed:
-                if version != self._version:
-                    self._version = version
+                if any(self._version.get(topic) != version for topic, version in found.items()):
+                    self._version.update(found)
                     self._changed.notify_all()

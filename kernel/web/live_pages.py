@@ -20,7 +20,7 @@ def blueprint(site: Site) -> Blueprint:
         user = current_user()
         page, instead = (f"{user.csrf}:{text}" if text else "" for text in map(request.args.get, ("page", "instead")))
         allowed = (lambda: True) if user.open else may_listen(site, request.cookies.get(COOKIE, ""))
-        listener = live.listen(page, instead, allowed)
+        listener = live.listen(page, instead, allowed, request.args.get("topic", ""))
         response = Response(listener, mimetype="text/event-stream", direct_passthrough=True)
         response.call_on_close(listener.close)
         response.headers["X-Accel-Buffering"] = "no"
@@ -29,7 +29,7 @@ def blueprint(site: Site) -> Blueprint:
     @pages.get("/live/version")
     @needs(ANY_ROLE)
     def version() -> Response:
-        return jsonify(version=live.version())
+        return jsonify(version=live.version(request.args.get("topic", "")))
 
     @pages.errorhandler(TooMany)
     def too_many(_exc: TooMany) -> tuple[Response, int, dict[str, str]]:

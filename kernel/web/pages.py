@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from kernel.extension.connector import Visitor
 from kernel.storage import Tx
 
 
@@ -26,6 +27,8 @@ class Pages(Blueprint):
     """A Flask blueprint that also says where it stands in the navigation.
 
     `version` is a cheap text that changes whenever something on these pages does, beyond what the books' head tells.
+    With a `topic` that version is told only to pages that listen to `/live?topic=…`, and moves no other page.
+    `opened` is asked when the CRM opens a page of these in a frame, with its path: whether this visitor may see it.
     `folder` holds `templates/<plugin>/`, `static/` (served with a content hash) and perhaps `locale_pages/`.
     """
 
@@ -36,8 +39,10 @@ class Pages(Blueprint):
         *,
         nav: Sequence[Nav] = (),
         version: Callable[[Tx], str] | None = None,
+        topic: str = "",
+        opened: Callable[[Visitor, str], bool] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(name, import_name, template_folder="templates", **more)
         self.nav = tuple(nav)
-        self.version = version
+        self.version, self.topic, self.opened = version, topic, opened

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 V = TypeVar("V", bound=Callable[..., Any])
 ANY_ROLE = "any role"  #: whoever has a role at all
 SIGNED_IN = "signed in"  #: whoever has a session, even without a role
+BY_KEY = "by key"
+"""No person and no session: another system reads, and the view itself asks for its key. It answers GET alone."""
 MARK = "_annex_needs"
 
 

@@ -32,6 +32,7 @@ class Frame:
 
     portal: Portal
     identify: Callable[[FrameRequest], Visitor]
+    prove: Callable[[FrameRequest], Visitor] | None = None  #: anew, from a page that is open already
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Site:
     migration_sets: Sequence[MigrationSet] = ()  #: whose migrations must stand for /readyz to say yes
     frames: Mapping[tuple[str, str], Frame] = field(default_factory=dict)  #: by connector and connection
     framed_by: Sequence[str] = ()  #: CSP sources of the CRMs that show our pages
+    opened: dict[str, Callable[[Visitor, str], bool]] = field(default_factory=dict)
+    """By plugin: whether a visitor may see that page of its pages, asked when the CRM opens it."""
 
     @property
     def default_language(self) -> str:

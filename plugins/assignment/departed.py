@@ -27,6 +27,7 @@ class _Left:
     name: str
     decisions: Sequence[Decision]
     records: Mapping[tuple[str, str], Record]
+    links: Mapping[tuple[str, str], str]  #: made before the database is open: a CRM may be asked how its addresses are made
 
 
 def departed(portal: Portal) -> None:
@@ -42,8 +43,10 @@ def departed(portal: Portal) -> None:
             return  # no office is empty: the CRM shows us nobody
         for person in gone:
             decisions = held[person]
-            records = assigning.read_records(portal, [(one.entity, one.record_id) for one in decisions])
-            _hand_on(portal, _Left(person, decisions[0].person_name, decisions, records))
+            named = [(one.entity, one.record_id) for one in decisions]
+            records = assigning.read_records(portal, named)
+            links = {one: portal.crm.link(*one) for one in named}
+            _hand_on(portal, _Left(person, decisions[0].person_name, decisions, records, links))
     except Fault as exc:  # the next round asks again
         log.warning("assignment.departed_unread", reason=str(exc))
 
@@ -84,13 +87,12 @@ def _tell(unit: Unit, left: _Left, again: Sequence[Decision], begun: Sequence[De
     portal, language = unit.portal, unit.portal.mapping.portal.language
     first = (*again, *begun)[0]
     queue = eligibility.queue_of(portal, first.queue)
-    heads = heads_of(portal.people(), queue.groups if queue else (), queue.tell if queue else ())
+    # As `departed` has just read them: the CRM is not asked while the database is open.
+    heads = heads_of(portal.staff.known(), queue.groups if queue else (), queue.tell if queue else ())
     lines = [translate(language, "asg_departed", person=left.name)]
     for code, found in (("asg_departed_again", again), ("asg_departed_begun", begun)):
         if found:
-            named = [
-                f"— {one.name or one.record_id}: {portal.crm.link(one.entity, one.record_id)}" for one in found[:LINKS_MAX]
-            ]
+            named = [f"— {one.name or one.record_id}: {left.links[one.entity, one.record_id]}" for one in found[:LINKS_MAX]]
             lines += [translate(language, code, count=len(found)), *named, *(["— …"] if len(found) > LINKS_MAX else [])]
     unit.comment(
         first.entity, first.record_id, "\n".join(lines), to=tuple(one.id for one in heads),

@@ -8,7 +8,7 @@ from plugins.exchange import commands, deleted
 from plugins.exchange.accounts import CHART
 from plugins.exchange.check import faults
 from plugins.exchange.handlers import deal_seen
-from plugins.exchange.links import board_link
+from plugins.exchange.links import ANSWERS
 from plugins.exchange.pages import pages
 from plugins.exchange.regular import HEAD_DONE, journal_made, publish_head, remind_custody, turn_month
 from plugins.exchange.settings import ExchangeSettings
@@ -37,7 +37,7 @@ plugin = Plugin(
         Keeps("deal", deleted.deal_ids, deleted.deal_gone, deleted.deal_back),
         Keeps("contact", deleted.card_ids, deleted.card_gone, deleted.card_back),
     ),
-    answers={"board.link": board_link},
+    answers=ANSWERS,
     books=(CHART,),
     every=(
         RunsEvery("exchange.custody", timedelta(minutes=10), remind_custody, "reminders of custody that ends"),

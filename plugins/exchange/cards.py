@@ -12,7 +12,7 @@ from typing import Any
 from kernel.crm.gone import gone_since
 from kernel.extension.portal import Portal, Unit
 from kernel.texts import translate
-from kernel.values import from_micros, to_micros
+from kernel.values import Currency, from_micros, to_micros
 from plugins.exchange import store
 from plugins.exchange.accounts import BALANCES, CLIENT, CUSTODY, PARTNER
 from plugins.exchange.formats import money_text
@@ -99,3 +99,13 @@ def balance_text(unit: Unit, party: str) -> str:
             word = translate(language, "card_" + words[row["account"]])
             message.append(f"{word}: {text}")
     return "\n".join(message)
+
+
+def partner_balances(unit: Unit, partner_id: str) -> list[tuple[Currency, int]]:
+    """What lies with a partner, by currency, in minor units; negative: what the desk owes them."""
+    rows = unit.tx.all(
+        f"SELECT currency, SUM(amount) AS amount FROM {BALANCES} AS b WHERE party IN (:k, :prefixed) "
+        "AND account = 'partner' GROUP BY currency ORDER BY currency",
+        k=partner_id, prefixed=f"contact:{partner_id}",
+    )  # fmt: skip
+    return [(unit.portal.currencies.get(row["currency"]), int(row["amount"])) for row in rows]

@@ -114,7 +114,7 @@ def _tell_deal(unit: Unit, deal: Deal) -> None:
     )  # fmt: skip
     places = [("contact", deal.client.key)] if deal.client else []
     to = (*manager_of(unit, deal.record_id), *owners(portal))
-    _tell(unit, text, to, f"deleted:{deal.subject}:{since}", [*places, *_journal(unit)])
+    _tell(unit, text, to, f"deleted:{deal.subject}:{since}", [*places, *journal(unit)])
 
 
 def _tell_card(unit: Unit, party: str, since: int) -> None:
@@ -129,7 +129,7 @@ def _tell_card(unit: Unit, party: str, since: int) -> None:
         url=f"{portal.public_url}/exchange/contacts/{party}" if portal.public_url else "",
     )  # fmt: skip
     places = [("deal", row["record_id"]) for row in rows[:1]]
-    _tell(unit, text, owners(portal), f"deleted:{portal.name}/{party}:{since}", [*places, *_journal(unit)])
+    _tell(unit, text, owners(portal), f"deleted:{portal.name}/{party}:{since}", [*places, *journal(unit)])
 
 
 def _tell(unit: Unit, text: str, to: Sequence[str], key: str, places: Sequence[tuple[str, str]]) -> None:
@@ -146,7 +146,7 @@ def _tell(unit: Unit, text: str, to: Sequence[str], key: str, places: Sequence[t
             return
 
 
-def _journal(unit: Unit) -> list[tuple[str, str]]:
+def journal(unit: Unit) -> list[tuple[str, str]]:
     """The CRM's record with the daily heads: there is no other place of which we know that it is there."""
     portal = unit.portal
     call = outgoing.by_key(unit.tx, portal.name, f"journal:{portal.name}")
@@ -157,7 +157,7 @@ def owners(portal: Portal) -> tuple[str, ...]:
     """Whoever may decide about what was deleted."""
     declared = portal.mapping.portal
     found = []
-    for person in portal.people():
+    for person in portal.staff.known():  # nobody is asked while the database is open, however old the list is
         rights = rights_of(declared, roles_of(declared, person))
         if person.role != "robot" and rights & {ALL, DECIDE}:
             found.append(person.id)

@@ -11,7 +11,7 @@ from kernel.errors import BadInput
 from kernel.extension.portal import Unit
 from kernel.values import day_start, from_micros, to_micros
 from plugins.exchange.accounts import BOOK, JOURNAL, LEGS, OWN_ACCOUNTS
-from plugins.exchange.figures import Working, figures
+from plugins.exchange.figures import Working, figures, workings
 from plugins.exchange.model import Deal, Money, Operation
 from plugins.exchange.store import load_deal
 
@@ -254,7 +254,7 @@ def deal_view(unit: Unit, subject: str) -> DealView | None:
                 part.partner_takes if part else None,
                 part.partner_gives if part else None,
                 part.profit if part else None,
-                part.workings if part else (),
+                workings(op) if part else (),
                 reported.get(op.key),
             )
         )

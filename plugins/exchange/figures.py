@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from kernel.errors import Refused
-from kernel.values import Currency, divide, multiply, plain, round_minor, to_decimal
+from kernel.values import Currency, divide, multiply, over, plain, times, to_decimal
 from plugins.exchange.model import BUY, Deal, Money, Operation
 
 PERCENT = Decimal(100)
+_KEPT = "_figures"
 
 
-@dataclass(frozen=True)
-class Working:
+class Working(NamedTuple):
     """How one amount came about: formula with its numbers, the exact result, and what it was rounded to."""
 
     what: str  #: "base", "client_quote", "partner_quote", "commission"
@@ -50,7 +50,6 @@ class Figures:
     profit: Money | None
     commission: Money  #: taken from what the client gets
     network_fee: Money  #: paid by the desk
-    workings: tuple[Working, ...] = ()
 
     @property
     def due(self) -> Money:
@@ -62,30 +61,19 @@ class Figures:
         return self.partner_takes is not None and self.partner_gives is not None
 
 
-@lru_cache(maxsize=1000)
-def figures(op: Operation) -> Figures:
-    """The figures of a buying or selling. Kept for a while: postings, tables and pages ask one after the other."""
+def compute(op: Operation) -> Figures:
+    """The figures of a buying or selling, worked out anew: for who meets each operation once."""
     assert op.pair is not None and op.client_rate is not None and op.is_exchange
     base, quote = op.pair.base, op.pair.quote
-    workings: list[Working] = []
-
-    def times(what: str, amount: Money, rate: Decimal) -> Money:
-        exact = multiply(to_decimal(amount.minor, amount.currency), rate)
-        result = Money(round_minor(exact, quote), quote)
-        workings.append(Working(what, amount, "×", rate, exact, result))
-        return result
-
     if op.amount_in == base:
         in_base = Money(op.amount, base)
-        in_quote = times("client_quote", in_base, op.client_rate)
+        in_quote = Money(times(op.amount, base, op.client_rate, quote), quote)
     else:
         in_quote = Money(op.amount, quote)
-        exact = divide(to_decimal(op.amount, quote), op.client_rate)
-        in_base = Money(round_minor(exact, base), base)
-        workings.append(Working("base", in_quote, "÷", op.client_rate, exact, in_base))
-    partner_quote = times("partner_quote", in_base, op.partner_rate) if op.partner_rate is not None else None
-    profit = None
-    if partner_quote is not None:
+        in_base = Money(over(op.amount, quote, op.client_rate, base), base)
+    partner_quote = profit = None
+    if op.partner_rate is not None:
+        partner_quote = Money(times(in_base.minor, base, op.partner_rate, quote), quote)
         sign = 1 if op.kind == BUY else -1
         profit = Money(sign * (partner_quote.minor - in_quote.minor), quote)
     if op.kind == BUY:
@@ -93,18 +81,48 @@ def figures(op: Operation) -> Figures:
         partner: tuple[Money | None, Money | None] = (in_base, partner_quote)
     else:
         gives, gets, partner = in_quote, in_base, (partner_quote, in_base)
-    commission = _commission(op, gets, workings)
-    fee = Money(op.network_fee or 0, gets.currency)
-    return Figures(gives, gets, *partner, profit, commission, fee, tuple(workings))
+    commission = _commission(op, gets)
+    return Figures(gives, gets, *partner, profit, commission, Money(op.network_fee or 0, gets.currency))
 
 
-def _commission(op: Operation, gets: Money, workings: list[Working]) -> Money:
+def workings(op: Operation) -> tuple[Working, ...]:
+    """How the amounts of a buying or selling came about, for who wants to see it."""
+    assert op.pair is not None and op.client_rate is not None
+    part, base, quote, found = figures(op), op.pair.base, op.pair.quote, list[Working]()
+    buys = op.kind == BUY
+    in_base, in_quote = (part.gives, part.gets) if buys else (part.gets, part.gives)
+    partner_quote = part.partner_gives if buys else part.partner_takes
+
+    def times_rate(what: str, rate: Decimal, rounded: Money) -> None:
+        found.append(Working(what, in_base, "×", rate, multiply(to_decimal(in_base.minor, base), rate), rounded))
+
+    if op.amount_in == base:
+        times_rate("client_quote", op.client_rate, in_quote)
+    else:
+        exact = divide(to_decimal(op.amount, quote), op.client_rate)
+        found.append(Working("base", in_quote, "÷", op.client_rate, exact, in_base))
+    if op.partner_rate is not None and partner_quote is not None:
+        times_rate("partner_quote", op.partner_rate, partner_quote)
+    if op.commission_percent:
+        exact = divide(multiply(to_decimal(part.gets.minor, part.gets.currency), op.commission_percent), PERCENT)
+        rounded = Money(part.commission.minor - (op.commission_fixed or 0), part.gets.currency)
+        found.append(Working("commission", part.gets, "×", op.commission_percent, exact, rounded, " %"))
+    return tuple(found)
+
+
+def figures(op: Operation) -> Figures:
+    """The same, kept with the operation, which never changes: postings, tables and pages ask one after the other."""
+    kept = vars(op)
+    found: Figures | None = kept.get(_KEPT)
+    if found is None:
+        found = kept[_KEPT] = compute(op)
+    return found
+
+
+def _commission(op: Operation, gets: Money) -> Money:
     total = op.commission_fixed or 0
     if op.commission_percent:
-        exact = divide(multiply(to_decimal(gets.minor, gets.currency), op.commission_percent), PERCENT)
-        part = Money(round_minor(exact, gets.currency), gets.currency)
-        workings.append(Working("commission", gets, "×", op.commission_percent, exact, part, " %"))
-        total += part.minor
+        total += times(gets.minor, gets.currency, divide(op.commission_percent, PERCENT), gets.currency)
     return Money(total, gets.currency)
 
 

@@ -14,13 +14,15 @@ import gc
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from kernel.extension.portal import Portal, Unit
-from kernel.ledger import Change, Draft
-from kernel.ledger.model import changes
+from kernel.ledger import Bulk, Change
+from kernel.ledger.model import canonical, changes
 from kernel.storage import Tx
 from kernel.texts import translate
 from kernel.values import format_minor, to_micros
@@ -31,6 +33,7 @@ from plugins.exchange.history_compare import DEALS_AT_ONCE, Checked, compare, st
 from plugins.exchange.history_names import PORTAL
 from plugins.exchange.history_reading import read_file
 from plugins.exchange.history_rows import Bad, Progress
+from plugins.exchange.history_spill import Waiting
 from plugins.exchange.model import Deal, deal_from
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
@@ -83,19 +86,32 @@ class Result:
         }
 
 
+@contextmanager
+def _seldom_looked_through() -> Iterator[None]:
+    """What was there before need not be looked through for circles again and again while millions of values come and go, and
+    of these next to none is in one: a twelfth of the whole time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@_seldom_looked_through()
 def import_file(
     portal: Portal, path: Path | str, *, dry_run: bool = False, correct: bool = False, progress: Progress | None = None
 ) -> Result:
     """The whole file in one unit of work, or nothing. A dry run only looks, and never waits for or holds up a writer."""
     message = progress or (lambda done, total: None)
-    gc.freeze()  # what was there before need not be looked through again and again while millions of values come and go
     read = read_file(portal, path, progress)
     if dry_run:
         with portal.read() as unit:
             unit.tx.unhurried()
             checked = compare(unit, read, correct=correct)
             moved: Moved = defaultdict(int)
-            below = history_below.moments_with(unit.tx, _tallied(_previews(unit, checked), moved))
+            below = history_below.moments_with(unit.tx, _previews(unit, checked, moved))
             warnings = _warnings(unit, checked, moved)
     else:
         with portal.unit(author=AUTHOR) as unit:
@@ -130,67 +146,105 @@ def check(portal: Portal, unit: Unit, path: Path | str, *, correct: bool = False
 
 def stand(unit: Unit, checked: Checked, progress: Progress) -> None:
     """Facts, tables, postings, and the cards of those whom the CRM knows: part by part, all in one unit of work."""
-    _record(unit, checked)
     portal, tx = unit.portal, unit.tx
-    rates, report = Rates.load(tx, days_max=settings_of(portal).rate_days), report_currency(portal)
-    cards_of: dict[str, None] = {}
+    known_until, _ = portal.books.head(tx)
+    cards_of = dict[str, None]()
     done, total = checked.rows + checked.known + checked.repeated, 2 * checked.rows
+    _record(unit, checked)
+    booking = _Booking(unit, known_until)
     for part in checked.spill.deals(DEALS_AT_ONCE):
-        before = _before(tx, part)
-        fresh, changed = list[store.Derived](), list[store.Derived]()
-        wanted = list[Change]()
-        for subject, facts, _ in part:
-            deal = deal_from(subject, json.loads(facts))
-            derived = store.derive(deal, rates, report, portal.zone, facts=facts)
-            (changed if subject in before else fresh).append(derived)
-            wanted.append(Change(subject, postings(deal, portal.zone)))
-            cards_of |= dict.fromkeys(cards.touched(before.get(deal.subject), deal))
-            done = min(done + len(deal.operations), total - 1)
-        store.save(tx, fresh, fresh=True)
-        store.save(tx, changed)
-        portal.books.book(BOOK).settle_many(tx, wanted, author=unit.author, trace=unit.trace)
+        cards_of |= dict.fromkeys(booking.anew(part) if any(one.known for one in part) else booking.fresh(part))
+        done = min(done + booking.operations, total - 1)
         progress(done, total)
+    booking.close()
     for key in cards_of:
         if not key.startswith("name:"):
             cards.refresh(unit, key)
     tx.after_commit(portal.changed)
 
 
+class _Booking:
+    """Makes part after part stand: tables and postings. `known_until`: the books' last row before the import."""
+
+    def __init__(self, unit: Unit, known_until: int) -> None:
+        portal = unit.portal
+        self._unit, self._known_until, self._book = unit, known_until, portal.books.book(BOOK)
+        self._rates = Rates.load(unit.tx, days_max=settings_of(portal).rate_days)
+        self._report, self._zone = report_currency(portal), portal.zone
+        self._bulk = self._opened()
+        self.operations = 0  #: of the last part
+
+    def fresh(self, part: Sequence[Waiting]) -> Iterable[str]:
+        """Deals that nothing is booked for: the database is asked nothing. Returns whose cards change."""
+        deals, wanted, derived = self._derived(part)
+        store.save(self._unit.tx, derived, fresh=True)
+        self._bulk.post([(one.subject, self._book.prepared(one.subject, one.wanted)) for one in wanted])
+        return chain.from_iterable(cards.touched(None, deal) for deal in deals)
+
+    def anew(self, part: Sequence[Waiting]) -> Iterable[str]:
+        """The same of a part that holds deals known to the books: what stands is asked and compared."""
+        unit, tx = self._unit, self._unit.tx
+        self.close()
+        before, (deals, wanted, derived) = _before(tx, part), self._derived(part)
+        store.save(tx, [one for one in derived if one.deal["subject"] not in before], fresh=True)
+        store.save(tx, [one for one in derived if one.deal["subject"] in before])
+        # Since then there were our facts, and postings of the deals before these.
+        self._book.settle_many(tx, wanted, author=unit.author, trace=unit.trace, known_until=self._known_until)
+        self._bulk = self._opened()
+        return chain.from_iterable(cards.touched(before.get(deal.subject), deal) for deal in deals)
+
+    def _derived(self, part: Sequence[Waiting]) -> tuple[list[Deal], list[Change], list[store.Derived]]:
+        deals, wanted, derived = list[Deal](), list[Change](), list[store.Derived]()
+        for subject, facts, _ in part:
+            deal = deal_from(subject, json.loads(facts))
+            change = Change(subject, postings(deal, self._zone))
+            deals.append(deal)
+            wanted.append(change)
+            derived.append(store.derive(deal, self._rates, self._report, self._zone, facts=facts, booked=change.wanted))
+        self.operations = sum(len(deal.operations) for deal in deals)
+        return deals, wanted, derived
+
+    def close(self) -> None:
+        self._bulk.close()
+
+    def _opened(self) -> Bulk:
+        return self._book.bulk(self._unit.tx, author=self._unit.author, trace=self._unit.trace)
+
+
 def _record(unit: Unit, checked: Checked) -> None:
     """The facts of all deals, before the first posting."""
-    portal, tx, now = unit.portal, unit.tx, to_micros(unit.now)
-    number = portal.books.head(tx)[0]
+    portal, tx = unit.portal, unit.tx
+    bulk = portal.books.book(BOOK).bulk(tx, author=unit.author, trace=unit.trace)
     for part in checked.spill.deals(DEALS_AT_ONCE):
-        before = _before(tx, part)
-        drafts = []
+        before, facts = _before(tx, part), []
         for subject, text, _ in part:
-            number += 1
-            facts, old = json.loads(text), before.get(subject)
-            body = {"facts": facts, "changes": changed_inputs(old, deal_from(subject, facts)) if old else []}
-            drafts.append(
-                Draft("deal", subject, f"{subject}/fact/{number}", now, body, author=unit.author, trace=unit.trace)
-            )
-        portal.books.book(BOOK).record(tx, drafts)
+            old = before.get(subject)
+            changed = canonical(changed_inputs(old, deal_from(subject, json.loads(text)))) if old else "[]"
+            # The facts' text is canonical already; its body is what comes of writing both keys in their order.
+            facts.append((subject, f'{{"changes":{changed},"facts":{text}}}'))
+        bulk.record("deal", to_micros(unit.now), facts)
+    bulk.close()
 
 
-def _before(tx: Tx, part: Sequence[tuple[str, str, bool]]) -> dict[str, Deal]:
-    return stored(tx, [subject for subject, _, known in part if known])
+def _before(tx: Tx, part: Sequence[Waiting]) -> dict[str, Deal]:
+    return stored(tx, [one.subject for one in part if one.known])
 
 
-def _previews(unit: Unit, checked: Checked) -> Iterator[Draft]:
+def _previews(unit: Unit, checked: Checked, moved: Moved) -> Iterator[history_below.Move]:
+    """What each posting would move; and, as they pass by, what all of them move together."""
     book = unit.portal.books.book(BOOK)
     for part in checked.spill.deals(DEALS_AT_ONCE):
         for subject, facts, known in part:
-            now = book.standing(unit.tx, subject) if known else {}
-            yield from changes(subject, now, postings(deal_from(subject, json.loads(facts)), unit.portal.zone), version=1)
-
-
-def _tallied(drafts: Iterable[Draft], moved: Moved) -> Iterator[Draft]:
-    """The drafts as they pass by, and what they move: making them twice would take twice as long."""
-    for draft in drafts:
-        for leg in draft.legs:
-            moved[leg.account, leg.party, leg.currency] += leg.amount
-        yield draft
+            wanted = postings(deal_from(subject, json.loads(facts)), unit.portal.zone)
+            if known:
+                drafts = changes(subject, book.standing(unit.tx, subject), wanted, version=1)
+                moves = [(subject, draft.op, draft.at, draft.legs) for draft in drafts]
+            else:
+                moves = [(subject, posting.op, posting.at, posting.legs) for posting in wanted]
+            for *_, legs in moves:
+                for account, currency, amount, _, party, _ in legs:
+                    moved[account, party, currency] += amount
+            yield from moves
 
 
 def _warnings(unit: Unit, checked: Checked, moved: Mapping[tuple[str, str, str], int]) -> tuple[Warned, ...]:

@@ -6,18 +6,20 @@ All of it is added up by a database in the order of time, so that memory does no
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kernel.extension.portal import Portal
-from kernel.ledger import Draft
+from kernel.ledger.model import Leg
 from kernel.storage import Tx
 from kernel.values import format_minor, from_micros
 from plugins.exchange.accounts import LEGS, PLACE
 from plugins.exchange.history_names import PORTAL, deal_of
 
 SHOWN_MAX = 5
+#: Subject, op, at, and legs in the order of `Leg`: what a posting or reversal moves.
+Move = tuple[str, str, int, Sequence[Leg]]
 Row = tuple[str, str, str, str, int, int]  #: subject, op, currency, place, at, held
 
 #: What each place holds after each of its moments; of those below zero by money that left, the ones of imported deals.
@@ -29,8 +31,7 @@ SELECT subject, op, currency, place, at, held FROM (
         FROM {{legs}} AS l GROUP BY at, currency, place) AS m) AS h
 WHERE held < 0 AND delta < 0 AND subject LIKE '{PORTAL}/%'
 """
-_COUNT = "SELECT COUNT(*) FROM ({below}) AS b"
-_FIRST = f"{{below}} ORDER BY at, currency, place LIMIT {SHOWN_MAX}"
+_FIRST = f"SELECT b.*, COUNT(*) OVER () AS moments FROM ({{below}}) AS b ORDER BY at, currency, place LIMIT {SHOWN_MAX}"
 _STANDING = f"(SELECT at, currency, place, amount, subject, op FROM {LEGS} AS s WHERE account = 'place')"
 
 
@@ -44,13 +45,11 @@ class Moments:
 
 def moments(tx: Tx) -> Moments:
     """Of the books as they stand."""
-    below = _BELOW.format(legs=_STANDING)
-    first = tuple(tuple(row.values()) for row in tx.all(_FIRST.format(below=below)))
-    return Moments(int(tx.value(_COUNT.format(below=below))), first)
+    return _moments(tuple(row.values()) for row in tx.all(_FIRST.format(below=_BELOW.format(legs=_STANDING))))
 
 
-def moments_with(tx: Tx, drafts: Iterable[Draft]) -> Moments:
-    """Of the books as they would stand after these drafts: both go into a file of the machine that nobody else sees."""
+def moments_with(tx: Tx, moves: Iterable[Move]) -> Moments:
+    """Of the books as they would stand after these moves: both go into a file of the machine that nobody else sees."""
     spool = sqlite3.connect("")
     try:
         spool.execute("CREATE TABLE leg (at, currency, place, amount, subject, op)")
@@ -59,17 +58,21 @@ def moments_with(tx: Tx, drafts: Iterable[Draft]) -> Moments:
         spool.executemany(
             insert,
             (
-                (draft.at, leg.currency, leg.place, leg.amount, draft.subject, draft.op)
-                for draft in drafts
-                for leg in draft.legs
-                if leg.account == PLACE
+                (at, currency, place, amount, subject, op)
+                for subject, op, at, legs in moves
+                for account, currency, amount, place, _, _ in legs
+                if account == PLACE
             ),
         )
-        below = _BELOW.format(legs="leg")
-        [(count,)] = spool.execute(_COUNT.format(below=below))
-        return Moments(count, tuple(spool.execute(_FIRST.format(below=below))))
+        return _moments(spool.execute(_FIRST.format(below=_BELOW.format(legs="leg"))))
     finally:
         spool.close()
+
+
+def _moments(found: Iterable[tuple[Any, ...]]) -> Moments:
+    """From the first rows, each of which also says how many there are."""
+    rows = list(found)
+    return Moments(int(rows[0][-1]) if rows else 0, tuple(row[:-1] for row in rows))
 
 
 def as_data(found: Moments, portal: Portal) -> dict[str, Any]:

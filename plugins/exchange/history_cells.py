@@ -86,6 +86,14 @@ def row_of(line: int, cells: Iterable[tuple[str, Cell | Fault]], *, comma: bool)
     return RawRow(line, found, tuple(faults), comma)
 
 
+def text_row(line: int, columns: Sequence[str], cells: Sequence[str], *, comma: bool) -> RawRow:
+    """The same of cells that are all texts, which is most of the files."""
+    found: dict[str, Cell] = {
+        column: cell for column, cell in zip(columns, cells, strict=False) if cell and not cell.isspace()
+    }
+    return row_of(line, zip(columns, cells, strict=False), comma=comma) if "" in found else RawRow(line, found, (), comma)
+
+
 def blocks_of(path: Path) -> Iterator[str]:
     """The file's text, piece by piece. Bytes that its encoding does not have become lone surrogates, which the row will be
     told about."""

@@ -5,28 +5,27 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from kernel.errors import BadInput
 from kernel.extension.portal import Unit
-from kernel.ledger.model import canonical
 from kernel.storage import Tx
 from kernel.values import Currency, format_minor
-from plugins.exchange.accounts import BALANCES
+from plugins.exchange.accounts import BALANCES, BOOK
 from plugins.exchange.figures import figures
 from plugins.exchange.history_cells import COLUMNS
 from plugins.exchange.history_deals import Group
 from plugins.exchange.history_names import Parties, subject_of
 from plugins.exchange.history_reading import Read
 from plugins.exchange.history_rows import Bad, Line
-from plugins.exchange.history_spill import Spill
-from plugins.exchange.model import Deal, deal_data, deal_from
+from plugins.exchange.history_spill import Spill, Waiting
+from plugins.exchange.model import Deal, deal_from, facts_text
 
 #: Balances and turnovers are 64-bit sums; what a file may add to a currency stays well below that.
 SUM_MAX = 2 * 10**18
-SUBJECTS_PER_QUERY = DEALS_AT_ONCE = 200
+SUBJECTS_PER_QUERY = DEALS_AT_ONCE = 300
 T = TypeVar("T")
 
 
@@ -50,11 +49,14 @@ class Checked:
 
 def compare(unit: Unit, read: Read, *, correct: bool) -> Checked:
     portal, tx, spill = unit.portal, unit.tx, read.spill
+    book = portal.books.book(BOOK)
     bad = [*read.bad, *_too_much(tx, read)]
     parties = Parties(tx, portal.name)
     repeated = known = in_file = 0
     for groups in _at_once(spill.groups(), DEALS_AT_ONCE):
-        before = stored(tx, [subject_of(number) for number, _ in groups])
+        subjects = [subject_of(number) for number, _ in groups]
+        before = stored(tx, subjects)
+        booked = book.booked(tx, subjects)
         for number, rows in groups:
             group = Group(number, rows, before.get(subject_of(number)), parties, portal.zone)
             group.compare(correct=correct)
@@ -63,9 +65,8 @@ def compare(unit: Unit, read: Read, *, correct: bool) -> Checked:
             repeated += group.repeated
             known += group.known
             if not bad and not any(line.bad for line in rows) and (deal := group.changed()):
-                spill.add_deal(
-                    deal.created_at, deal.number, deal.subject, canonical(deal_data(deal)), deal.subject in before
-                )  # fmt: skip
+                there = deal.subject in before or deal.subject in booked
+                spill.add_deal(deal.created_at, deal.number, Waiting(deal.subject, facts_text(deal), there))
     if bad:
         spill.forget_deals()
     return Checked(
@@ -120,4 +121,4 @@ def _too_much(tx: Tx, read: Read) -> list[Bad]:
 def currencies_of(line: Line) -> list[tuple[Currency, int]]:
     """The same of a row that was read back, which has lost its figures."""
     exchange = line.operation if line.operation and line.operation.is_exchange else None
-    return (replace(line, part=figures(exchange)) if exchange else line).currencies
+    return (line._replace(part=figures(exchange)) if exchange else line).currencies

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kernel.errors import BadInput
-from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, format_cell, named_columns, row_of
+from plugins.exchange.history_cells import COLUMNS, Fault, RawRow, blocks_of, format_cell, named_columns, text_row
 
 RECORD_CHARS_MAX = 1 << 18  #: a comment has ten thousand at most
 _SIMPLE = re.compile(r'[^"\r\n]*+(?=[\r\n])')  #: a record without a quotation mark, whose end is at hand
+_LEAD = re.compile(r'[^"\r\n]*+(?=")')  #: what stands before the first quotation mark of a record
 _BREAK = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
 _BARE = {",": re.compile(r"[^,\r\n]*+"), ";": re.compile(r"[^;\r\n]*+")}
@@ -33,7 +34,7 @@ def csv_rows(path: Path) -> Iterator[RawRow]:
             error = BadInput.of("history_cells_extra", found=len(cells), wanted=len(columns))
             yield RawRow(line, {}, (Fault("", format_cell(mark.join(cells[len(columns) :])), error),))
         else:
-            yield row_of(line, zip(columns, cells, strict=False), comma=mark == ";")
+            yield text_row(line, columns, cells, comma=mark == ";")
     if columns is None:
         raise BadInput.of("history_no_header", file=path.name)
 
@@ -91,6 +92,9 @@ def _record(text: str, at: int, mark: str) -> tuple[list[str] | None, int]:
     if simple := _SIMPLE.match(text, at):
         return simple[0].split(mark), simple.end()
     cells: list[str] = []
+    if (lead := _LEAD.match(text, at)) and lead[0].endswith(mark):
+        cells = lead[0][:-1].split(mark)
+        at = lead.end()
     while True:
         if text.startswith('"', at):
             found = _QUOTED.match(text, at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from kernel.errors import BadInput
@@ -124,9 +123,10 @@ class Group:
         """Tells every place where the currencies of neighbours do not meet. A bad row has no currencies to compare."""
         if any(not line.op for line in self._rows):
             return
-        ops = self._operations() | dict.fromkeys(line.op for line in self._rows if line.op not in self._lines)
+        ops, missing = self._operations(), [line.op for line in self._rows if line.op not in self._lines]
+        ops |= dict.fromkeys(missing)
         before: Operation | None = None
-        for number in op_order(ops):
+        for number in op_order(ops) if missing else ops:
             op = ops[number]
             if op is not None and not op.is_exchange:
                 continue
@@ -143,10 +143,11 @@ class Group:
         return line.part if line and line.part else figures(op)
 
     def _operations(self) -> dict[str, Operation | None]:
-        """By number: those of the books, and those of the file where they are new or corrected."""
+        """By number, in their order: those of the books, and those of the file where they are new or corrected."""
         if self._found is None:
-            self._found = self._laid_over()
-        return self._found
+            found = self._laid_over()
+            self._found = {number: found[number] for number in op_order(found)}
+        return dict(self._found)
 
     def _laid_over(self) -> dict[str, Operation | None]:
         found: dict[str, Operation | None] = dict(self._there)
@@ -155,17 +156,16 @@ class Group:
             assert line.operation is not None
             if there and self._parties.same(line.partner, there.partner):
                 same = _content(there, self._zone) == _content(line.operation, self._zone)
-                found[number] = there if same else replace(line.operation, partner=there.partner)
+                found[number] = there if same else line.operation.at_partner(there.partner)
             else:
                 partner = self._parties.party(line.partner) if line.partner else None
-                found[number] = replace(line.operation, partner=partner) if partner else line.operation
+                found[number] = line.operation.at_partner(partner) if partner else line.operation
         return found
 
     def changed(self) -> Deal | None:
         """The deal as it should stand; None if it stands so already."""
         stored, lines = self._stored, self._lines.values()
-        found = self._operations()
-        operations = tuple(op for number in op_order(found) if (op := found[number]))
+        operations = tuple(op for op in self._operations().values() if op)
         client = next((line.client for line in lines if line.client), "")
         until = next((line.until for line in lines if line.until), None)
         party = self._parties.party(client) if client else None

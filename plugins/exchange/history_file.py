@@ -13,15 +13,20 @@ from kernel.errors import BadInput
 from plugins.exchange.history_cells import RawRow
 from plugins.exchange.history_csv import csv_rows
 from plugins.exchange.history_jsonl import jsonl_rows
-from plugins.exchange.history_xlsx import xlsx_rows
 
 FILE_BYTES_MAX = 256 * 2**20
+
+
+def _xlsx_rows(path: Path) -> Iterator[RawRow]:
+    from plugins.exchange.history_xlsx import xlsx_rows  # its library takes 10 MB, which only a workbook needs
+
+    yield from xlsx_rows(path)
 
 
 def read_rows(path: Path | str) -> Iterator[RawRow]:
     """All rows that are not blank, in order. Raises BadInput if the file as a whole cannot be used."""
     path = Path(path)
-    formats = {".csv": csv_rows, ".xlsx": xlsx_rows, ".jsonl": jsonl_rows}
+    formats = {".csv": csv_rows, ".xlsx": _xlsx_rows, ".jsonl": jsonl_rows}
     if not path.is_file():
         raise BadInput.of("history_file_missing", file=path.name)
     read = formats.get(path.suffix.lower())

@@ -26,6 +26,8 @@ def deal_of(subject: str) -> str:
 def op_order(numbers: Iterable[str]) -> list[str]:
     """A deal's operations in their order: by number if all are numbers, else so that «a2» comes before «a10»."""
     found = list(numbers)
+    if len(found) < 2:
+        return found
     if all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) for number in found):
         return sorted(found, key=lambda number: (Decimal(number), number))
     return sorted(found, key=lambda number: ([_piece(part) for part in re.findall(r"[0-9]+|[^0-9]+", number)], number))

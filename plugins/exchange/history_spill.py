@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel.errors import BadInput
 from kernel.values import Currency, Pair
@@ -21,6 +21,14 @@ CACHE_KIB = 8192
 LINES_AT_ONCE = 1000
 #: Stands in a row read back for everything that was wrong with it, which has been told.
 REPORTED = (Bad(0, "", "", BadInput("told")),)
+
+
+class Waiting(NamedTuple):
+    """A deal that changes, until it is booked."""
+
+    subject: str
+    facts: str
+    known: bool  #: the books hold something of it
 
 
 class Spill:
@@ -54,8 +62,8 @@ class Spill:
         for (data,) in self._db.execute("SELECT data FROM line ORDER BY n"):
             yield _unpacked(data)
 
-    def add_deal(self, created_at: int, number: str, subject: str, facts: str, known: bool) -> None:
-        self._fresh.append((created_at, number, subject, facts, known))
+    def add_deal(self, created_at: int, number: str, one: Waiting) -> None:
+        self._fresh.append((created_at, number, *one))
         if len(self._fresh) >= LINES_AT_ONCE:
             self._flush()
 
@@ -72,12 +80,12 @@ class Spill:
         self._flush()
         return int(self._db.execute("SELECT COUNT(*) FROM deal").fetchone()[0])
 
-    def deals(self, at_once: int) -> Iterator[list[tuple[str, str, bool]]]:
-        """(subject, facts, known to the books) of the deals that change, oldest first, so many at a time."""
+    def deals(self, at_once: int) -> Iterator[list[Waiting]]:
+        """The deals that change, oldest first, so many at a time."""
         self._flush()
         found = self._db.execute("SELECT subject, facts, known FROM deal ORDER BY created_at, number")
         while rows := found.fetchmany(at_once):
-            yield [(subject, facts, bool(known)) for subject, facts, known in rows]
+            yield list(map(Waiting._make, rows))
 
     def _flush(self) -> None:
         if not (self._waiting or self._fresh):

@@ -1,6 +1,5 @@
-"""The button «Відкрити табло»: the CRM names who pressed, we answer with a one-time link for that very person.
-
-What they may see is what their roles say. A button that names nobody gets a link to a page that says what to do.
+"""The desk's buttons in the CRM that open a page of ours: the board, the deal. Who pressed is proven, and gets a one-time
+link; what they may see is what their roles say.
 """
 
 from __future__ import annotations
@@ -9,10 +8,16 @@ from collections.abc import Mapping
 
 from kernel.crm import Event
 from kernel.extension.portal import Portal
+from kernel.web import answer_press
 
 
 def board_link(portal: Portal, event: Event) -> Mapping[str, str]:
     """The answer that the CRM's script puts into the field «Табло»."""
-    if portal.links is None:
-        return {}
-    return {"board_url": portal.links.for_person(event.author, "/exchange/board")}
+    return answer_press(portal, event, "/exchange/board")
+
+
+def deal_link(portal: Portal, event: Event) -> Mapping[str, str]:
+    return answer_press(portal, event, f"/exchange/deals/{portal.name}/{event.record_id}")
+
+
+ANSWERS = {"board.link": board_link, "deal.link": deal_link}

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
+from kernel.ledger.model import quoted as _quoted
 from kernel.values import Currencies, Currency, Pair, format_minor, parse_pair, plain
 
 BUY, SELL = "buy", "sell"
@@ -20,15 +21,15 @@ KINDS = (BUY, SELL, DEPOSIT, WITHDRAW, MOVE, TO_PARTNER, FROM_PARTNER, CUSTODY_O
 
 NEW, CLIENT_PAID, PARTNER_PAID, CLOSED, CANCELLED = "new", "client_paid", "partner_paid", "closed", "cancelled"
 STAGES = (NEW, CLIENT_PAID, PARTNER_PAID, CLOSED)
+_RANKS = {stage: place for place, stage in enumerate(STAGES)}
 
 
 def rank(stage: str) -> int:
     """How far a deal has come; a cancelled one has come nowhere."""
-    return STAGES.index(stage) if stage in STAGES else 0
+    return _RANKS.get(stage, 0)
 
 
-@dataclass(frozen=True)
-class Money:
+class Money(NamedTuple):
     """An amount in minor units of its currency."""
 
     minor: int
@@ -76,6 +77,12 @@ class Operation:
     def is_exchange(self) -> bool:
         return self.kind in EXCHANGES
 
+    def at_partner(self, partner: Party | None) -> Operation:
+        """The same with that partner. An import asks for each row: `replace` takes ten times as long for so many fields."""
+        copy = object.__new__(Operation)
+        vars(copy).update(vars(self), partner=partner)
+        return copy
+
 
 @dataclass(frozen=True)
 class Deal:
@@ -94,7 +101,7 @@ class Deal:
     record_id: str = ""  #: the CRM's id; empty for imported history
     url: str = ""
 
-    @property
+    @cached_property
     def exchanges(self) -> tuple[Operation, ...]:
         return tuple(op for op in self.operations if op.is_exchange)
 
@@ -151,6 +158,52 @@ def _op_data(op: Operation) -> dict[str, Any]:
         "comment": op.comment,
         "at": op.at,
     }
+
+
+def facts_text(deal: Deal) -> str:
+    """`deal_data` as the canonical text that the books keep, in a fifth of the time; a test compares."""
+    entered = ",".join([f"{_quoted(stage)}:{at}" for stage, at in sorted(deal.entered.items())])
+    return (
+        f'{{"client":{_party_text(deal.client)},"created_at":{deal.created_at},"custody":{_bool(deal.custody)},'
+        f'"custody_until":{_date_text(deal.custody_until)},"entered":{{{entered}}},"manager":{_quoted(deal.manager)},'
+        f'"number":{_quoted(deal.number)},"operations":[{",".join(map(_op_text, deal.operations))}],'
+        f'"record_id":{_quoted(deal.record_id)},"stage":{_quoted(deal.stage)},"url":{_quoted(deal.url)}}}'
+    )
+
+
+def _op_text(op: Operation) -> str:
+    pair, unit = op.pair, op.amount_in
+    scales = f"[{pair.base.scale},{pair.quote.scale}]" if pair else "null"
+    return (
+        f'{{"amount":{op.amount},"amount_in":[{_quoted(unit.code)},{unit.scale}],"at":{_or_null(op.at)},'
+        f'"client_rate":{_dec_text(op.client_rate)},"comment":{_quoted(op.comment)},'
+        f'"commission_fixed":{_or_null(op.commission_fixed)},"commission_percent":{_dec_text(op.commission_percent)},'
+        f'"issue_date":{_date_text(op.issue_date)},"key":{_quoted(op.key)},"kind":{_quoted(op.kind)},'
+        f'"network_fee":{_or_null(op.network_fee)},"number":{_quoted(op.number)},'
+        f'"pair":{_quoted(str(pair)) if pair else "null"},"partner":{_party_text(op.partner)},'
+        f'"partner_rate":{_dec_text(op.partner_rate)},"place":{_quoted(op.place)},"scales":{scales},'
+        f'"to_place":{_quoted(op.to_place)}}}'
+    )
+
+
+def _party_text(party: Party | None) -> str:
+    return f"[{_quoted(party.key)},{_quoted(party.name)}]" if party else "null"
+
+
+def _date_text(day: date | None) -> str:
+    return f'"{day.isoformat()}"' if day else "null"
+
+
+def _dec_text(number: Decimal | None) -> str:
+    return "null" if number is None else f'"{plain(number)}"'
+
+
+def _or_null(number: int | None) -> str:
+    return "null" if number is None else str(number)
+
+
+def _bool(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def deal_from(subject: str, data: Mapping[str, Any]) -> Deal:

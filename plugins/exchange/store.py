@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kernel.ledger.model import canonical
+from kernel.ledger.model import Posting, canonical
 from kernel.storage import Tx
 from kernel.values import Currency, day_start, from_micros, plain, to_micros
 from plugins.exchange.accounts import BALANCES, LEGS, PLACE
@@ -31,6 +31,9 @@ OPERATION_COLUMNS = (
 )  # fmt: skip
 _EMPTY_OPERATION = dict.fromkeys(OPERATION_COLUMNS, "")
 PENDING_COLUMNS = ("subject", "n", "op", "currency", "place", "flow", "amount")
+_deal_of, _operation_of, _pending_of = (itemgetter(*names) for names in (DEAL_COLUMNS, OPERATION_COLUMNS, PENDING_COLUMNS))
+#: A deal's rows as plain tuples, in the order of the columns: its own, its operations', what is still expected.
+Rows = tuple[tuple[Any, ...], list[tuple[Any, ...]], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,15 @@ class Derived:
     operations: tuple[Mapping[str, Any], ...]
     pending: tuple[Mapping[str, Any], ...]
 
+    def rows(self) -> Rows:
+        return _deal_of(self.deal), list(map(_operation_of, self.operations)), list(map(_pending_of, self.pending))
 
-def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo, *, facts: str = "") -> Derived:
-    """All rows of one deal, from its facts and the rates known. Pure. `facts`: their text, where it is at hand."""
+
+def derive(
+    deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo, *, facts: str = "", booked: Sequence[Posting] | None = None
+) -> Derived:
+    """All rows of one deal, from its facts and the rates known. Pure. `facts`, `booked`: their text and the deal's postings,
+    where they are at hand."""
     row = {
         "subject": deal.subject,
         "number": deal.number,
@@ -60,7 +69,7 @@ def derive(deal: Deal, rates: Rates, report: Currency, zone: ZoneInfo, *, facts:
         "facts": facts or canonical(deal_data(deal)),
     }
     operations = tuple(_operation_row(deal, op, n, rates, report, zone) for n, op in enumerate(deal.operations))
-    return Derived(row, operations, tuple(_pending_rows(deal, zone)))
+    return Derived(row, operations, tuple(_pending_rows(deal, zone, booked)))
 
 
 def operation_time(deal: Deal, op: Operation, zone: ZoneInfo) -> int:
@@ -77,7 +86,8 @@ def _operation_row(
     deal: Deal, op: Operation, position: int, rates: Rates, report: Currency, zone: ZoneInfo
 ) -> Mapping[str, Any]:
     at = operation_time(deal, op, zone)
-    row: dict[str, Any] = _EMPTY_OPERATION | {
+    row: dict[str, Any] = {
+        **_EMPTY_OPERATION,
         "subject": deal.subject, "op": op.key, "number": op.number, "position": position, "kind": op.kind, "at": at,
         "stage": deal.stage, "pair": str(op.pair) if op.pair else op.amount_in.code, "place": op.place,
         "client": deal.client.key if deal.client else "", "client_name": deal.client.name if deal.client else "",
@@ -94,21 +104,17 @@ def _operation_row(
         row["recognised"] = int(rank(deal.stage) >= rank(CLOSED) and deal.stage != CANCELLED)
         return row
     part = figures(op)
-    for name, money in (
-        ("gives", part.gives),
-        ("gets", part.gets),
-        ("takes", part.partner_takes),
-        ("pays", part.partner_gives),
-        ("profit", part.profit),
-    ):
-        if money is not None:
-            row |= {name: money.minor, f"{name}_currency": money.currency.code}
+    row["gives"], row["gives_currency"] = part.gives.minor, part.gives.currency.code
+    row["gets"], row["gets_currency"] = part.gets.minor, part.gets.currency.code
+    if (takes := part.partner_takes) is not None:
+        row["takes"], row["takes_currency"] = takes.minor, takes.currency.code
+    if (pays := part.partner_gives) is not None:
+        row["pays"], row["pays_currency"] = pays.minor, pays.currency.code
+    if part.profit is not None:
+        row["profit"] = part.profit.minor
     assert op.pair is not None
-    row |= {
-        "profit_currency": op.pair.quote.code,
-        "commission": part.commission.minor,
-        "network_fee": part.network_fee.minor,
-    }
+    row["profit_currency"] = op.pair.quote.code
+    row["commission"], row["network_fee"] = part.commission.minor, part.network_fee.minor
     if part.profit is not None:
         valued = rates.value(part.profit, report, from_micros(at, zone).date(), op=op)
         if valued is not None:
@@ -119,10 +125,10 @@ def _operation_row(
     return row
 
 
-def _pending_rows(deal: Deal, zone: ZoneInfo) -> Iterable[Mapping[str, Any]]:
+def _pending_rows(deal: Deal, zone: ZoneInfo, booked: Sequence[Posting] | None) -> Iterable[Mapping[str, Any]]:
     if deal.stage in (CANCELLED, CLOSED) or (deal.exchanges and deal.client is None):
         return
-    here = {posting.slot for posting in postings(deal, zone)}
+    here = {posting.slot for posting in (postings(deal, zone) if booked is None else booked)}
     n = 0
     for posting in postings(deal.at_stage(CLOSED), zone):
         if posting.slot in here:
@@ -145,13 +151,18 @@ def save(tx: Tx, derived: Sequence[Derived], *, fresh: bool = False) -> None:
         for one in derived:
             for table in ("exchange_deal", "exchange_operation", "exchange_pending"):
                 tx.run(f"DELETE FROM {table} WHERE subject = :s", s=one.deal["subject"])
-    _insert(tx, "exchange_deal", DEAL_COLUMNS, [one.deal for one in derived])
-    _insert(tx, "exchange_operation", OPERATION_COLUMNS, [row for one in derived for row in one.operations])
-    _insert(tx, "exchange_pending", PENDING_COLUMNS, [row for one in derived for row in one.pending])
+    insert(tx, [one.rows() for one in derived])
 
 
-def _insert(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    tx.insert(f"{table} ({', '.join(columns)})", list(map(itemgetter(*columns), rows)))
+def insert(tx: Tx, deals: Sequence[Rows]) -> None:
+    """The rows of deals that have none yet."""
+    _insert(tx, "exchange_deal", DEAL_COLUMNS, [deal for deal, _, _ in deals])
+    _insert(tx, "exchange_operation", OPERATION_COLUMNS, [row for _, operations, _ in deals for row in operations])
+    _insert(tx, "exchange_pending", PENDING_COLUMNS, [row for _, _, pending in deals for row in pending])
+
+
+def _insert(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    tx.insert(f"{table} ({', '.join(columns)})", rows)
 
 
 def load_deal(tx: Tx, subject: str) -> Deal | None:

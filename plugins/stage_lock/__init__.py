@@ -8,7 +8,7 @@ from kernel.extension import Command, Plugin, RunsEvery, Watch
 from plugins.stage_lock.cases import watch_over
 from plugins.stage_lock.commands import print_rules, rules_arguments
 from plugins.stage_lock.handlers import record_gone, record_seen
-from plugins.stage_lock.hooks import OBJECTION
+from plugins.stage_lock.hooks import HOLD, OBJECTION
 from plugins.stage_lock.pages import pages
 from plugins.stage_lock.reading import prepare
 from plugins.stage_lock.settings import StageLockSettings
@@ -23,7 +23,7 @@ plugin = Plugin(
         for entity in ("deal", "lead")
     ),
     every=(RunsEvery("stage_lock.settle", timedelta(minutes=1), watch_over, "looks again at what was put back"),),
-    asks=(OBJECTION,),
+    asks=(OBJECTION, HOLD),
     pages=pages,
     rights={
         "stage_lock": "the cases of their own departments, and permissions for one move",

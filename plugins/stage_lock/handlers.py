@@ -9,7 +9,8 @@ from kernel.extension.portal import Unit
 from kernel.mapping import EntityMap
 from kernel.values import to_micros
 from plugins.stage_lock import store
-from plugins.stage_lock.model import Case, Known, Outcome
+from plugins.stage_lock.hooks import HOLD
+from plugins.stage_lock.model import Case, Known, Objection, Outcome
 from plugins.stage_lock.people import find, id_of, name_of, overriding, recipients, settings_of, sole
 from plugins.stage_lock.reading import Read, line_name, lines_after, own_since
 from plugins.stage_lock.rules import OTHER_PIPELINE, Action, Facts, Finding, Own, Pool, Step, Verdict, act, fate, judge
@@ -63,7 +64,7 @@ class _Sync:
         if self.read.still:
             if self.known:
                 self._rest(self.known)
-        elif self.known and self.read.behind and self.known.lagging < LAGGING_SYNCS_MAX:
+        elif self.known and self.read.behind and not self.read.silent and self.known.lagging < LAGGING_SYNCS_MAX:
             self._keep(replace(self.known, lagging=self.known.lagging + 1))
             self.unit.resync(self.record.entity, self.record.id)
         elif self.known is None and self._made_in_doubt(since):
@@ -110,11 +111,19 @@ class _Sync:
         if self.read.behind or not steps:
             steps, ahead = (*steps, self._present()), self.record.stage_label
         if not self._is_old(since):
-            return _Trajectory(None, steps, fresh=True, line=newest, ahead=ahead)
+            return _Trajectory(None, self._since_it_is_ours(steps), fresh=True, line=newest, ahead=ahead)
         before = [step for step in steps if step.at < since]
         # It stands from before the lock: what was then is adopted, and so is the first line if nothing tells what was.
         first = before[-1] if before else steps[0]
         return _Trajectory(first.stage, steps[steps.index(first) + 1 :], line=newest, ahead=ahead, elsewhere=first.elsewhere)
+
+    def _since_it_is_ours(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """What another thing was before it became a record of ours is nobody's business; it begins where it came in."""
+        if not self.portal.crm.elsewhere_is_foreign:
+            return steps
+        entered = next((place for place, step in enumerate(steps) if not step.elsewhere), None)
+        inside = () if entered is None else steps[entered:]
+        return inside or (self._present(),)
 
     def _since(self, since: int, elsewhere: bool) -> int:
         """What stood in a pipeline that the set does not name before these were closed stays there."""
@@ -175,6 +184,14 @@ class _Sync:
         """A permission given for the stage at which it stands already lets it stay."""
         return (self._present(),) if self.record.stage in self._grants() else ()
 
+    def _objection(self, person: str, start: str, to: str) -> Objection | None:
+        """What forbids everybody the move counts before what forbids it to somebody."""
+        record = replace(self.record, values=self.seen.expected.values)
+        for ask in HOLD.functions(self.portal):
+            if found := ask(self.unit, record, start, to):
+                return found
+        return self.read.objections.get((person, start, to))
+
     def _grants(self) -> frozenset[str]:
         found = store.grants(self.tx, self.portal.name, entity=self.record.entity, record_id=self.record.id)
         return frozenset(grant.stage for grant in found)
@@ -191,7 +208,7 @@ class _Sync:
             return
         facts = Facts(
             self.pool, trajectory.fresh, trajectory.here, trajectory.steps, self.own if history else (),
-            may_override=self.may_override, objections=self.read.objections, grants=self._grants(),
+            may_override=self.may_override, objects=self._objection, grants=self._grants(),
             stood=self._stood(trajectory), ahead=self.known.ahead if self.known else "",
             made_by_us=trajectory.fresh and store.made_by_us(self.tx, *self.key).ours,
             elsewhere=trajectory.elsewhere, others_open=self.settings.other_pipelines == "allow",

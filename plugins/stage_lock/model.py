@@ -13,10 +13,12 @@ nothing to write. override, granted: it was let stand. gave_up: something else k
 
 @dataclass(frozen=True)
 class Objection:
-    """Why somebody may not move anything now: a text of the catalogs (kernel.texts) and its values."""
+    """Why a move may not be made now: a text of the catalogs (kernel.texts) and its values. The text may also name {start}
+    and {to}, the stages."""
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    no_override: bool = False  #: nor may those make it who may move a record anywhere
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,29 @@ Most syncs end here, for nothing was moved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernel.crm import Move, Person, Record
+from kernel.errors import Fault
 from kernel.extension.model import author_of
 from kernel.extension.portal import Portal
 from kernel.extension.reading import ReadAgain, ReadOnlyPortal
 from kernel.jobs import inbox
+from kernel.jobs.inbox import Waiting
 from kernel.storage import Tx
+from kernel.telemetry import log
 from plugins.stage_lock import store
 from plugins.stage_lock.hooks import OBJECTION
 from plugins.stage_lock.model import Known, Objection
-from plugins.stage_lock.people import id_of, settings_of
+from plugins.stage_lock.people import find, id_of, settings_of
 from plugins.stage_lock.rules import Own
 
 LAG_SECONDS = 0.5
 OWN_LINES_MICROS = 60 * 1_000_000  #: so long after a write of ours its line of history may still be in flight
+
+
+Asked = tuple[str, str, str]  #: a person, from which stage, to which stage
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,10 @@ class Read:
     began: int  #: what took effect before that moment (microseconds) is in it
     lines: tuple[Move, ...] | None = None  #: None: the CRM keeps no history
     behind: bool = False  #: the history does not report the stage at which the record stands
+    silent: bool = False  #: nor can it be expected to: the CRM does not tell in it that a record was taken out of the set
     still: bool = False  #: nothing was moved since the last sync; nothing was asked
     people: Sequence[Person] = ()
-    objections: Mapping[str, Objection] = field(default_factory=dict)
+    objections: Mapping[Asked, Objection] = field(default_factory=dict)
 
 
 def prepare(portal: ReadOnlyPortal, record: Record) -> Read | None:
@@ -54,12 +61,13 @@ def prepare(portal: ReadOnlyPortal, record: Record) -> Read | None:
             return Read(record, began, still=True)
     lines = _moves(portal, record) if lines is None else lines
     behind = lines is not None and _behind(lines, record, known)
-    if behind and not portal.last_reading:  # the record is older than its history, or the history comes late
+    silent = behind and record.elsewhere and portal.crm.elsewhere_is_foreign
+    if behind and not silent and not portal.last_reading:  # the record is older than its history, or the history comes late
         raise ReadAgain(LAG_SECONDS)
-    people = portal.people()
     mover = _mover(record, lines, behind) or ("" if _names_people(lines) else author_of([one.event for one in waiting]))
-    objections = _objections(portal, id_of(people, mover)) if known and mover else {}
-    return Read(record, began, lines, behind, people=people, objections=objections)
+    people = _people(portal, mover)
+    objections = _objections(portal, record, _moves_by_people(known, record, lines, behind, mover, waiting, people))
+    return Read(record, began, lines, behind, silent, people=people, objections=objections)
 
 
 def _moves(portal: Portal, record: Record) -> tuple[Move, ...] | None:
@@ -119,8 +127,56 @@ def _mover(record: Record, lines: Sequence[Move] | None, behind: bool) -> str:
     return last or record.moved_by
 
 
-def _objections(portal: Portal, person: str) -> dict[str, Objection]:
+def _people(portal: Portal, mover: str) -> Sequence[Person]:
+    """Who moves something works here: a list that says otherwise is from before they came back."""
+    people = portal.people()
+    known = find(people, mover)
+    return portal.people(seconds=0) if known and not known.active else people
+
+
+def _moves_by_people(
+    known: Known | None, record: Record, lines: Sequence[Move] | None, behind: bool, mover: str, waiting: Sequence[Waiting],
+    people: Sequence[Person],
+) -> Iterator[Asked]:  # fmt: skip
+    """Which moves nobody has judged yet, with everybody who may have made them. A move begins where the last allowed one had
+    led, and which of them are allowed is judged later, so each earlier stage may be its start."""
+    if known is None:
+        return
+    unjudged = list(lines_after(lines, known.line)) if lines is not None else []
+    unnamed = [mover] if _names_people(lines) else [mover, *(one.event.author for one in waiting)]
+    steps = [(line.stage, [line.by] if line.by else unnamed) for line in unjudged]
+    if lines is None or behind:
+        steps.append((record.stage, unnamed))
+    elif steps and not unjudged[-1].by:
+        steps[-1] = (steps[-1][0], [*steps[-1][1], record.moved_by])
+    starts = {known.stage or ""}
+    for stage, movers in steps:
+        for start in sorted(starts):
+            for person in movers:
+                if person and stage and stage != start:
+                    yield id_of(people, person), start, stage
+        starts.add(stage or "")
+
+
+def _objections(portal: ReadOnlyPortal, record: Record, moves: Iterable[Asked]) -> dict[Asked, Objection]:
+    """What cannot be found out is asked once more; then it is no objection, for nothing is put back on a guess."""
+    found = {}
+    for move in dict.fromkeys(moves):
+        if objection := _objection(portal, record, move):
+            found[move] = objection
+    return found
+
+
+def _objection(portal: ReadOnlyPortal, record: Record, move: Asked) -> Objection | None:
+    person, start, to = move
     for ask in OBJECTION.functions(portal):
-        if found := ask(portal, person):
-            return {person: found}
-    return {}
+        try:
+            found = ask(portal, person, record, start, to)
+        except Fault as exc:
+            if exc.retry and not portal.last_reading:
+                raise ReadAgain(LAG_SECONDS) from exc
+            log.warning("stage_lock.unasked", reason=str(exc))
+            continue
+        if found:
+            return found
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -79,6 +79,13 @@ class Own:
     done_at: int = 0
 
 
+Objects = Callable[[str, str, str], Objection | None]  #: why that person may not go from that stage to that one
+
+
+def nobody_objects(_person: str, _start: str, _to: str) -> Objection | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Facts:
     """All that the judgement of one record rests on."""
@@ -89,7 +96,7 @@ class Facts:
     steps: Sequence[Step]
     own: Sequence[Own] = ()
     may_override: frozenset[str] = frozenset()
-    objections: Mapping[str, Objection] = field(default_factory=dict)
+    objects: Objects = nobody_objects
     grants: frozenset[str] = frozenset()
     made_by_us: bool = False
     stood: str | None = None  #: where it truly stood before the first step, allowed or not
@@ -211,10 +218,14 @@ class _Judging:
         pool, steps = self.facts.pool, 0 if step.created else step.believed
         if step.elsewhere:
             self._leave(step, ours=ours or self.facts.made_by_us)
-        elif ours or self.facts.made_by_us or step.stage is None or pool.may_begin(step.stage, steps):
+        elif ours or self.facts.made_by_us or step.stage is None:
             self.here = step.stage
-        elif step.stage in self.facts.restored:
+        elif step.stage in self.facts.restored and not pool.may_begin(step.stage, steps):
             self.here = self.restored_at = step.stage
+        elif held := self._held(step, ""):
+            self._refuse(step, "", held, back_to=pool.start_near(step.stage))
+        elif pool.may_begin(step.stage, steps):
+            self.here = step.stage
         else:
             self._forbidden(step, "", Objection(NO_START), back_to=pool.start_near(step.stage))
 
@@ -241,10 +252,12 @@ class _Judging:
     def _move(self, step: Step, here: str) -> None:
         if step.stage is None:
             self._forbidden(step, here, Objection(UNKNOWN_STAGE), back_to=here)
+        elif held := self._held(step, here):
+            self._refuse(step, here, held, back_to=here)
         elif not self.facts.pool.reaches(here, step.stage, step.believed):
             self._forbidden(step, here, Objection(NOT_IN_POOL), back_to=here)
-        elif (objection := self.facts.objections.get(step.by)) and step.by not in self.facts.may_override:
-            self.findings.append(Finding("refused", here, step, objection))
+        elif (objection := self._objection(step, here)) and step.by not in self.facts.may_override:
+            self._refuse(step, here, objection, back_to=here)
         else:
             self.here = step.stage
 
@@ -252,15 +265,28 @@ class _Judging:
         kind: Kind = "refused"
         if step.by and step.by in self.facts.may_override:
             kind = "override"
-        elif step.stage in self.grants and step.by not in self.facts.objections:
+        elif step.stage in self.grants and not self._objection(step, start):
             kind = "granted"
             self.grants.discard(step.stage or "")
-        self.findings.append(Finding(kind, start, step, why))
-        self.elsewhere = kind != "refused" and step.elsewhere
         if kind == "refused":
-            self.here = back_to
-        elif not step.elsewhere:
+            self._refuse(step, start, why, back_to=back_to)
+            return
+        self.findings.append(Finding(kind, start, step, why))
+        self.elsewhere = step.elsewhere
+        if not step.elsewhere:
             self.here = step.stage
+
+    def _refuse(self, step: Step, start: str, why: Objection, *, back_to: str) -> None:
+        self.findings.append(Finding("refused", start, step, why))
+        self.here, self.elsewhere = back_to, False
+
+    def _objection(self, step: Step, start: str) -> Objection | None:
+        return self.facts.objects(step.by, start, step.stage or "")
+
+    def _held(self, step: Step, start: str) -> Objection | None:
+        """What nobody may override, and no permission lifts: it is the reason even where the pool would forbid the move."""
+        objection = self._objection(step, start)
+        return objection if objection and objection.no_override else None
 
 
 Action = Literal["none", "wait", "put_back", "give_up"]

@@ -201,13 +201,15 @@ def movers(tx: Tx, portal: str) -> list[tuple[str, str]]:
 
 
 def packed(why: Objection) -> str:
-    return json.dumps({"code": why.code, "values": {k: str(v) for k, v in why.values.items()}}, ensure_ascii=False)
+    values = {name: str(value) for name, value in why.values.items()}
+    return json.dumps({"code": why.code, "values": values, "no_override": why.no_override}, ensure_ascii=False)
 
 
 def case_of(row: Row) -> Case:
     values: dict[str, Any] = {name: row[name] for name in Case.__dataclass_fields__}
-    why = json.loads(row["why"])
-    return Case(**{**values, "why": Objection(why["code"], why["values"]), "outcome": cast("Outcome", row["outcome"])})
+    kept = json.loads(row["why"])
+    why = Objection(kept["code"], kept["values"], kept.get("no_override", False))
+    return Case(**{**values, "why": why, "outcome": cast("Outcome", row["outcome"])})
 
 
 # --- reversals --------------------------------------------------------------------------------------------------------

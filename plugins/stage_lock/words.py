@@ -24,15 +24,12 @@ def reason(plan: EntityMap, why: Objection, start: str, to: str, language: str) 
 
 
 def put_back_text(plan: EntityMap, why: Objection, start: str, to: str, back_to: str, language: str) -> str:
-    """For the one who moved it."""
+    """For the one who moved it. Where nobody may override, no head is named as the way out."""
     code = "stage_lock_back" if start else "stage_lock_made_back"
-    return "\n".join(
-        (
-            translate(language, code, stage=stage_words(plan, back_to)),
-            reason(plan, why, start, to, language),
-            translate(language, "stage_lock_open", stages=open_stages(plan, back_to, language)),
-        )
-    )
+    lines = [translate(language, code, stage=stage_words(plan, back_to)), reason(plan, why, start, to, language)]
+    if not why.no_override:
+        lines.append(translate(language, "stage_lock_open", stages=open_stages(plan, back_to, language)))
+    return "\n".join(lines)
 
 
 def gave_up_text(plan: EntityMap, start: str, to: str, times: int, language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kernel.crm import Person, Workday
+from kernel.crm import Person, Record, Workday
 from kernel.errors import Fault, Rejected
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
@@ -34,19 +34,14 @@ def is_member(portal: Portal, person_id: str) -> bool:
 
 def statuses(portal: Portal, people: Iterable[str], fresh_seconds: float = FRESH_SECONDS) -> dict[str, Workday]:
     """Each one's day, read at most so long ago; "unknown" where the CRM does not answer, "off" where it keeps none."""
-    wanted, known, now = list(people), _memory(portal), portal.clock.monotonic()
-    workdays = portal.crm.workdays
-    if workdays is None:
-        return dict.fromkeys(wanted, "off")
-    old = [one for one in wanted if one not in known or now - known[one][0] > fresh_seconds]
-    if old:
-        try:
-            found: Mapping[str, Workday] = workdays.statuses(old)
-        except Fault as exc:
-            log.warning("workday.unread", reason=str(exc))
-            return {one: known[one][1] if one in known and one not in old else "unknown" for one in wanted}
-        known.update({one: (now, found.get(one, "unknown")) for one in old})
-    return {one: known[one][1] for one in wanted}
+    wanted = list(people)
+    try:
+        return _asked(portal, wanted, fresh_seconds)
+    except Fault as exc:
+        log.warning("workday.unread", reason=str(exc))
+        known, now = _memory(portal), portal.clock.monotonic()
+        fresh = {one for one in wanted if one in known and now - known[one][0] <= fresh_seconds}
+        return {one: known[one][1] if one in fresh else "unknown" for one in wanted}
 
 
 def status(portal: Portal, person_id: str, fresh_seconds: float = FRESH_SECONDS) -> Workday:
@@ -60,6 +55,17 @@ def standing_of(portal: Portal, person_id: str, fresh_seconds: float = FRESH_SEC
     return standing(status(portal, person_id, fresh_seconds), paused_counts=settings_of(portal).paused_counts)
 
 
+def _asked(portal: Portal, wanted: list[str], fresh_seconds: float) -> dict[str, Workday]:
+    """The same; raises Fault where the CRM does not answer."""
+    known, now, workdays = _memory(portal), portal.clock.monotonic(), portal.crm.workdays
+    if workdays is None:
+        return dict.fromkeys(wanted, "off")
+    if old := [one for one in wanted if one not in known or now - known[one][0] > fresh_seconds]:
+        found: Mapping[str, Workday] = workdays.statuses(old)
+        known.update({one: (now, found.get(one, "unknown")) for one in old})
+    return {one: known[one][1] for one in wanted}
+
+
 def _memory(portal: Portal) -> dict[str, tuple[float, Workday]]:
     found: dict[str, tuple[float, Workday]] = portal.memory.setdefault(NAME, {})
     return found
@@ -68,9 +74,12 @@ def _memory(portal: Portal) -> dict[str, tuple[float, Workday]]:
 # --- what others ask --------------------------------------------------------------------------------------------------
 
 
-def objection(portal: Portal, person_id: str) -> Objection | None:
-    """Of the stage lock: may they move a record."""
-    if standing_of(portal, person_id) != "not_started":
+def objection(portal: Portal, person_id: str, _record: Record, _start: str, _to: str) -> Objection | None:
+    """Of the stage lock: may they move any record. Raises Fault where the CRM does not answer."""
+    if not is_member(portal, person_id):
+        return None
+    day = _asked(portal, [person_id], FRESH_SECONDS)[person_id]
+    if standing(day, paused_counts=settings_of(portal).paused_counts) != "not_started":
         return None  # nothing is put back on a guess
     return Objection("workday_not_started", {"address": address(portal)})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sandbox.bitrix24 import app_doors, batch, calls
@@ -90,12 +89,9 @@ def advance(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
 @door("POST", "/sandbox/date")
 def date(sandbox: Sandbox, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        moment = datetime.fromisoformat(str(data.get("at")))
-    except ValueError:
-        raise BadRequest("at must be a date and time like 2026-10-29T10:00:00+03:00") from None
-    if moment.tzinfo is None:
-        raise BadRequest("at must have an offset")
-    sandbox.portal.clock.set_date(moment)
+        sandbox.portal.clock.set_date_given(str(data.get("at")))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
     return {"now": sandbox.portal.clock.now().isoformat()}
 
 

@@ -23,6 +23,9 @@ MORE: dict[str, Switch] = {
     "tag_replaces": Switch(
         "user", "whose older notes a TAG replaces: those of the same person, or everybody's (UNCONFIRMED)", ("user", "all")
     ),
+    "task_delegate": Switch(
+        "works", "bizproc.task.delegate: passes tasks on, or is not there at all (UNCONFIRMED)", ("works", "unknown")
+    ),
     "second_finish": Switch(
         "ERROR_CORE", "error code of a second finish of a call; seen empty too (47)", ("ERROR_CORE", "empty")
     ),

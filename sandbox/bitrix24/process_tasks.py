@@ -146,6 +146,27 @@ def complete(call: Call) -> bool:
     return True
 
 
+@method("bizproc.task.delegate", scope=SCOPE)
+def delegate(call: Call) -> bool:
+    """Tasks of one person go to another; the portal's own switch says whether it knows this method at all."""
+    if call.portal.faults.word("task_delegate") == "unknown":
+        raise RestError(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+    wanted = {integer(one) or 0 for one in items(call.get("TASK_IDS"))}
+    from_user, to_user = str(call.get("FROM_USER_ID") or ""), str(call.get("TO_USER_ID") or "")
+    if not wanted or not from_user or to_user not in call.portal.people:
+        raise RestError(400, "ERROR_TASK_VALIDATION", "incorrect parameters")
+    if not call.client.admin and from_user != call.client.user_id:
+        raise RestError(400, "ACCESS_DENIED", "Access denied!")
+    tasks = [task for task in _kept(call.portal) if task.id in wanted and task.user == from_user]
+    if {task.id for task in tasks} != wanted:
+        raise RestError(400, "ERROR_TASK_NOT_FOUND", "Task not found")
+    for task in tasks:
+        if task.status != RUNNING:
+            raise RestError(400, "ERROR_TASK_COMPLETED", "Task already completed")
+        task.user, task.modified = to_user, call.portal.now().isoformat()
+    return True
+
+
 def _finish(call: Call, task: Task, process: Process, status: str) -> None:
     comment = str(call.get("COMMENT") or "")
     if task.script.comment_required and not comment:

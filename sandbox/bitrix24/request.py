@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.formparser import parse_form_data
 
 from sandbox.bitrix24 import params
 from sandbox.bitrix24.registry import RestError
+from sandbox.common import answer
 
 STATUS = {
     200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
@@ -72,29 +73,15 @@ def _json(raw: bytes) -> dict[str, Any]:
 
 
 @dataclass
-class Answer:
-    """Status, headers and bytes; `cut` hangs up instead."""
+class Answer(answer.Answer):
+    """`cut` hangs up instead."""
 
-    status: int = 200
-    body: bytes = b""
+    phrases = STATUS
     kind: str = "application/json; charset=utf-8"
-    headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
 
-    @property
-    def line(self) -> str:
-        return f"{self.status} {STATUS.get(self.status, 'Error')}"
 
-    def all_headers(self) -> list[tuple[str, str]]:
-        return [("Content-Type", self.kind), *self.headers.items()]
-
-
-def as_json(body: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def as_html(text: str, status: int = 200) -> Answer:
-    return Answer(status, text.encode(), "text/html; charset=utf-8")
+as_json, as_html = Answer.of_json, Answer.of_html
 
 
 def as_xml(body: Mapping[str, Any], status: int = 200) -> Answer:

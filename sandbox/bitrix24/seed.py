@@ -20,7 +20,7 @@ FIRST_IDS = {
 }  # fmt: skip
 DEFAULT_SCOPES = (
     "crm", "placement", "bizproc", "im", "imbot", "telephony", "user", "department", "timeman", "lists",
-    "userfieldconfig", "messageservice", "call", "humanresources", "basic",
+    "userfieldconfig", "messageservice", "call", "humanresources", "basic", "disk", "task",
 )  # fmt: skip
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from sandbox.bitrix24 import app_doors, oauth, seed
+from sandbox.bitrix24 import app_doors, disk, oauth, seed
 from sandbox.bitrix24.apps import App
 from sandbox.bitrix24.delivery import Delivery
 from sandbox.bitrix24.doors import DOORS, BadRequest
@@ -20,7 +19,8 @@ from sandbox.bitrix24.request import Answer, Request, as_html, as_json
 from sandbox.bitrix24.rest import Rest
 from sandbox.bitrix24.state import Portal
 from sandbox.common.clock import Clock
-from sandbox.common.http import CUT, Server
+from sandbox.common.http import CUT
+from sandbox.common.serving import Listening
 
 NOT_METHODS = ("tests", "portals", "__main__", "server", "cli")
 
@@ -91,6 +91,8 @@ class Still:
                 return oauth.serve(self.portal, request)
             if request.path.startswith("/sandbox/"):
                 return self._door(request)
+            if request.path.startswith("/disk/"):
+                return disk.serve(self.portal, request)
         except Exception as error:
             # A mistake of the sandbox itself must be seen by the test that made it.
             self.portal.note(direction="in", verb=request.verb, path=request.path, status=500, error=repr(error))
@@ -108,35 +110,24 @@ class Still:
         return result if isinstance(result, Answer) else as_json(result)
 
 
-class Sandbox(Still):
+class Sandbox(Listening, Still):
     """A running portal. `close` ends its threads and its socket."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options, Clock(options.speedup))
-        self._server = Server(options.host, options.port, self.serve, options.tls)
-        self.portal.address = f"{'https' if options.tls else 'http'}://{options.host}:{self._server.port}"
-        self._thread = threading.Thread(target=self._server.run, name="bitrix24-http", daemon=True)
+        self.portal.address = self._listen("bitrix24", options, self.serve)
 
     @property
     def address(self) -> str:
         return self.portal.address
 
-    def start(self) -> Sandbox:
+    def start(self) -> Self:
         self.delivery.start()
-        self._thread.start()
-        return self
+        return super().start()
 
     def close(self) -> None:
-        self._server.stop()
-        self._thread.join(5)
-        self._server.server_close()
+        self._hang_up()
         self.delivery.close()
-
-    def __enter__(self) -> Sandbox:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def about(self) -> dict[str, Any]:
         """The first line of stdout."""

@@ -50,6 +50,16 @@ class Clock:
         """Stamp records as of that moment from now on, past or future; durations and those who wait are not touched."""
         self._shifted += moment - self.now()
 
+    def set_date_given(self, text: str) -> None:
+        """The same, as somebody has written it. Raises ValueError in words for them."""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("at must be a date and time like 2026-10-29T10:00:00+03:00") from None
+        if moment.tzinfo is None:
+            raise ValueError("at must have an offset")
+        self.set_date(moment)
+
     def on_advance(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever the clock is moved by hand."""
         self._listeners.append(wake)

@@ -17,6 +17,8 @@ from urllib.parse import unquote_to_bytes
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 CUT = "sandbox.cut"  # the application puts this into environ: hang up instead of answering
+HALF = "sandbox.half"  # the same: the head promises the whole body, half of it comes, then the connection ends
+STREAM = "sandbox.stream"  # the same: send what it returns piece by piece, in chunks, without gathering it first
 IDLE_SECONDS_MAX = 120
 
 
@@ -28,7 +30,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, application: Application, tls: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, application: Application, tls: tuple[str, str] | None = None, client_ca: str = ""
+    ) -> None:
         self.application = application
         self._closing = False
         self._open: set[socket.socket] = set()
@@ -36,6 +40,9 @@ class Server(ThreadingHTTPServer):
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*tls)
+            if client_ca:  # nobody comes in without a certificate of theirs
+                self._tls.load_verify_locations(client_ca)
+                self._tls.verify_mode = ssl.CERT_REQUIRED
         super().__init__((host, port), Handler)
 
     @property
@@ -132,8 +139,12 @@ class Handler(BaseHTTPRequestHandler):
                 environ[key] = value
         head: list[Any] = []
         answer = self.server.application(environ, lambda status, headers, exc_info=None: head.extend((status, headers)))
+        content = b""
         try:
-            content = b"".join(answer)
+            if environ.get(STREAM):
+                self._stream(head[0], head[1], answer)
+            else:
+                content = b"".join(answer)
         finally:
             close = getattr(answer, "close", None)
             if close:
@@ -141,17 +152,32 @@ class Handler(BaseHTTPRequestHandler):
         if environ.get(CUT):
             self.close_connection = True
             return
-        self._send(head[0], head[1], content)
+        if environ.get(HALF):
+            self.close_connection = True
+        if not environ.get(STREAM):
+            self._send(head[0], head[1], content, len(content) // 2 if environ.get(HALF) else len(content))
 
-    def _send(self, status: str, headers: list[tuple[str, str]], content: bytes) -> None:
+    def _send(self, status: str, headers: list[tuple[str, str]], content: bytes, sent: int) -> None:
+        head = self._head(status, headers, f"Content-Length: {len(content)}")
+        # One write for head and body: two would wait for each other's acknowledgement.
+        self.wfile.write(head if self.command == "HEAD" else head + content[:sent])
+
+    def _stream(self, status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes]) -> None:
+        self.wfile.write(self._head(status, headers, "Transfer-Encoding: chunked"))
+        if self.command == "HEAD":
+            return
+        for piece in pieces:
+            if piece:  # an empty chunk would be the end
+                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _head(self, status: str, headers: list[tuple[str, str]], length: str) -> bytes:
         lines = [f"HTTP/1.1 {status}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
-        lines.append(f"Content-Length: {len(content)}")
+        lines.append(length)
         if self.close_connection:
             lines.append("Connection: close")
-        # One write for head and body: two would wait for each other's acknowledgement.
-        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-        self.wfile.write(head if self.command == "HEAD" else head + content)
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():

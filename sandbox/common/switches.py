@@ -19,6 +19,15 @@ class Switch:
     choices: tuple[str, ...] = ()
 
 
+def as_table(known: Mapping[str, Switch]) -> str:
+    """For a README, between its marks."""
+    lines = ["| switch | default | meaning |", "|---|---|---|"]
+    for name, switch in sorted(known.items()):
+        choices = f" ({', '.join(switch.choices)})" if switch.choices else ""
+        lines.append(f"| `{name}` | {switch.default} | {switch.help}{choices} |")
+    return "\n".join(lines)
+
+
 class Switches:
     """The switches' present values and the random choices, which --seed makes repeatable."""
 

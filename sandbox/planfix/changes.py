@@ -53,7 +53,7 @@ def create_task(portal: Portal, data: dict[str, Any], hand: Hand) -> Task:
     )  # fmt: skip
     status = web.ref(data.get("status")) if data.get("status") is not None else 0
     if status:
-        task.status = _known_status(portal, task, status)
+        task.status = _known_status(portal, owner, status)
     task.source_object_id, task.source_data_version = source, str(data.get("sourceDataVersion") or "")
     _set_system(portal, task, data, hand.user)
     fields.store(task.values, fields.take(portal, data.get("customFieldData"), "task", owner, hand.user))
@@ -70,20 +70,27 @@ def update_task(portal: Portal, task: Task, data: dict[str, Any], hand: Hand) ->
     """A partial change; returns the `failures` of the answer (contract 2.3)."""
     failures: list[dict[str, str]] = []
     status = web.ref(data.get("status")) if data.get("status") is not None else 0
+    owner = _asked_object(portal, task, data, hand)
+    moves = owner != task.object
     if status:
-        _known_status(portal, task, status)
-        if status != task.status and not _may_go(portal, task, status):
+        _known_status(portal, owner, status)
+        if status != task.status and not moves and not _may_go(portal, task, status):
             failures.append({"field": "status", "error": "Field change failed"})
             status = 0
-    taken = fields.take(portal, data.get("customFieldData"), "task", task.object, hand.user)
+    taken = fields.take(portal, data.get("customFieldData"), "task", owner, hand.user)
     what = _set_system(portal, task, data, hand.user)
     what |= {portal.fields["task"][number].name for number in fields.store(task.values, taken)}
     now = portal.clock.now()
+    if moves:
+        task.object = owner
+        what.add("object")
+        if not status and task.status not in portal.objects[owner].statuses:
+            status = portal.objects[owner].statuses[0]
     if status and status != task.status:
         old, task.status = task.status, status
         task.completed = None if portal.statuses[status].active else now
         what.add("status")
-        if not hand.silent:  # silent: no log entry (contract 2.3)
+        if not hand.silent and (not moves or portal.faults.on("object_change_logged")):  # silent: no entry (contract 2.3)
             entry = Comment(portal.next_id("comment"), hand.user.id, now, task=task.id, type="None")
             entry.old_status, entry.new_status = old, status
             add_comment(portal, entry)
@@ -103,8 +110,16 @@ def _object_for(portal: Portal, data: dict[str, Any]) -> int:
     return by_process or next((o.id for o in portal.objects.values() if not o.fields), next(iter(portal.objects)))
 
 
-def _known_status(portal: Portal, task: Task, number: int) -> int:
-    if number not in portal.statuses or number not in portal.objects[task.object].statuses:
+def _asked_object(portal: Portal, task: Task, data: dict[str, Any], hand: Hand) -> int:
+    """Under which object the task shall stand. People do it in the interface; of REST the schema has it, no source a try."""
+    asked = next((number for key in ("object", "template") if (number := web.ref(data.get(key))) in portal.objects), 0)
+    if not asked or (hand.user.is_robot and portal.faults.word("object_by_rest") == "ignored"):
+        return task.object
+    return asked
+
+
+def _known_status(portal: Portal, owner: int, number: int) -> int:
+    if number not in portal.statuses or number not in portal.objects[owner].statuses:
         raise errors.bad_value(f"Status not find by id {number}")
     return number
 

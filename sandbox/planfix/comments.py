@@ -48,6 +48,21 @@ def comment_out(portal: Portal, comment: Comment, names: web.Wanted, viewer: Use
     }, names)  # fmt: skip
 
 
+def may_read(portal: Portal, comment: Comment, viewer: User) -> bool:
+    """A hidden comment is seen by who wrote it, by whom it names, and by administrators (contract 3.2)."""
+    if not comment.hidden or viewer.role in ("Admin", "Robot") or comment.owner == viewer.id:
+        return True
+    named = comment.recipients
+    if viewer.id in named.users or set(viewer.groups) & set(named.groups):
+        return True
+    task = portal.tasks.get(comment.task)
+    by_role = {
+        "assignee": task.assignees.users, "participant": task.participants.users, "auditor": task.auditors.users,
+        "assigner": [task.assigner],
+    } if task else {}  # fmt: skip
+    return any(viewer.id in by_role.get(role, ()) for role in comment.roles)
+
+
 def write(portal: Portal, comment: Comment, data: dict[str, Any], author: User) -> None:
     """What a create or update sends."""
     if isinstance(data.get("description"), str):
@@ -55,14 +70,17 @@ def write(portal: Portal, comment: Comment, data: dict[str, Any], author: User) 
             raise errors.Refusal(400, 5001 if not comment.id else 5002, "Comment is too long")
         comment.description = clean(data["description"])
     for key, name in (("isHidden", "hidden"), ("isPinned", "pinned")):
-        if isinstance(data.get(key), bool):
+        if isinstance(data.get(key), bool) and (key != "isHidden" or portal.faults.on("hidden_comments")):
             setattr(comment, name, data[key])
     told = data.get("recipients")
     if isinstance(told, dict):
         comment.recipients, roles = web.people_in(told, author), told.get("roles")
         comment.roles = [role for role in ROLES if isinstance(roles, list) and role in roles]
     if isinstance(data.get("files"), list):
-        comment.files = [n for n in map(web.ref, data["files"]) if n in portal.files]
+        does = portal.faults.word("comment_files") if comment.id else "replace"
+        sent = [n for n in map(web.ref, data["files"]) if n in portal.files]
+        if does != "ignore":
+            comment.files = list(dict.fromkeys([*(comment.files if does == "add" else []), *sent]))
     for key, name in (("sourceObjectId", "source_object_id"), ("sourceDataVersion", "source_data_version")):
         if key in data:
             setattr(comment, name, str(data[key] or ""))
@@ -82,9 +100,8 @@ def create(portal: Portal, data: dict[str, Any], hand: Hand, task: int = 0, cont
     write(portal, comment, data, hand.user)
     comment.id = portal.next_id("comment")
     changes.add_comment(portal, comment)
-    if task:
-        change = Change("comment", task, hand.user.id, chain=hand.chain, comment=comment.id)
-        changes.tell(portal, hand, change)
+    change = Change("comment", task, hand.user.id, chain=hand.chain, comment=comment.id, contact=0 if task else contact)
+    changes.tell(portal, hand, change)
     return comment
 
 
@@ -97,7 +114,7 @@ def listed(portal: Portal, comments: list[Comment], data: dict[str, Any], viewer
         comments = [c for c in comments if not c.deleted]
         if kind == "Comments":  # rows, status and date changes only under All
             comments = [c for c in comments if c.type == "Comment" and (c.description or not c.rows)]
-    comments = [c for c in comments if not c.hidden or viewer.role != "UserWithoutAccess"]
+    comments = [c for c in comments if may_read(portal, c, viewer)]
     order = (web.dicts(data.get("resultOrder")) or [{}])[0]
     by = order.get("field") or order.get("filed") or "id"
     comments.sort(key=lambda c: (c.at, c.id) if by == "dateTime" else (c.id,), reverse=order.get("direction") == "Desc")
@@ -151,7 +168,7 @@ def routes(rest: Blueprint, portal: Portal) -> None:
 
     def visible(number: int) -> Comment:
         comment = portal.comments.get(number)
-        if comment is None:
+        if comment is None or not may_read(portal, comment, web.viewer()):
             raise errors.Refusal(400, 5000, f"Comment not found by id {number}")
         if comment.task:
             portal.task(comment.task, web.viewer())

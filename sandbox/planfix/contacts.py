@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.planfix import errors, fields, filters, showing, web
+from sandbox.planfix import changes, errors, fields, filters, showing, web
+from sandbox.planfix.changes import Hand
 from sandbox.planfix.model import Contact, People, User
 from sandbox.planfix.queue import BusyQueue
-from sandbox.planfix.state import Portal
+from sandbox.planfix.state import Change, Portal
 from sandbox.planfix.tasks import files_out, rows_out
 
 PLAIN = (
@@ -94,7 +96,19 @@ def change_contact(portal: Portal, contact: Contact, data: dict[str, Any], autho
     fields.store(contact.values, taken)
 
 
-def create_contact(portal: Portal, data: dict[str, Any], author: User) -> Contact:
+def update_contact(portal: Portal, contact: Contact, data: dict[str, Any], hand: Hand) -> None:
+    """A change that the scripts of contacts may see."""
+    before = _state(contact)
+    change_contact(portal, contact, data, hand.user)
+    if _state(contact) != before:
+        changes.tell(portal, hand, Change("changed", 0, hand.user.id, chain=hand.chain, contact=contact.id))
+
+
+def _state(contact: Contact) -> Any:
+    return {name: copy.copy(value) for name, value in vars(contact).items() if name not in ("changed", "matched")}
+
+
+def create_contact(portal: Portal, data: dict[str, Any], author: User, chain: frozenset[str] = frozenset()) -> Contact:
     """A new contact; 2006 when the name is empty (contract 3.4)."""
     if not str(data.get("name") or "").strip():
         raise errors.Refusal(400, 2006, "Contact name is empty")
@@ -105,6 +119,7 @@ def create_contact(portal: Portal, data: dict[str, Any], author: User) -> Contac
     change_contact(portal, contact, data, author)
     contact.id = portal.next_id("contact")
     portal.contacts[contact.id] = contact
+    changes.tell(portal, Hand(author), Change("created", 0, author.id, chain=chain, contact=contact.id))
     return contact
 
 
@@ -146,13 +161,13 @@ def routes(rest: Blueprint, portal: Portal, busy: BusyQueue) -> None:
 
     @rest.post("/contact/<ident:number>")
     def contact_update(number: int) -> Response:
-        data, author, contact = web.body(), web.viewer(), portal.contact(number)
+        data, hand, contact = web.body(), Hand(web.viewer(), web.silent()), portal.contact(number)
         if "name" in data and not str(data["name"]).strip():
             raise errors.Refusal(400, 2006, "Contact name is empty")
         if busy.is_busy(f"contact:{number}"):
-            busy.put(f"contact:{number}", lambda: change_contact(portal, contact, data, author))
+            busy.put(f"contact:{number}", lambda: update_contact(portal, contact, data, hand))
             return web.answer(None, 202)
-        change_contact(portal, contact, data, author)
+        update_contact(portal, contact, data, hand)
         return web.updated(portal, field="name")
 
     @rest.post("/contact/list")
@@ -204,7 +219,7 @@ def _import(portal: Portal, data: dict[str, Any], author: User) -> None:
         if known is None:
             create_contact(portal, {"template": {"id": data.get("contactTemplateId")}, **item}, author)
         elif mode == "update":
-            change_contact(portal, known, item, author)
+            update_contact(portal, known, item, Hand(author))
 
 
 def _same(portal: Portal, item: dict[str, Any], unique: str) -> Contact | None:

@@ -176,7 +176,7 @@ class Delivery:
         run.done.set()
 
     def _scope(self, run: Run) -> Scope:
-        return Scope(self._portal, run.task, run.author, run.comment, run.row, blocks=run.blocks)
+        return Scope(self._portal, run.task, run.author, run.comment, run.row, run.contact, blocks=run.blocks)
 
     def _send(self, run: Run, step: dict[str, Any]) -> bool:
         """Send one request; true only for exactly 200."""
@@ -187,7 +187,7 @@ class Delivery:
             if run.request is None or portal.faults.word("guid_on_retry") == "new":
                 run.request = prepare(step, self._scope(run), portal.faults.on("json_bodies"))
             call = run.request
-            target = f"task:{run.task}"
+            target = f"contact:{run.contact}" if run.contact else f"task:{run.task}"
             self._busy.scripts_at_work[target] = self._busy.scripts_at_work.get(target, 0) + 1
             lost = False
         status, text = self.post(call)
@@ -196,8 +196,8 @@ class Delivery:
             lost = status == 200 and portal.faults.take("lose_answer_next")
         good = status == 200 and not lost
         portal.note(
-            direction="out", script=run.script.name, event=run.script.event, task=run.task, url=call["url"],
-            body=loggable(call), attempt=run.attempt, status=status, ok=good, lost=lost, copy=run.copy,
+            direction="out", script=run.script.name, event=run.script.event, task=run.task, contact=run.contact,
+            url=call["url"], body=loggable(call), attempt=run.attempt, status=status, ok=good, lost=lost, copy=run.copy,
             answer=text[:500],
         )  # fmt: skip
         run.result.update(status=status, delivered=good)
@@ -215,7 +215,7 @@ class Delivery:
         run.blocks.update(answers.parse(text, step.get("parse", [])))
         if self._portal.faults.chance("duplicate_rate"):
             counters.duplicated += 1
-            again = Run(run.script, run.task, run.author, run.chain, run.comment, run.row, run.step)
+            again = Run(run.script, run.task, run.author, run.chain, run.comment, run.row, run.contact, run.step)
             again.copy, again.request = True, run.request
             self.put(again)
 

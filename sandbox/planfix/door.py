@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -66,7 +65,8 @@ def routes(door: Blueprint, portal: Portal, delivery: Delivery, busy: BusyQueue,
         user = portal.users.get(str(data.get("user", "")))
         if user is None:
             return wrong(f"no such user {data.get('user')!r}")
-        pressed = scripts.press(web.ref(data.get("task")), str(data.get("button", "")), user)
+        contact = web.ref(data.get("contact"))
+        pressed = scripts.press(web.ref(data.get("task")), str(data.get("button", "")), user, contact=contact)
         run = pressed.pop("run", None)
         if isinstance(run, Run):
             finished = run.done.wait(min(float(data.get("timeout", 15)), WAIT_SECONDS_MAX))
@@ -101,12 +101,9 @@ def routes(door: Blueprint, portal: Portal, delivery: Delivery, busy: BusyQueue,
     @door.post("/date")
     def date() -> Response:
         try:
-            moment = datetime.fromisoformat(str(web.body().get("at")))
-        except ValueError:
-            return wrong("at must be a date and time like 2026-10-29T10:00:00+03:00")
-        if moment.tzinfo is None:
-            return wrong("at must have an offset")
-        portal.clock.set_date(moment)
+            portal.clock.set_date_given(str(web.body().get("at")))
+        except ValueError as error:
+            return wrong(str(error))
         return web.raw({"now": portal.clock.now().isoformat()})
 
     @door.get("/log")

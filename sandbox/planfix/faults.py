@@ -23,6 +23,17 @@ SWITCHES: dict[str, Switch] = {
     "row_edit_fires": Switch("on", "do edits and deletions of rows fire the row script too", ONOFF),
     "status_fires_changed": Switch("off", "does a pure status change fire 'still matches'. On is the real product", ONOFF),
     "comment_script": Switch("off", "is the script of deal.comment switched on in the portal", ONOFF),
+    "contact_scripts": Switch("off", "are the scripts of contacts switched on: created, changed", ONOFF),
+    "contact_comment_script": Switch(
+        "off", "does a script of contacts know 'comment added' (UNCONFIRMED), and is it on", ONOFF
+    ),
+    "author_id": Switch("on", "has the author of a change a variable with their number (UNCONFIRMED)", ONOFF),
+    "hidden_comments": Switch("on", "does REST keep isHidden of a comment (UNCONFIRMED)", ONOFF),
+    "comment_files": Switch(
+        "replace",
+        "what files in an update of a comment do (UNCONFIRMED)",
+        ("replace", "add", "ignore"),
+    ),
     # writing (contract 2.3, 2.6, 3)
     "answer_200_fail": Switch("off", "failures come under HTTP 200 (2.3)", ONOFF),
     "busy_next": Switch(0, "so many next updates of tasks and contacts answer 202 and are applied later (10)"),
@@ -33,6 +44,10 @@ SWITCHES: dict[str, Switch] = {
     "update_answer": Switch("result", "body of a successful update (2.3)", ("result", "empty", "list", "object")),
     "number_text": Switch("ignore", "a text written to a number field (UNCONFIRMED)", ("ignore", "store", "refuse")),
     "status_rules": Switch("off", "are transition rules of the status set enforced by REST (UNCONFIRMED)", ONOFF),
+    "object_by_rest": Switch(
+        "changed", "another object in a robot's update of a task is taken, or ignored (UNCONFIRMED)", ("changed", "ignored")
+    ),
+    "object_change_logged": Switch("on", "is a status that changes along with the object logged (UNCONFIRMED)", ONOFF),
     "duplicate_source_id": Switch("allow", "a second create with one sourceObjectId (UNCONFIRMED)", ("allow", "refuse")),
     "entry_wrapper": Switch("on", "is a single row wrapped in 'entry' (UNCONFIRMED)", ONOFF),
     "row_write_body": Switch("result", "body of row update and delete (UNCONFIRMED)", ("result", "empty")),

@@ -172,6 +172,10 @@ def for_users(portal: Portal, conditions: Any, viewer: User) -> Test:
         kind = condition["type"]
         if kind == 9001:
             return among(condition, lambda u: u.groups, number_of)
+        if kind == 9126:
+            return text_is(
+                {**condition, "value": str(condition.get("value") or "")}, lambda u: u.telegram_id, contains=False
+            )
         if kind in (9003, 9006):
             return text_is(condition, lambda u: u.email if kind == 9003 else u.full_name, contains=kind == 9006)
         if kind == 9008:

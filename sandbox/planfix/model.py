@@ -102,6 +102,8 @@ class User:
     login: str = ""
     gender: str = "NotDefined"
     language: str = "Ru"
+    telegram: str = ""
+    telegram_id: str = ""
     deleted: bool = False
     phones: list[dict[str, Any]] = field(default_factory=list)
     values: dict[int, Any] = field(default_factory=dict)
@@ -193,6 +195,7 @@ class Contact:
     values: dict[int, Any] = field(default_factory=dict)
     files: list[int] = field(default_factory=list)
     deleted: bool = False
+    matched: dict[str, bool] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -301,8 +304,8 @@ class Script:
 
     name: str
     event: str
-    object: int
-    trigger: str  # task-created | now-matches | still-matches | comment-added | row-added | button
+    object: int  # 0 for a script of contacts
+    trigger: str  # created, or task-created | now-matches | still-matches | comment-added | row-added | button
     conditions: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     enabled: bool = True
@@ -310,3 +313,4 @@ class Script:
     run_as: str = ""
     users: list[str] = field(default_factory=list)  # who may press the button; empty = everybody
     delay_s: float = 0.0
+    template: int = 0  # a script of contacts: the contact template that it belongs to

@@ -87,9 +87,9 @@ def attach(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def user(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
-    """Change `sees` (all|own), `active`, `role`, `zone`, `groups` or `position` of `user`."""
+    """Change `sees` (all|own), `active`, `role`, `zone`, `groups`, `position`, `email` or `telegram_id` of `user`."""
     found = portal.users[str(data["user"])]
-    for key in ("sees", "active", "role", "zone", "groups", "position"):
+    for key in ("sees", "active", "role", "zone", "groups", "position", "email", "telegram_id"):
         if key in data:
             setattr(found, key, data[key])
     return data
@@ -100,7 +100,7 @@ def script(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     if "add" in data:
         item = dict(data["add"])
         item["steps"] = item.pop("step", item.get("steps", []))
-        portal.scripts.append(Script(**item))
+        portal.scripts.append(Script(**{"object": 0, **item}))
         return {"added": item["name"]}
     _script(portal, str(data["script"])).enabled = bool(data["enabled"])
     return data

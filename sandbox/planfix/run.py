@@ -14,11 +14,12 @@ class Run:
     """One firing of a script, at the step it has come to."""
 
     script: Script
-    task: int
+    task: int  # 0 where it is about a contact
     author: str
     chain: frozenset[str] = frozenset()
     comment: int = 0
     row: int = 0
+    contact: int = 0
     step: int = 0
     attempt: int = 0
     due: float = 0.0

@@ -91,7 +91,8 @@ def _contact(portal: Portal, item: dict[str, Any]) -> None:
 
 def _script(item: dict[str, Any]) -> Script:
     return Script(
-        name=item["name"], event=item["event"], object=item["object"], trigger=item["trigger"],
+        name=item["name"], event=item["event"], object=item.get("object", 0), trigger=item["trigger"],
         conditions=item.get("conditions", []), steps=item.get("step", []), users=item.get("users", []),
         run_as=item.get("run_as", ""), delay_s=float(item.get("delay_s", 0)), enabled_by=item.get("enabled_by", ""),
+        template=item.get("template", 0),
     )  # fmt: skip

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from sandbox.common.clock import Clock
-from sandbox.common.http import Server
+from sandbox.common.serving import Listening
 from sandbox.planfix import (
     access,
     chat,
@@ -91,38 +90,27 @@ class Still:
         return min(moments) - self.portal.clock.ticks() if moments else None
 
 
-class Sandbox(Still):
+class Sandbox(Listening, Still):
     """A running portal. `close` ends its threads and its socket."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options, Clock(options.speedup))
-        self._server = Server(options.host, options.port, self.app, options.tls)
-        self.portal.address = f"{'https' if options.tls else 'http'}://{options.host}:{self._server.port}"
-        self._thread = threading.Thread(target=self._server.run, name="planfix-http", daemon=True)
+        self.portal.address = self._listen("planfix", options, self.app)
 
     @property
     def address(self) -> str:
         return self.portal.address
 
-    def start(self) -> Sandbox:
+    def start(self) -> Self:
         self.busy.start()
         self.delivery.start()
-        self._thread.start()
-        return self
+        return super().start()
 
     def close(self) -> None:
-        self._server.stop()
-        self._thread.join(5)
-        self._server.server_close()
+        self._hang_up()
         self.delivery.close()
         self.busy.close()
         self.chats.close()
-
-    def __enter__(self) -> Sandbox:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def about(self) -> dict[str, Any]:
         """The first line of stdout."""

@@ -19,6 +19,8 @@ TEXTS = {
     "email": "email",
     "login": "login",
     "gender": "gender",
+    "telegram": "telegram",
+    "telegramId": "telegram_id",
 }
 
 
@@ -39,6 +41,8 @@ def user_out(portal: Portal, user: User, names: web.Wanted, viewer: User, prefix
         "groups": [{"id": n, "name": portal.user_groups[n].name} for n in user.groups if n in portal.user_groups],
         "position": {"id": position.id, "name": position.name} if position else None,
         "phones": user.phones or None,
+        "telegram": user.telegram or None,
+        "telegramId": user.telegram_id or None,
         "timezone": user.zone,
         "isDeleted": user.deleted,
         "languageCode": user.language,

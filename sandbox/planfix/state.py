@@ -36,7 +36,7 @@ LOG_ENTRIES_MAX = 50_000
 
 @dataclass(frozen=True)
 class Change:
-    """What just happened to a task, for the scripts. `chain` names the scripts that led here."""
+    """What just happened to a task or a contact, for the scripts. `chain` names the scripts that led here."""
 
     kind: str  # created | changed | comment | row
     task: int
@@ -46,6 +46,7 @@ class Change:
     comment: int = 0
     row: int = 0
     added: bool = True  # false: a row was edited or deleted, not added
+    contact: int = 0  # where it is about a contact
 
 
 @dataclass

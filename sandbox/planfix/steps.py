@@ -23,7 +23,7 @@ def perform(
     hand = Hand(user, silent=bool(step.get("silent")), chain=run.chain | {run.script.name})
     kind = step["do"]
     if kind == "press":
-        pressed = press(run.task, step["button"], user, hand.chain, by_script=True)
+        pressed = press(run.task, step["button"], user, hand.chain, by_script=True, contact=run.contact)
         return {"do": kind, "pressed": pressed["pressed"]}
     if kind == "change-contacts":
         return _mass_contacts(portal, step, scope, hand)
@@ -37,6 +37,8 @@ def perform(
         }
         data["customFieldData"] = _values(portal, "task", step["object"], step.get("fields", {}), scope)
         return {"do": kind, "task": changes.create_task(portal, data, hand).id}
+    if run.contact:
+        return _on_contact(portal, run, step, scope, hand)
     task = portal.tasks.get(run.task)
     data = {}
     if task is None:
@@ -55,6 +57,19 @@ def perform(
     if kind == "row":
         return {"do": kind, "keys": _add_rows(portal, task.id, step, scope, hand)}
     raise ValueError(f"unknown operation {kind!r}")
+
+
+def _on_contact(portal: Portal, run: Run, step: dict[str, Any], scope: Scope, hand: Hand) -> dict[str, Any]:
+    """What a script of contacts does to its contact."""
+    kind, contact = step["do"], portal.contacts.get(run.contact)
+    if contact is None or kind not in ("set-field", "comment"):
+        return {"do": kind, "done": False}
+    if kind == "comment":
+        data = {"description": render(step["text"], scope), "isHidden": bool(step.get("hidden"))}
+        return {"do": kind, "comment": comments.create(portal, data, hand, contact=contact.id).id}
+    data = {"customFieldData": _values(portal, "contact", contact.template, {step["field"]: step["value"]}, scope)}
+    contacts.update_contact(portal, contact, data, hand)
+    return {"do": kind, "field": step["field"], "done": bool(data["customFieldData"])}
 
 
 def _values(portal: Portal, kind: str, owner: int, by_label: dict[str, str], scope: Scope) -> list[dict[str, Any]]:
@@ -105,5 +120,5 @@ def _mass_contacts(portal: Portal, step: dict[str, Any], scope: Scope, hand: Han
     found = [contact for contact in portal.contacts.values() if test(contact)][:MASS_CONTACTS_MAX]
     for contact in found:
         data = {"customFieldData": _values(portal, "contact", contact.template, step.get("fields", {}), scope)}
-        contacts.change_contact(portal, contact, data, hand.user)
+        contacts.update_contact(portal, contact, data, hand)
     return {"do": "change-contacts", "changed": len(found)}

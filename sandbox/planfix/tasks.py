@@ -60,7 +60,7 @@ def task_out(portal: Portal, task: Task, names: web.Wanted, viewer: User) -> dic
         "actualCompletionDate": lambda: web.moment_out(portal, task.completed, viewer),
         "dateOfLastUpdate": lambda: web.moment_out(portal, task.changed, viewer),
         "dateOfLastComment": lambda: web.moment_out(portal, task.commented, viewer),
-        "overdue": lambda: False,
+        "overdue": lambda: bool(task.end and task.end.at < portal.clock.now() and (status is None or status.active)),
         "isDeleted": lambda: task.deleted,
         "assignees": lambda: web.people_out(portal, task.assignees),
         "participants": lambda: web.people_out(portal, task.participants),

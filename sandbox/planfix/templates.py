@@ -31,6 +31,7 @@ class Scope:
     author: str
     comment: int = 0
     row: int = 0
+    contact: int = 0
     variables: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, Any] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ def lookup(path: str, scope: Scope) -> Any:
     if path.strip() == "Автор изменения":
         return portal.person_name(scope.author)
     if head == "Автор изменения":
-        return scope.author.partition(":")[2]
+        return scope.author.partition(":")[2] if portal.faults.on("author_id") else None
     if head == "Переменная":
         return scope.variables.get(".".join(rest))
     if head == "Инфоблок":
@@ -79,6 +80,8 @@ def lookup(path: str, scope: Scope) -> Any:
         return _system(portal, rest)
     if head == "Задача" and task and rest:
         return _of_task(portal, task, rest)
+    if head == "Контакт" and scope.contact in portal.contacts and rest:
+        return _of_contact(portal, portal.contacts[scope.contact], rest)
     if head == "Комментарий" and scope.comment in portal.comments:
         comment = portal.comments[scope.comment]
         text = re.sub(r"<br\s*/?>|</p>", "\n", comment.description)

@@ -15,7 +15,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import bitrix24, correction, effect, history, idle, importing, intake, posting
+from tests.bench import (
+    backoffice,
+    bitrix24,
+    chats,
+    correction,
+    effect,
+    feed,
+    history,
+    idle,
+    importing,
+    intake,
+    posting,
+    talks,
+    waking,
+)
 from tests.bench.common import ROOT, Bench, Table, machine, server
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -26,8 +40,13 @@ PARTS: dict[str, Callable[[Bench], Table]] = {
     "correction": correction.measured,
     "effect": effect.measured,
     "idle": idle.measured,
+    "waking": waking.measured,
     "import": importing.measured,
     "bitrix24": bitrix24.measured,
+    "talks": talks.measured,
+    "chats": chats.measured,
+    "backoffice": backoffice.measured,
+    "feed": feed.measured,
 }
 
 

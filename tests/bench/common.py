@@ -67,6 +67,12 @@ class Bench:
         admin.dispose()
         return sa.make_url(self.postgres).set(database=name).render_as_string(hide_password=False)
 
+    def migrated(self, url: str) -> None:
+        """All our tables in that database."""
+        database = Database(url)
+        migrate(database, migration_sets(), SystemClock())
+        database.close()
+
     def database(self, kind: str, name: str, *, jobs: bool = False) -> Database:
         database = Database(self.url(kind, name))
         migrate(database, migration_sets(), SystemClock())

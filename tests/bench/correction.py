@@ -6,7 +6,6 @@ import random
 from decimal import Decimal
 
 from kernel.storage import Database
-from kernel.testing import TroubledDatabase
 from plugins.exchange.tests.desk import Desk, sell
 from tests.bench.common import Bench, Table, ms, percentile, seconds
 from tests.bench.history import filled
@@ -34,8 +33,7 @@ def measured(bench: Bench) -> Table:
 
 def corrected(database: Database) -> list[float]:
     """Seconds for each correction. The deals were entered before all others."""
-    opened = TroubledDatabase(database.url)
-    desk = Desk(opened)
+    desk = Desk(database.url)
     rng, took = random.Random(1), list[float]()
     olds = [desk.run_through(sell("500", "USD/UAH", "41.2", "41.1", partner=desk.partner)) for _ in range(LIVE)]
     for n in range(CORRECTIONS):
@@ -48,5 +46,5 @@ def corrected(database: Database) -> list[float]:
         if desk.journal() <= before + 1:
             raise AssertionError("the correction was not booked")
         desk.run()  # what goes out to the CRM, and the sync that follows it
-    opened.close()
+    desk.close()
     return took

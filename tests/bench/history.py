@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from app.bootstrap import set_folder
 from kernel.clock import SystemClock
 from kernel.extension.portal import Portal
 from kernel.ledger import Books, Change, Draft, checkpoints
+from kernel.mapping import load_set
 from kernel.storage import Database, Row
-from kernel.testing import FakeClock, MemoryCRM, MemoryQueue
+from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue
 from kernel.values import Currencies, to_micros
 from plugins.exchange import reports, store
 from plugins.exchange.accounts import BOOK, CHART
@@ -25,7 +28,8 @@ from plugins.exchange.control import control
 from plugins.exchange.model import Deal, Operation, Party, deal_data, parse_pair
 from plugins.exchange.postings import postings
 from plugins.exchange.rates import Rates
-from plugins.exchange.tests.desk import make_portal, the_set
+from plugins.exchange.settings import ExchangeSettings
+from plugins.exchange.tests.desk import SET
 from tests.bench.common import Bench, Table, in_turns, ms, ratio, seconds
 
 SIZES = (10_000, 100_000)
@@ -38,11 +42,15 @@ STAGES = ("client_paid", "partner_paid", "closed")
 
 
 def a_portal(database: Database) -> Portal:
-    clock = FakeClock(NOW)
-    made = make_portal(
-        database, MemoryCRM(the_set(), clock), MemoryQueue(clock), clock, places=["Каса"], default_place="Каса"
+    clock, mapping = FakeClock(NOW), load_set(set_folder(SET))
+    crm: Any = MemoryCRM(mapping, clock)
+    name, chosen = (
+        f"{mapping.portal.connector}/{mapping.portal.portal}",
+        ExchangeSettings(places=["Каса"], default_place="Каса"),
     )
-    return made.runtime.portal
+    return Portal(
+        name, mapping, crm, database, Books(clock, [CHART]), clock, CountingIds(), MemoryQueue(clock), {"exchange": chosen}
+    )
 
 
 def deals(count: int) -> Iterator[Deal]:

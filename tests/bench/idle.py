@@ -1,35 +1,31 @@
-"""What a desk costs while nobody does anything, and how soon it wakes: processor time of the processes, from the system."""
+"""What a desk costs while nobody does anything: processor time of the processes, from the system."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from pathlib import Path
-from typing import Any
 
 from app.cli.demo.processes import Processes
 from app.cli.demo.stages import Planfix
-from kernel.jobs import inbox
 from kernel.storage import Database
 from tests.bench.common import Bench, Table, free_port
 from tests.bench.effect import SPEEDUP, _deal, _quiet
 
-SECONDS, SETTLE_SECONDS, WORKED_DEALS, WAKINGS = 45, 5, 40, 12
+SECONDS, SETTLE_SECONDS, WORKED_DEALS = 45, 5, 40
 SWEPT_SECONDS = 25  #: the first sweep may ask for looks at what was changed in such haste
 TICKS = os.sysconf("SC_CLK_TCK")
 LAYOUTS = {"one process": (("--with-worker",), ()), "web and two workers": ((), ("first", "second"))}
 
 
 def measured(bench: Bench) -> Table:
-    table = Table("Idle", ("layout", "store", "state", "CPU seconds a second", "aim", "woken after", "longest"))
+    table = Table("Idle", ("layout", "store", "state", "CPU seconds a second", "aim"))
     for layout in LAYOUTS:
         for kind in ("sqlite", "postgresql"):
             _one(bench, table, layout, kind)
     table.notes += [
         f"Processor time of all our processes (web and workers, not the database server's) over {SECONDS} s in which nobody",
         f"does anything, fresh and after {WORKED_DEALS} deals were booked and the service was started three more times.",
-        "«Woken after»: from the arrival of a webhook at an idle desk until a worker begins with it.",
     ]
     return table
 
@@ -51,12 +47,13 @@ def _one(bench: Bench, table: Table, layout: str, kind: str) -> None:
         usual, quick = {"PLANFIX_REQUESTS_PER_SECOND": "1"}, {"PLANFIX_REQUESTS_PER_SECOND": str(SPEEDUP)}
         ours.set(**usual)  # as Planfix has it: how often is swept follows from that
         _start(ours, layout, port, address)
-        table.add(layout, kind, "fresh", f"{_idle(ours):.4f}", "0.01", "", "")
+        table.add(layout, kind, "fresh", f"{_idle(ours):.4f}", "0.01")
         ours.stop_all()
         ours.set(**quick)
         _start(ours, layout, port, address)
         office, database = stage.office(), Database(url)
-        deals = [_deal(office, n) for n in range(WORKED_DEALS)]
+        for n in range(WORKED_DEALS):
+            _deal(office, n)
         _quiet(database)
         ours.set(**usual)
         for _ in range(3):
@@ -65,10 +62,7 @@ def _one(bench: Bench, table: Table, layout: str, kind: str) -> None:
         time.sleep(SWEPT_SECONDS)
         _quiet(database)
         cost = _idle(ours)
-        took = [_woken(office, deals[n][1], database) for n in range(WAKINGS)]
-        table.add(
-            layout, kind, "after work", f"{cost:.4f}", "0.01", f"{statistics.median(took):.2f} s", f"{max(took):.2f} s"
-        )  # fmt: skip
+        table.add(layout, kind, "after work", f"{cost:.4f}", "0.01")
         database.close()
         office.close()
     finally:
@@ -101,27 +95,3 @@ def _family(pid: int) -> list[int]:
 def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
-
-
-def _woken(office: Any, row: int, database: Database) -> float:
-    """Seconds from the delivery's arrival until a worker began with it."""
-    time.sleep(2.1)  # long enough for whatever sleeps to sleep at its longest
-    newest = f"SELECT id, received_at FROM inbox WHERE event <> '{inbox.SWEPT}' ORDER BY received_at DESC, id DESC LIMIT 1"
-    schema = "dbos." if database.dialect == "postgresql" else ""
-    with database.read() as tx:
-        before = (tx.one(newest) or {}).get("id")
-    office.edit_row("user:3", row, {"Курс клієнта": f"41,{time.time_ns() % 90 + 10}"})
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        time.sleep(0.05)
-        with database.read() as tx:
-            found = tx.one(newest)
-            if found is None or found["id"] == before:
-                continue
-            began = tx.value(
-                f"SELECT started_at_epoch_ms FROM {schema}workflow_status WHERE workflow_uuid = :id",
-                id=f"look:{found['id']}",
-            )
-        if began:
-            return float(began) / 1e3 - float(found["received_at"]) / 1e6
-    raise RuntimeError("nothing came of what was typed")

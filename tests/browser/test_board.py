@@ -1,15 +1,10 @@
-"""The desk's pages in a real browser: live, as of a past moment, every figure opens and adds up, phone, keyboard.
-
-Needs Debian's Chromium. Without it these tests are skipped, unless ANNEX_DEMAND_BROWSER=1 says that this must not happen.
-"""
+"""The desk's pages in a real browser: live, as of a past moment, every figure opens and adds up, phone, keyboard."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +12,11 @@ import pytest
 
 from plugins.exchange.model import Party
 from plugins.exchange.tests.web_fixture import Desk, deal, make_desk, operation
+from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, shot
 from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 LIVE_MS_MAX = 120_000  #: a second is what we promise, and what `make bench` measures; here it only has to come
-SHOTS = os.environ.get("ANNEX_SHOTS", "")  #: a folder to leave pictures in, for human eyes
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    demanded = os.environ.get("ANNEX_DEMAND_BROWSER") == "1"
-    if not CHROMIUM.is_file():
-        reason = f"no Chromium at {CHROMIUM}: apt-get install chromium, or name it in ANNEX_CHROMIUM"
-        (pytest.fail if demanded else pytest.skip)(reason)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        (pytest.fail if demanded else pytest.skip)("playwright is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield opened
-        opened.close()
 
 
 class World:
@@ -88,11 +62,6 @@ def fill(desk: Desk) -> None:
         deal(4, operation(place="Банк", partner_rate=None), stage="client_paid", at=now),
         deal(5, operation(1, "buy", "EUR/UAH", 100_00, client_rate="45", partner_rate="44"), at=now),
     )  # fmt: skip
-
-
-def shot(page: Any, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
 def fresh_deal(number: int) -> Any:
@@ -219,31 +188,8 @@ def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: st
             fold.click()
         page.wait_for_timeout(250)
         shot(page, f"phone-{scheme}-{number:02}")
-        wide = page.evaluate(
-            """[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
-               && !e.closest("thead, .skip, pre, .bars .name") && getComputedStyle(e).position !== "absolute")
-               .map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360 and not wide, (path, wide[:3])
+        fits_a_phone(page, path, scrolls_inside="thead, .skip, pre, .bars .name")
     world.troubles[:] = [text for text in world.troubles if "404" not in text]
-
-
-CONTRAST = """() => {
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => { const f = (c) => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
-                                 return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-                          if (c.length < 4 || c[3] > .99) return c; } return [255, 255, 255]; };
-  const bad = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !e.offsetParent || e.closest("script, .changed")) continue;
-    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) bad.push([e.outerHTML.slice(0, 80), (a + .05) / (b + .05)]);
-  }
-  return bad;
-}"""
 
 
 @pytest.mark.row("PL-11")
@@ -254,24 +200,10 @@ def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -
         page.goto(world.address + path)
         page.wait_for_timeout(150)
         shot(page, f"wide-{scheme}-{number:02}")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        assert page.locator("h1").count() == 1 and page.evaluate("document.documentElement.lang") == "uk"
-        levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => Number(h.tagName[1]))")
-        assert all(after - before <= 1 for before, after in pairwise(levels)), (path, levels)
-        unnamed = page.evaluate(
-            """[...document.querySelectorAll("a, button, select, input:not([type=hidden]), [role=img], summary")].filter(
-               e => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
-               .map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert not unnamed, (path, unnamed)
-        doubled = page.evaluate(
-            "(ids => ids.filter((id, i) => ids.indexOf(id) !== i))([...document.querySelectorAll('[id]')].map(e => e.id))"
-        )
-        assert not doubled, (path, doubled)
+        can_be_read_by_all(page, (path, scheme), "uk")
         assert not page.evaluate(
             "[...document.querySelectorAll('table')].filter(t => !t.querySelector('thead th[scope]')).length"
         )
-        assert not page.evaluate(CONTRAST), (path, scheme)
     world.troubles[:] = [text for text in world.troubles if "404" not in text]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 from kernel.errors import Rejected
 from kernel.testing import session
 from plugins.heads.tests.web import HeadsOffice, make_office
+from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
 from tests.browser.serving import serving
-from tests.browser.test_board import CONTRAST, browser, shot
 
-__all__ = ["browser"]  # a fixture of its neighbour
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
 
 
@@ -45,7 +43,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         fill(office)
         made = World(office)
         yield made
-        office.live.close()
+        office.site.live.close()
     office.close()
     assert not made.troubles
 
@@ -139,17 +137,8 @@ def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: st
             fold.click()
         page.wait_for_timeout(250)
         shot(page, f"heads-phone-{scheme}-{number}")
-        wide = page.evaluate(
-            """[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
-               && !e.closest("thead, .skip") && getComputedStyle(e).position !== "absolute")
-               .map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360 and not wide, (path, wide[:3])
-        small = page.evaluate(
-            """[...document.querySelectorAll("main button, main .button, main summary")].filter(
-               e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert not small, (path, small)
+        fits_a_phone(page, path)
+        has_buttons_for_fingers(page, path)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -161,18 +150,4 @@ def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -
             fold.click()
         page.wait_for_timeout(200)
         shot(page, f"heads-wide-{scheme}-{number}")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        assert page.locator("h1").count() == 1 and page.evaluate("document.documentElement.lang") == "ru"
-        levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => Number(h.tagName[1]))")
-        assert all(after - before <= 1 for before, after in pairwise(levels)), (path, levels)
-        unnamed = page.evaluate(
-            """[...document.querySelectorAll("a, button, select, input:not([type=hidden]), summary")].filter(
-               e => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
-               .map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert not unnamed, (path, unnamed)
-        doubled = page.evaluate(
-            "(ids => ids.filter((id, i) => ids.indexOf(id) !== i))([...document.querySelectorAll('[id]')].map(e => e.id))"
-        )
-        assert not doubled, (path, doubled)
-        assert not page.evaluate(CONTRAST), (path, scheme)
+        can_be_read_by_all(page, (path, scheme), "ru")

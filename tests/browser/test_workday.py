@@ -5,54 +5,35 @@ Needs Chromium and Playwright; the vendor's script is a stub, and nothing leaves
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kernel.testing import session
-from kernel.web import create_app
 from plugins.workday.tests.conftest import day_of
 from plugins.workday.tests.day import Day
 from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path(os.environ.get("ANNEX_CHROMIUM", "/usr/bin/chromium"))
 BX24 = "window.BX24 = { init: (then) => then(), openApplication: (what) => (window.opened ??= []).push(what) };"
 __all__ = ["day_of"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    demanded = os.environ.get("ANNEX_DEMAND_BROWSER") == "1"
-    if not CHROMIUM.is_file():
-        (pytest.fail if demanded else pytest.skip)(f"no Chromium at {CHROMIUM}")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        (pytest.fail if demanded else pytest.skip)("playwright is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
 def served(day_of: Callable[..., Day]) -> Iterator[tuple[Day, Any, str]]:
     day = day_of()
     with serving() as server:
-        site = day.site(server.address)
-        server.app = create_app(site)
-        yield day, site, server.address
-        site.live.close()
+        served = day.serve(environment={"ANNEX_PUBLIC_URL": server.address})
+        server.app = served.app
+        yield day, served.site, server.address
+        served.close()
 
 
 @pytest.fixture
-def page_of(chromium: Any, served: Any) -> Iterator[Callable[..., Any]]:
+def page_of(browser: Any, served: Any) -> Iterator[Callable[..., Any]]:
     _day, site, address = served
-    context = chromium.new_context()
+    context = browser.new_context()
     troubles: list[str] = []
 
     def opened(person: str, path: str, script: str = BX24) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import main
 from tests.conformance.checkout import annex, output, run, tool
 
 # The longest and the shortest name: lines must keep their shape with both.
@@ -79,10 +80,9 @@ def test_the_new_folders_read_like_the_others(checkout):
         ("plugin", "hooks", "one of our own addresses"),
     ],
 )
-def test_a_name_that_cannot_be_used_is_refused(kind, name, why, tmp_path):
-    done = annex("new", kind, name, "--into", str(tmp_path))
-    assert done.returncode == 2
-    assert why in done.stderr
+def test_a_name_that_cannot_be_used_is_refused(kind, name, why, tmp_path, capsys):
+    assert main(["new", kind, name, "--into", str(tmp_path)]) == 2
+    assert why in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -29,6 +29,10 @@ RIGHTS = {
     "GET /metrics": FREE,
     "GET /enter/<token>": FREE,
     "POST /enter/<token>": FREE,
+    "GET /sign-in": FREE,
+    "POST /sign-in": FREE,
+    "GET /sign-in/code": FREE,
+    "POST /sign-in/code": FREE,
     "POST /frame/<connector>/<portal>/": FREE,
     "POST /frame/<connector>/<portal>/<path:page>": FREE,
     "POST /leave": SIGNED_IN,
@@ -55,6 +59,7 @@ RIGHTS = {
     "GET /exchange/contacts": "exchange",
     "GET /exchange/contacts.json": "exchange",
     "GET /exchange/contacts/<path:key>": "exchange",
+    "GET /feeds/<path:name>": FREE,
     "GET /heads/": "heads",
     "GET /heads/people/<person>": "heads",
     "POST /heads/people/<person>/bar": "heads",
@@ -62,6 +67,26 @@ RIGHTS = {
     "GET /heads/decisions/<entity>/<record>": "heads",
     "POST /heads/decisions/<entity>/<record>/again": "heads",
     "POST /heads/cases/<int:number>/grant": "heads",
+    "GET /partners/": "partners",
+    "GET /partners/<partner>": "partners",
+    "GET /partners/<partner>/tasks": "partners",
+    "POST /partners/<partner>/chat/<action>": "partners",
+    "POST /partners/<partner>/follow": "partners",
+    "POST /partners/chats/<action>": "partners",
+    "GET /partners/files/<message>/<int:number>": "partners",
+    "GET /partners/held": "partners",  # and all others' rights: it is not found otherwise
+    "GET /partners/links": "partners",
+    "POST /partners/links": "partners",
+    "POST /partners/messages/<message>/<decision>": "partners",
+    "GET /partners/new": "partners",
+    "POST /partners/new": "partners",
+    "GET /partners/new/<token>": "partners",
+    "GET /partners/new/<token>/card": "partners",
+    "GET /partners/talks": "partners",
+    "POST /partners/talks/<thread>/say": "partners",
+    "POST /partners/text": "partners",
+    "POST /partners/text/send": "partners",
+    "POST /partners/view": "partners",
     "GET /stage_lock/": "stage_lock",
     "GET /stage_lock/cases/<int:number>": "stage_lock",
     "POST /stage_lock/grants": "stage_lock",
@@ -87,7 +112,7 @@ def routes(made: Whole) -> Iterator[tuple[str, str, str]]:
 
 
 def address(line: str) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda gap: "1" if gap[1] == "number" else "x", line.partition(" ")[2])
+    return re.sub(r"<(?:(\w+):)?\w+>", lambda gap: "1" if gap[1] == "int" else "x", line.partition(" ")[2])
 
 
 def client_with(made: Whole, *rights: str, number: str = "77") -> Any:

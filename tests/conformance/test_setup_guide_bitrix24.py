@@ -34,8 +34,10 @@ def test_both_exchange_desks_use_the_same_words():
     """The plugins run unchanged on either CRM."""
     planfix, bitrix = (load_set(ROOT / f"mappings/exchange-desk-{name}") for name in ("planfix", "bitrix24"))
     assert planfix.portal.plugin == bitrix.portal.plugin
-    assert planfix.entities.keys() == bitrix.entities.keys()
-    for name, entity in planfix.entities.items():
+    # What signing in to Planfix needs; Bitrix24 proves by itself who opens a page.
+    entities = {name: entity for name, entity in planfix.entities.items() if name != "sign_in"}
+    assert entities.keys() == bitrix.entities.keys()
+    for name, entity in entities.items():
         other = bitrix.entities[name]
         assert {word: (one.label, one.next) for word, one in entity.stage.items()} == {
             word: (one.label, one.next) for word, one in other.stage.items()

@@ -57,6 +57,12 @@ EXCEPT = (
     (r"^tests/conformance/test_words\.py$", r"", "names what it refuses"),
     (r"^kernel/extension/sweep\.py$", r"\bmended\b", "a stored column"),
     (r"^sandbox/", r"\bdef say\(|\bclass Running\b", "people of the emulated portal say something; a sandbox that runs"),
+    (
+        r"^connectors/telegram/|^docs/decisions/conversations\.md$|^plugins/partners/commenting\.py$",
+        r"\bdice\b",
+        "Telegram's name for a kind of message",
+    ),
+    (r"^(sandbox/telegram/|tests/e2e/test_partners_kinds)", r"\bdice\b", "a kind of message of the Bot API"),
     (r"^plugins/exchange/tests/crash/count\.py$", r'"client": "he"', "a client's name, as data"),
 )
 

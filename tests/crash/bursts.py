@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kernel.storage import Database
@@ -27,13 +27,14 @@ class Burst(Protocol):
         """After quiet: what the last burst, or all of them, did not come to, each as a sentence."""
 
 
-def bursts_of(plugins: Sequence[str], office: Any, database: Database) -> list[Burst]:
-    """Of these plugins. Raises ValueError if none of them brings one: a campaign without work shows nothing."""
+def bursts_of(plugins: Sequence[str], office: Any, database: Database, systems: Mapping[str, Any]) -> list[Burst]:
+    """Of these plugins; `systems`: what is emulated beside the CRM, by the names of the set's connections. Raises ValueError
+    if none of them brings one: a campaign without work shows nothing."""
     found: list[Burst] = []
     for name in sorted(plugins):
         package = f"plugins.{name}.tests.crash"
         if importlib.util.find_spec(package):
-            found.append(importlib.import_module(f"{package}.burst").Burst(office, database))
+            found.append(importlib.import_module(f"{package}.burst").Burst(office, database, systems))
     if not found:
         raise ValueError(f"no plugin of {', '.join(sorted(plugins))} brings a burst")
     return found

@@ -24,7 +24,10 @@ BURST_SECONDS = 3.0  #: about so long staff are at work; kills fall into it
 
 AIMED_SHARE = 0.5  #: of the kills fall upon a moment when something is being made in the portal
 AIM_SECONDS_MAX, AIM_SPREAD_SECONDS = 1.5, 0.05
-CREATIONS_IN_FLIGHT = "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row')"
+CREATIONS_IN_FLIGHT = (
+    "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row', 'send', "
+    "'write_comment')"
+)
 
 
 @dataclass

@@ -17,6 +17,8 @@ import requests
 from app.bootstrap import Annex, build
 from app.cli.demo.office_planfix import Office
 from app.cli.demo.stages import HOOK_SECRET, TOKEN
+from app.cli.demo.systems import BOT_TOKEN, Telegram
+from app.cli.demo.systems import HOOK_SECRET as CHAT_SECRET
 from app.cli.verify import faults
 from connectors.planfix.limits import ARRIVAL_SECONDS_MAX
 from kernel.storage import Database
@@ -26,6 +28,7 @@ from tests.crash.hosts import LOCAL, Host, free_port
 from tests.crash.postgres import Postgres
 
 SET = "exchange-desk-planfix"  #: the desk that is killed
+CHAT, CHAT_SPEED = "partners", 20  #: the set's connection to Telegram, whose limits are so many times quicker
 READY_SECONDS, QUIET_SECONDS = 90, 120
 
 
@@ -44,6 +47,7 @@ class World:
     workers: list[str]
     webs: list[str]
     speed: int
+    systems: Mapping[str, Telegram] = field(default_factory=dict)  #: emulated beside the portal, by the set's connections
     bursts: list[Burst] = field(default_factory=list)  #: what the staff of the set's plugins do
     read_until: int = 0  #: the number of the portal's last message that was looked at
 
@@ -77,7 +81,10 @@ class World:
         with self.database.read() as tx:
             deliveries = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
             calls = tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')")
-        return f"{deliveries} deliveries, {calls} calls" if deliveries or calls else ""
+            messages = tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = 'new'")
+        told = sum(bot["pending"] for one in self.systems.values() for bot in one.control("state").get("bots", ()))
+        found = {"deliveries": deliveries, "calls": calls, "messages": messages, "updates of a chat": told}
+        return ", ".join(f"{count} {what}" for what, count in found.items() if count)
 
     def quiet(self, within: float = QUIET_SECONDS) -> None:
         """Until no delivery, look or call waits anywhere. What stays waiting has lost its job."""
@@ -190,6 +197,20 @@ def open_world(home: Path, layout: Layout, *, seed: int, speed: int) -> World:
         raise
 
 
+def _telegram(crew: Crew, seed: int) -> tuple[Telegram, dict[str, str]]:
+    """The emulated Telegram, and the settings of the connection to it. Updates are fetched, so that it knows no door."""
+    port = free_port()
+    crew.start(
+        "telegram", "-m", "sandbox.telegram", "--port", str(port), "--token", BOT_TOKEN, "--speedup", str(CHAT_SPEED),
+        "--seed", str(seed), environment={},
+    )  # fmt: skip
+    first = json.loads(crew.answer_of("telegram"))
+    settings = {
+        "TOKEN": BOT_TOKEN, "HOOK_SECRET": CHAT_SECRET, "URL": str(first["base"]).removesuffix("/bot"), "MODE": "polling",
+    }  # fmt: skip
+    return Telegram(first), {f"TELEGRAM_{CHAT.upper()}_{name}": value for name, value in settings.items()}
+
+
 def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, seed: int, speed: int) -> World:
     ports = [free_port() for _ in layout.webs]
     doors = [f"http://{host.address}:{port}" for host, port in zip(layout.webs, ports, strict=True)]
@@ -209,6 +230,10 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
         "ANNEX_LOG": "debug", "PLANFIX_URL": f"http://127.0.0.1:{portal_port}/rest/", "PLANFIX_TOKEN": TOKEN,
         "PLANFIX_HOOK_SECRET": HOOK_SECRET, "PLANFIX_REQUESTS_PER_SECOND": str(speed), "PLANFIX_REQUESTS_PER_DAY": "0",
     }  # fmt: skip
+    systems: dict[str, Telegram] = {}
+    if layout.portal == LOCAL:  # elsewhere the portal alone is reached
+        systems[CHAT], more = _telegram(crew, seed)
+        environment |= more
     annex = build(environment)
     annex.migrate(jobs=True)
     for host in dict.fromkeys(host for host in (*layout.webs, *layout.workers, *layout.spare) if host.prefix):
@@ -226,7 +251,7 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
     for name, host in zip(workers, layout.workers, strict=True):
         crew.start(name, "-m", "app", "worker", "--id", name, host=host, environment=environment)
     office = Office(first["address"], first["accounts"], TOKEN)
-    bursts = bursts_of([plugin.name for plugin in annex.runtime.plugins], office, annex.database)
-    world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed, bursts)
+    bursts = bursts_of([plugin.name for plugin in annex.runtime.plugins], office, annex.database, systems)
+    world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed, systems, bursts)
     world.ready()
     return world

@@ -14,7 +14,7 @@ import requests
 
 from kernel.testing import until
 from plugins.workday import days as workday_days
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import CALM, CHAOS, Desk
 
 NEW, CONTACT, NEED, OFFER = (
     "Новое обращение",
@@ -22,15 +22,7 @@ NEW, CONTACT, NEED, OFFER = (
     "Потребность выявлена",
     "Предложение отправлено",
 )
-CHAOS = {"drop_rate": 0.3, "duplicate_rate": 0.1, "reorder_rate": 0.3}
-CALM = dict.fromkeys(CHAOS, 0)
-
-
-@pytest.fixture(autouse=True)
-def _everybody_works(broker: Desk) -> None:
-    broker.office.doors("faults", {**CALM, "down": "off"})
-    for who in [*broker.office.managers, broker.office.head]:
-        broker.office.day(who, "OPENED")
+pytestmark = pytest.mark.usefixtures("everybody_works")
 
 
 @pytest.fixture

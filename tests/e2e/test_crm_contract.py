@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import inspect
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.bitrix24 import connector as bitrix24
 from connectors.bitrix24.client import connect
 from connectors.bitrix24.settings import read
 from connectors.planfix import connector as planfix
+from connectors.planfix.client import connect as connect_planfix
+from connectors.planfix.settings import read as read_planfix
 from kernel.clock import SystemClock
-from kernel.crm import CRM
+from kernel.crm import CRM, TaskState
 from kernel.extension import Connection, Connector
 from kernel.http import HttpClient, Vault
 from kernel.mapping import MappingSet, PortalMap
 from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock, MemoryCRM
+from kernel.testing.contracts import comments as about_comments
 from kernel.testing.contracts import crm as contract
-from kernel.testing.contracts.crm import BEHAVIOURS, World, entities
+from kernel.testing.contracts import lists as about_lists
+from kernel.testing.contracts import processes as about_processes
+from kernel.testing.contracts import tasks as about_tasks
+from kernel.testing.contracts.crm import BEHAVIOURS, UnderTest, entities
+from kernel.testing.contracts.subject import NewTask, lists
 from sandbox.bitrix24.server import Options as BitrixOptions
 from sandbox.bitrix24.server import Sandbox as BitrixSandbox
 from sandbox.planfix.server import Options as PlanfixOptions
@@ -37,14 +47,15 @@ ROOT = Path(__file__).parents[2]
 def planfix_set(rate: str = "decimal") -> MappingSet:
     system = {"name": "name", "client": "counterparty", "person": "name", "phone": "phone", "email": "email"}
     made = entities({"object": "Заявка"}, {"object": "Клієнт"}, system, rate)
-    return MappingSet("alike", PortalMap(connector="planfix", time_zone="Europe/Kyiv"), {one.entity: one for one in made})
+    portal = PortalMap(connector="planfix", time_zone="Europe/Kyiv")
+    return MappingSet("alike", portal, {one.entity: one for one in made}, lists())
 
 
 def bitrix_set(rate: str = "decimal") -> MappingSet:
     system = {"name": "title", "client": "contactIds", "person": "name", "phone": "phone", "email": "email"}
     made = entities({"pipeline": {"desk": {"label": "Обмін валют"}}}, {}, system, rate)
     portal = PortalMap(connector="bitrix24", time_zone="Europe/Moscow")
-    return MappingSet("alike", portal, {one.entity: one for one in made})
+    return MappingSet("alike", portal, {one.entity: one for one in made}, lists())
 
 
 class QuickClock(SystemClock):
@@ -53,19 +64,29 @@ class QuickClock(SystemClock):
 
 
 @contextmanager
-def memory(_folder: Path) -> Iterator[World]:
+def memory(_folder: Path) -> Iterator[UnderTest]:
     crm = MemoryCRM(planfix_set(), FakeClock(datetime.now(UTC)))
     person = crm.staff.hire("Ігор Бондар")
+    crm.staff.hire("Марія Шевчук")
     crm.days[person.id] = "closed"
-    everything = ("people", "workdays", "history", "bin")
-    yield World(
+    everything = ("people", "workdays", "history", "bin", "comments", "tasks", "lists", "notices", "processes")
+
+    def task(new: NewTask) -> str:
+        state: TaskState = "done" if new.done else "pending"
+        return crm.staff.task(new.entity, new.record_id, new.subject, responsible=[person], due=new.due, state=state)
+
+    yield UnderTest(
         crm, lambda deal, text: crm.staff.set("deal", deal, rate=text), person.id, crm.staff.dismiss, crm.staff.delete,
-        everything,
+        lambda deal: crm.staff.move(deal, "HR: Новая"),
+        lambda entity, record_id, text, files: crm.staff.comment(
+            entity, record_id, text, author=person.name, files=files
+        ),
+        task, everything, crm.notices.of, lambda name: crm.processes.design("deal", name),
     )  # fmt: skip
 
 
 @contextmanager
-def in_planfix(folder: Path) -> Iterator[World]:
+def in_planfix(folder: Path) -> Iterator[UnderTest]:
     with PlanfixSandbox(PlanfixOptions(speedup=100, faults=(("rate_per_second", 0),))) as sandbox:
         about = sandbox.about()
         settings = {"PLANFIX_URL": about["base"], "PLANFIX_TOKEN": about["token"], "PLANFIX_HOOK_SECRET": "s" * 30}
@@ -78,13 +99,46 @@ def in_planfix(folder: Path) -> Iterator[World]:
             held = sandbox.portal.tasks if entity == "deal" else sandbox.portal.contacts
             held[int(record_id.rpartition(":")[2])].deleted = True
 
+        client = connect_planfix(connection, read_planfix(connection.settings, connection.mapping.portal.time_zone))
+
+        def take_out(deal: str) -> None:
+            other = next(number for number, one in sandbox.portal.objects.items() if one.name == "Завдання")
+            client.update("task", int(deal), {"object": {"id": other}, "template": {"id": other}}, silent=False)
+
         typist = _typist(planfix, connection, planfix_set("text"))
-        parts = ("people", "history", "bin")
-        yield World(_crm(planfix, connection), typist, "user:3", dismiss, delete, parts)
+        desk = sandbox.app.test_client()
+        staff = {"Authorization": "Bearer staff-3"}
+
+        def post(path: str, **more: Any) -> str:
+            answer = desk.post(path, headers=staff, **more).json
+            assert answer and answer["result"] == "success", answer
+            return str(answer["id"])
+
+        def comment(entity: str, record_id: str, text: str, files: Mapping[str, bytes]) -> str:
+            kind, number = "task" if entity == "deal" else "contact", record_id.rpartition(":")[2]
+            put = [post("/rest/file/", data={"file": (BytesIO(content), name)}) for name, content in files.items()]
+            body = {"description": f"<p>{text}</p>", "files": [{"id": int(one)} for one in put]}
+            return post(f"/rest/{kind}/{number}/comments/", json=body)
+
+        def task(new: NewTask) -> str:
+            objects, statuses = sandbox.portal.objects, sandbox.portal.statuses
+            other = next(one for one in objects.values() if one.name == "Завдання")
+            body: dict[str, Any] = {"name": new.subject, "object": {"id": other.id}}
+            body["status"] = {"id": next(one for one in other.statuses if statuses[one].active is not new.done)}
+            body["assignees"] = {"users": [{"id": new.person}]} if new.person else {}
+            if new.due:
+                body["endDateTime"] = {"date": f"{new.due:%d-%m-%Y}"}
+            if new.entity:
+                number = int(new.record_id.rpartition(":")[2])
+                body |= {"parent": {"id": number}} if new.entity == "deal" else {"counterparty": {"id": f"contact:{number}"}}
+            return post("/rest/task/", json=body)
+
+        parts = ("people", "history", "bin", "comments", "tasks")
+        yield UnderTest(_crm(planfix, connection), typist, "user:3", dismiss, delete, take_out, comment, task, parts)
 
 
 @contextmanager
-def in_bitrix(folder: Path) -> Iterator[World]:
+def in_bitrix(folder: Path) -> Iterator[UnderTest]:
     with BitrixSandbox(BitrixOptions(faults=(("plan", "off"),))) as sandbox:
         settings = {
             "BITRIX24_URL": sandbox.address, "BITRIX24_WEBHOOK": "30/staff-30", "BITRIX24_PLAN": "box",
@@ -101,8 +155,38 @@ def in_bitrix(folder: Path) -> Iterator[World]:
         def delete(entity: str, record_id: str) -> None:
             client.call(f"crm.{entity}.delete", {"id": int(record_id)}, writes=True)
 
-        parts = ("people", "workdays", "history")
-        yield World(_crm(bitrix24, connection), typist, "11", dismiss, delete, parts)
+        def take_out(deal: str) -> None:
+            made = client.call("crm.category.add", {"entityTypeId": 2, "fields": {"name": "Підбір"}}, writes=True)
+            fields = {"categoryId": made["category"]["id"]}
+            client.call("crm.item.update", {"entityTypeId": 2, "id": int(deal), "fields": fields}, writes=True)
+
+        def comment(entity: str, record_id: str, text: str, files: Mapping[str, bytes]) -> str:
+            fields: dict[str, Any] = {"ENTITY_ID": record_id, "ENTITY_TYPE": entity, "COMMENT": text, "AUTHOR_ID": 11}
+            fields["FILES"] = [[name, b64encode(content).decode()] for name, content in files.items()]
+            return str(client.call("crm.timeline.comment.add", {"fields": fields}, writes=True))
+
+        def task(new: NewTask) -> str:
+            bound = [f"{'D' if new.entity == 'deal' else 'C'}_{new.record_id}"] if new.entity else []
+            fields: dict[str, Any] = {"TITLE": new.subject, "RESPONSIBLE_ID": new.person or "11", "UF_CRM_TASK": bound}
+            fields |= {"DEADLINE": f"{new.due}T19:00:00+03:00"} if new.due else {}
+            made = client.call("tasks.task.add", {"fields": fields}, writes=True)["task"]["id"]
+            if new.done:
+                client.call("tasks.task.complete", {"taskId": made}, writes=True)
+            return str(made)
+
+        def noticed(person: str) -> list[str]:
+            notes = requests.get(f"{sandbox.address}/sandbox/notifications?user={person}", timeout=60).json()
+            return [one["text"] for one in reversed(notes["notifications"])]
+
+        def design(name: str) -> str:
+            wanted = {"name": name, "user": "11"}
+            made = requests.post(f"{sandbox.address}/sandbox/workflow/template", json=wanted, timeout=60).json()
+            return str(made["template"])
+
+        parts = ("people", "workdays", "history", "comments", "tasks", "lists", "notices", "processes")
+        yield UnderTest(
+            _crm(bitrix24, connection), typist, "11", dismiss, delete, take_out, comment, task, parts, noticed, design
+        )
 
 
 def a_connection(folder: Path, name: str, settings: Mapping[str, str], mapping: MappingSet) -> Connection:
@@ -154,7 +238,14 @@ def test_each_crm_keeps_the_contract(behaviour, world):
 
 
 def test_no_behaviour_is_left_out():
-    written = {name for name, one in vars(contract).items() if callable(one) and list(_parameters(one)) == ["world"]}
+    every = {
+        **vars(contract),
+        **vars(about_comments),
+        **vars(about_tasks),
+        **vars(about_processes),
+        **vars(about_lists),
+    }.items()
+    written = {name for name, one in every if callable(one) and list(_parameters(one)) == ["world"]}
     assert {one.__name__ for one in BEHAVIOURS} == written
 
 

@@ -243,7 +243,7 @@ def test_a_burst_with_faults_and_a_killed_worker_loses_and_doubles_nothing(desk:
         if n == 2 and desk.workers:
             desk.processes.kill(desk.workers[0])
     if desk.workers:
-        desk.processes.start(desk.workers[0], "app", "worker", "--id", desk.workers[0])
+        desk.start_again(desk.workers[0])
     desk.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "cut_after_commit_next": 4})
     desk.reconciled()
     desk.office.control("faults", {"cut_after_commit_next": 0})

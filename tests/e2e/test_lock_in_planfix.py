@@ -72,6 +72,31 @@ def test_a_jump_is_put_back_two_steps_in_a_hurry_are_not(office: Desk) -> None:
     assert office.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{jump}") == 1
 
 
+@pytest.mark.row("PL-05", "BR-03")
+def test_another_object_is_no_way_round(office: Desk) -> None:
+    """Made another thing; made so and back at a further stage; made there and brought in; and what never was a deal."""
+    people = office.office
+    moved, bounced = (people.new_deal("user:3", name, {}) for name in ("Вбік", "Вбік і назад"))
+    made, apart = (people.new_task("user:3", "Завдання", name) for name in ("Прийшло", "Просто завдання"))
+    office.reconciled()
+    people.put_under("user:3", moved, "Завдання")
+    people.put_under("user:3", bounced, "Завдання")
+    people.put_under("user:3", bounced, "Заявка")
+    people.move("user:3", bounced, PARTNER)
+    people.put_under("user:3", made, "Заявка")
+    people.move("user:3", made, PARTNER)
+
+    def stages() -> dict[int, str]:
+        return {int(one["id"]): one["status"]["name"] for one in people.deals()}
+
+    until(lambda: moved in stages(), "it is one of ours again", every=0.2, seen=stages)
+    office.reconciled()
+    found = stages()
+    assert (found[moved], found[bounced]) == (NEW, NEW) and apart not in found
+    assert cases(office, moved) == ["put_back"] and "put_back" in cases(office, bounced) and cases(office, apart) == []
+    assert office.count("SELECT COUNT(*) FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{moved}") == 1
+
+
 @pytest.mark.row("PL-05", "BR-04")
 def test_requests_go_round(office: Desk) -> None:
     deals = [office.office.new_deal("user:1", f"Заявка {n}", {}) for n in range(6)]

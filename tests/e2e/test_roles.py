@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,21 +172,42 @@ def test_while_the_crm_is_silent_what_is_known_holds_for_five_minutes(desk: Desk
 
 
 @pytest.mark.row("PL-09", "EX-07")
-@pytest.mark.parametrize(("author", "status"), [("Каса", 303), ("user:7", 303), ("Хтось Чужий", 403), ("", 403)])
-def test_the_button_proves_who_pressed_it_and_grants_nothing(planfix: Desk, author: str, status: int) -> None:
-    body = {"task": "15001", "event": "board.link", "author": author, "key": "a-hook-secret-of-the-tests"}
+@pytest.mark.parametrize(
+    ("author", "number", "given"),
+    [
+        ("Каса", "", True), ("каса ", "", True), ("", "7", True), ("Хтось", "user:7", True),
+        ("user:7", "", False), ("Кас", "", False), ("Хтось Чужий", "", False), ("", "", False),
+        ("Каса", "77", False), ("Каса", "Каса", False), ("Робот Annex", "", False), ("Каса", "9", False),
+    ],
+)  # fmt: skip
+def test_the_button_proves_who_pressed_it_and_grants_nothing(planfix: Desk, author: str, number: str, given: bool) -> None:
+    """By the number, where one is sent, and by nothing else then; else by the whole name, which is never a number."""
+    body = {"task": "15001", "event": "board.link", "delivery": "d-1", "author": author, "author_id": number}
+    signed = "|".join(body.values())
+    sig = hmac.new(b"a-hook-secret-of-the-tests", signed.encode(), "sha256").hexdigest()
     client = planfix.app.test_client()
-    reported = client.post("/hooks/planfix/main/board.link", data=body).json
-    path = reported["board_url"].removeprefix(HOST)
-    assert client.get(path).status_code == (200 if author else 403)
-    answer = client.post(path)
-    assert answer.status_code == status
-    if status == 403:
-        assert "CRM" in answer.text and "annex_session" not in answer.headers.get("Set-Cookie", "")
-    else:
+    answer = client.post("/hooks/planfix/main/board.link", data={**body, "sig": sig})
+    assert answer.status_code == 200
+    reported = answer.json
+    assert reported["board_url"].startswith(f"{HOST}/enter/") == given
+    assert reported["say"] == ("" if given else reported["board_url"])
+    if given:
+        assert client.post(reported["board_url"].removeprefix(HOST)).status_code == 303
         planfix.take_away()
         planfix.clock.advance(seconds=FIVE_MINUTES + 1)
         assert client.get(planfix.page).status_code == 403, "what they may do is not in the link"
+
+
+@pytest.mark.row("PL-09")
+def test_the_key_alone_says_nothing_of_who_pressed(planfix: Desk) -> None:
+    body = {"task": "15001", "event": "board.link", "delivery": "d-1", "author": "Каса", "author_id": "7"}
+    for proof in ({"key": "a-hook-secret-of-the-tests"}, {"delivery": ""}):
+        sent = {**body, **proof}
+        sent["sig"] = hmac.new(b"a-hook-secret-of-the-tests", "|".join([*sent.values()][:5]).encode(), "sha256").hexdigest()
+        if "key" in proof:
+            del sent["sig"]
+        reported = planfix.app.test_client().post("/hooks/planfix/main/board.link", data=sent).json
+        assert reported["say"] and "/enter/" not in reported["board_url"]
 
 
 @pytest.mark.row("PL-13")

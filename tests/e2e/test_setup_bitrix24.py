@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -124,6 +126,14 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
 
 
+@cache
+def applied(name: str) -> tuple[dict[str, Any], int]:
+    """What an empty portal looks like after one apply that nothing disturbed, and how many changes that took."""
+    with TemporaryDirectory() as folder, opened(Path(folder), name) as office:
+        office.annex("apply")
+        return office.snapshot(), office.writes()
+
+
 def own_set(office: Office, change: Callable[[Path], None]) -> None:
     """The customer's own copy of the set, with something changed in it."""
     folder = office.home / "own-set"
@@ -220,23 +230,25 @@ def test_a_new_label_renames_and_what_the_set_no_longer_names_is_asked_about(tmp
     with opened(tmp_path, "broker-bitrix24") as office:
         assert office.annex("apply").returncode == 2
         for number in range(3):
-            office.ask("crm.item.add", {"entityTypeId": 3, "fields": {"name": f"{number}", "ufCrmClientId": f"{number}"}})
+            fields = {"name": f"{number}", "ufCrmContractNumber": f"{number}"}
+            office.ask("crm.item.add", {"entityTypeId": 3, "fields": fields})
         own_set(office, replace("deal.toml", ("Отказ клиента", "Клиент отказался"), ('label = "Продажи"', 'label = "Сбыт"')))
         code, changes = office.plan()
         assert code == 2 and sorted(one["kind"] for one in changes) == ["manual", "rename", "rename"]
         assert office.annex("apply").returncode == 2 and "Сбыт" in office.snapshot()["pipelines"]
-        own_set(office, replace("contact.toml", ('[field.client_id]\nlabel    = "ClientID"\nrequired = false\n', "")))
+        gone = '[field.contract_number]\nlabel    = "Номер договора"\nwrite    = true\nrequired = false\n'
+        own_set(office, replace("contact.toml", (gone, "")))
         [drop] = [one for one in office.plan()[1] if one["kind"] == "drop"]
-        assert drop["records"] == 3 and "ClientID" in drop["what"]
+        assert drop["records"] == 3 and "Номер договора" in drop["what"]
         alone = office.annex("apply")
         assert alone.returncode == 2 and "records that hold data: 3" in alone.stdout, "nobody there to ask means no"
-        assert any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
+        assert any(label == "Номер договора" for label, *_rest in office.snapshot()["fields"]["contact"])
         code, output = at_a_terminal(office, "n\n")
         assert code == 2 and "drop it?" in output
-        assert any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
+        assert any(label == "Номер договора" for label, *_rest in office.snapshot()["fields"]["contact"])
         code, output = at_a_terminal(office, "y\n")
         assert "✓ -" in output
-        assert not any(label == "ClientID" for label, *_rest in office.snapshot()["fields"]["contact"])
+        assert not any(label == "Номер договора" for label, *_rest in office.snapshot()["fields"]["contact"])
         assert [one["kind"] for one in office.plan()[1]] == ["manual"]
 
 
@@ -262,10 +274,8 @@ def at_a_terminal(office: Office, typed: str) -> tuple[int, str]:
 @pytest.mark.row("BR-01")
 @pytest.mark.parametrize("name", SETS)
 def test_killed_again_and_again_it_ends_in_the_same_state(name: str, tmp_path: Path) -> None:
-    with opened(tmp_path / "whole", name) as office:
-        office.annex("apply")
-        wanted, needed = office.snapshot(), office.writes()
-    with opened(tmp_path / "killed", name) as office:
+    wanted, needed = applied(name)
+    with opened(tmp_path, name) as office:
         for calls in (1, 4, 9, 17, 26):
             kill_after(office, calls)
         assert office.annex("apply").returncode == 2
@@ -287,10 +297,8 @@ def kill_after(office: Office, calls: int) -> None:
 
 @pytest.mark.row("BR-01")
 def test_answers_that_get_lost_stop_it_with_words_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    with opened(tmp_path / "whole", "exchange-desk-bitrix24") as office:
-        office.annex("apply")
-        wanted = office.snapshot()
-    with opened(tmp_path / "cut", "exchange-desk-bitrix24") as office:
+    wanted, _needed = applied("exchange-desk-bitrix24")
+    with opened(tmp_path, "exchange-desk-bitrix24") as office:
         stopped = 0
         office.sandbox.portal.faults.set("cut_every", 15)
         while (done := office.annex("apply")).returncode == 1:

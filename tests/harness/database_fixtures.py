@@ -1,20 +1,24 @@
 """`database` runs a test twice, on an SQLite file and on a real PostgreSQL; `database_url` gives the address only.
 
-`fresh_sqlite` and `fresh_postgres` make as many databases as a test wants; all are gone after it.
+`fresh_sqlite` and `fresh_postgres` make as many databases as a test wants; all are gone after it. `closing` ends a World.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from kernel.storage import Database
+from kernel.testing import World
 from tests.harness.databases import PostgresDatabases, sqlite_copy
 from tests.harness.postgres import Server
 
+W = TypeVar("W", bound=World)
 _count = itertools.count()
 
 
@@ -70,3 +74,15 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[W], W]]:
+    """`closing(World(…))`: it is closed after the test. Fixtures ask for their database first, so that it goes last."""
+    with ExitStack() as stack:
+
+        def opened(world: W) -> W:
+            stack.callback(world.close)
+            return world
+
+        yield opened

@@ -13,13 +13,13 @@ from __future__ import annotations
 import decimal
 import locale
 import logging
-import operator
 import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,7 +107,7 @@ class Modules:
     """What stands under the names of modules and classes, and how much in their containers."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._kept: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {}  #: by name: holder, its values, their names
         self._sizes: dict[str, tuple[Any, int]] = {}
         self._known = 0
 
@@ -115,11 +115,11 @@ class Modules:
         """What is different from last time, which is then forgotten."""
         found = []
         loaded = len(sys.modules) != self._known  # what modules register as they are loaded stays
-        for name, (holder, before) in self._kept.items():
+        for name, (holder, before, names) in self._kept.items():
             now = vars(holder)
-            if len(before) != len(now) or not all(map(operator.is_, before.values(), now.values())):
-                found += self._named(name, before, now)
-                self._kept[name] = (holder, dict(now))
+            if not _all_same(before, tuple(now.values())):
+                found += self._named(name, dict(zip(names, before, strict=True)), now)
+                self._kept[name] = _held(holder)
         for name, (container, size) in self._sizes.items():
             if len(container) != size:
                 if not loaded:
@@ -148,7 +148,7 @@ class Modules:
             ours = name.partition(".")[0] in OURS
             if not isinstance(module, ModuleType) or name in self._kept or not (ours or name in OTHERS):
                 continue
-            self._kept[name] = (module, dict(vars(module)))
+            self._kept[name] = _held(module)
             if ours:
                 self._add_inside(name, module)
 
@@ -157,7 +157,20 @@ class Modules:
             if isinstance(value, dict | list | set) and not key.startswith("__") and f"{name}.{key}" not in MAY_GROW:
                 self._sizes[f"{name}.{key}"] = (value, len(value))
             elif isinstance(value, type) and value.__module__ == name:
-                self._kept[f"{name}.{key}"] = (value, dict(vars(value)))
+                self._kept[f"{name}.{key}"] = _held(value)
+
+
+def _held(holder: Any) -> tuple[Any, tuple[Any, ...], tuple[str, ...]]:
+    now = dict(vars(holder))
+    return holder, tuple(now.values()), tuple(now)
+
+
+def _all_same(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
+    """Compared thousands of times a test: a tuple's comparison looks first whether both are the very same thing."""
+    try:
+        return before == now
+    except Exception:  # what another thing compares itself with may be refused
+        return False
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -296,9 +309,14 @@ class Guard:
         self.watches: dict[str, Watch] = {}
         self.children_before_file: set[int] = set()
         self._undo = _note_who_starts()
+        self.wider_worked = True  #: a fixture of a wider scope began or ended since names and containers were looked at
+
+    def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
+        self.wider_worked |= fixturedef.scope != "function"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[Any]:
+        self.wider_worked |= fixturedef.scope != "function"
         inner = [self.watches[name] for name in self.WIDER.get(fixturedef.scope, ()) if name in self.watches]
         before = Watch(self) if inner else None
         try:
@@ -311,6 +329,14 @@ class Guard:
         if fixturedef.argname == "make_httpserver":
             self.http_server = result
         return result
+
+    @contextmanager
+    def adopting(self) -> Iterator[None]:
+        """What is started in here belongs to a stack that serves several files: it ends with that, not with test or file."""
+        before = Watch(self)
+        yield
+        for watch in self.watches.values():
+            watch.absorb(before)
 
     def pytest_unconfigure(self) -> None:
         self._undo()
@@ -335,7 +361,9 @@ def _a_test_leaves_nothing(request: pytest.FixtureRequest, _a_file_leaves_nothin
 
 
 def _watched(guard: Guard, whose: str) -> Iterator[None]:
-    guard.modules.changes()  # what has happened until now is not this one's
+    if whose == "file" or guard.wider_worked:
+        guard.modules.changes()  # what has happened until now is not this one's
+    guard.wider_worked = False
     watch = guard.watches[whose] = Watch(guard, whose)
     if whose == "file":
         guard.children_before_file = watch.children

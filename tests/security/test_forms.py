@@ -14,8 +14,8 @@ from kernel.web.identity import SAFE_METHODS
 from plugins.heads.tests.web import HeadsOffice, make_office
 from tests.security.whole import HOST, SECRETS, Whole
 
-# These bring a proof of their own: a signature, the CRM's token, a one-time link.
-OWN_PROOF = ("/hooks/", "/frame/", "/enter/")
+# These bring a proof of their own: a signature, the CRM's token, a one-time link, a code.
+OWN_PROOF = ("/hooks/", "/frame/", "/enter/", "/sign-in")
 FILLED = {"kind": "inbox", "action": "retry", "entity": "lead", "number": "1"}
 OPEN = {"/healthz", "/readyz", "/metrics"}
 
@@ -138,7 +138,7 @@ def room(tmp_path: Path) -> Iterator[HeadsOffice]:
 
 
 def press(room: HeadsOffice, client: Any, path: str, **form: str) -> int:
-    token = room.links.csrf(client.get_cookie("annex_session").value)
+    token = room.served.csrf(client)
     return int(client.post(path, data={"csrf": token, **form}).status_code)
 
 
@@ -164,7 +164,7 @@ def test_a_head_reaches_nobody_of_another_department_by_id(room: HeadsOffice) ->
 
 def test_a_day_is_started_for_oneself_only(room: HeadsOffice) -> None:
     room.crm.days[room.anna.id] = room.crm.days[room.boris.id] = "closed"
-    anna = room.client("Анна Белова", "staff", room.anna.id)
+    anna = room.client(room.anna.id, "staff")
     press(room, anna, "/workday/start", person=room.boris.id, person_id=room.boris.id, USER_ID=room.boris.id)
     assert (room.crm.days[room.anna.id], room.crm.days[room.boris.id]) == ("open", "closed")
 

@@ -81,10 +81,10 @@ def test_names_typed_in_the_crm_on_the_heads_pages(tmp_path: Path) -> None:
         [person] = made.hire(NAME)
         made.day(person, "open")
         made.lead(name=NAME)
-        client = made.client(NAME)
+        client = made.client(name=NAME)
         for path in ("/heads/", f"/heads/people/{person.id}", "/workday/", "/stage_lock/"):
             checked(client.get(path))
-        token = made.links.csrf(client.get_cookie("annex_session").value)
+        token = made.served.csrf(client)
         client.post(f"/heads/people/{person.id}/bar", data={"csrf": token, "reason": NAME, "span": "30"})
         checked(client.get(f"/heads/people/{person.id}"))
     finally:

@@ -37,6 +37,7 @@ BROKER = {
 DESK = {
     "ANNEX_SET": "exchange-desk-planfix", "PLANFIX_URL": "https://desk.example.com/rest/",
     "PLANFIX_TOKEN": "robot-token-77aa09", "PLANFIX_HOOK_SECRET": HOOK_SECRET,
+    "TELEGRAM_PARTNERS_TOKEN": "7000000001:of-this-test", "TELEGRAM_PARTNERS_HOOK_SECRET": "telegram-key-of-this-test",
 }  # fmt: skip
 STAFF = [
     {"ID": "1", "NAME": "Олег", "LAST_NAME": "Власник", "ACTIVE": True, "UF_DEPARTMENT": [1]},

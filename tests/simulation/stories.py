@@ -19,7 +19,7 @@ from app.simulation.run import Outcome, prepare, simulate
 from kernel.telemetry import set_up_logs
 
 STEPS = 300
-EACH = 8  #: new stories of each set in a run
+EACH = 5  #: new stories of each set in a run
 FAILED = Path(__file__).parent / "failed.toml"
 FIRST_DAY = date(2026, 1, 1)
 
@@ -37,7 +37,7 @@ def of_today() -> range:
 
 
 def failed(set_name: str) -> list[int]:
-    """Seeds that failed at some time, kept for ever."""
+    """Seeds that failed at some time."""
     found: list[int] = tomllib.loads(FAILED.read_text(encoding="utf-8")).get(set_name, [])
     return found
 

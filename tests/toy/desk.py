@@ -20,11 +20,11 @@ from kernel.testing import FakeClock, MemoryCRM, MemoryQueue
 ROOT = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
 SWITCHED_ON = """
-[connection.partners]
+[connection.room]
 connector = "toychat"
 
 [plugin.toyecho]
-chat = "partners"
+chat = "room"
 """
 HOOK_SECRET = "the hook secret of the tests"
 CRMS: Mapping[str, Mapping[str, str]] = {
@@ -102,7 +102,8 @@ class Desk:
         )
 
     def toy_told(self, **reported: str) -> Any:
-        return self.client.post("/hooks/toychat/partners", data={"secret": "the secret of the toy", **reported})
+        self.clock.advance(seconds=0.001)  # no two requests of one sender come at the very same time
+        return self.client.post("/hooks/toychat/room", data={"secret": "the secret of the toy", **reported})
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         with self.annex.database.read() as tx:

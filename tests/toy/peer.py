@@ -40,9 +40,9 @@ class Peer:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "TOYCHAT_PARTNERS_URL": f"http://127.0.0.1:{self.api.server_address[1]}/",
-            "TOYCHAT_PARTNERS_SOCKET": f"127.0.0.1:{self.socket.server_address[1]}",
-            "TOYCHAT_PARTNERS_SECRET": SECRET,
+            "TOYCHAT_ROOM_URL": f"http://127.0.0.1:{self.api.server_address[1]}/",
+            "TOYCHAT_ROOM_SOCKET": f"127.0.0.1:{self.socket.server_address[1]}",
+            "TOYCHAT_ROOM_SECRET": SECRET,
         }
 
     def write(self, vendor_id: str, text: str = "hello", who: str = "anna") -> None:

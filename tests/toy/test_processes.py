@@ -64,7 +64,7 @@ class Workers:
 
     def states(self) -> dict[str, str]:
         """Of each answer to somebody, by the key it was sent with."""
-        found = self.rows("SELECT key, state FROM outgoing WHERE connection = 'toychat/partners'")
+        found = self.rows("SELECT key, state FROM outgoing WHERE connection = 'toychat/room'")
         return {row["key"]: row["state"] for row in found}
 
     def wait(self, true: Callable[[], Any], what: str) -> None:
@@ -119,7 +119,7 @@ def test_killed_between_send_and_answer(workers: Workers, other_side: Peer) -> N
     workers.wait(lambda: workers.states().get("echo:v2") == "done", "work goes on")
     assert other_side.sent == {"echo:v1": 1, "echo:v2": 1}
     [row] = json.loads(workers.annex("jobs", "list", "--json"))["failed"]
-    assert (row["kind"], row["connection"]) == ("uncertain", "toychat/partners")
+    assert (row["kind"], row["connection"]) == ("uncertain", "toychat/room")
     workers.annex("jobs", "arrived", row["id"], "--by", "Олена", "--result", "m1")
     assert workers.states() == {"echo:v1": "done", "echo:v2": "done"}
     shown = json.loads(workers.annex("jobs", "show", row["id"]))

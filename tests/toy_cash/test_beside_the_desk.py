@@ -21,7 +21,6 @@ from kernel.ledger import Leg, Posting, check
 from kernel.storage import Database
 from kernel.storage.dump import dump, load
 from kernel.storage.move import copy, differences
-from kernel.testing import TroubledDatabase
 from kernel.values import to_micros
 from plugins.exchange import cards, explain, reports
 from plugins.exchange.board import board
@@ -48,9 +47,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         def made(url: str, *, cash: bool, plugins: tuple[Plugin, ...] = (plugin,)) -> Desk:
             monkeypatch.setattr(bootstrap, "find_plugins", lambda: known | {one.name: one for one in plugins})
             monkeypatch.setattr(desks, "SET", sets[cash])
-            database = TroubledDatabase(url)
-            opened.callback(database.close)
-            return Desk(database)
+            desk = Desk(url)
+            opened.callback(desk.close)
+            return desk
 
         yield made
 
@@ -92,7 +91,7 @@ def shown(desk: Desk) -> str:
         found: dict[str, Any] = {
             "board": board(unit).data(), "past": board(unit, past).data(),
             "operations": reports.operations(unit, reports.Filter()), "contacts": reports.contacts(unit, reports.Filter()),
-            "card": [cards.balance_text(unit, desk.client.id), cards.month_text(unit, desk.client.id)],
+            "card": [cards.balance_text(unit, desk.customer.id), cards.month_text(unit, desk.customer.id)],
             "parts": [[str(group) for group in explain.groups(unit, one)] for one in asked],
             "totals": [str(explain.total(unit, one)) for one in asked],
         }  # fmt: skip

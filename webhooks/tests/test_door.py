@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -35,20 +34,6 @@ def receive(delivery: Delivery, connection: Connection) -> Received:
         return Received((Event("board.link", "deal", words[0], "Ігор"),))
     name = delivery.rest or "deal.changed"
     return Received(tuple(Event(name, "deal", record, "Ігор", words[-1]) for record in words[:-1]))
-
-
-@pytest.fixture
-def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
-    made = Small(fresh_sqlite())
-    yield made
-    made.database.close()
-
-
-@pytest.fixture
-def both(database_url: str) -> Iterator[Small]:
-    made = Small(database_url)
-    yield made
-    made.database.close()
 
 
 @pytest.fixture

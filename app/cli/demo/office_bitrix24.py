@@ -6,6 +6,7 @@ people and cards as `{"id": …}`.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -22,6 +23,8 @@ CARDS = {
     "contact:811": "Олена Коваленко", "contact:812": "Тарас Шевчук", "contact:813": "ТОВ «Гранд»",
 }  # fmt: skip
 PAGE = 50
+CONTACT_TYPES = {"Клієнт": "CLIENT", "Партнер": "PARTNER"}
+TIMELINES = {"task": "deal", "contact": "contact"}
 
 
 class Doors:
@@ -69,6 +72,10 @@ class Office:
         for known, name in CARDS.items():
             made = self._ask("1", "crm.item.add", {"entityTypeId": CONTACT, "fields": {"name": name}})
             self._cards[known] = str(made["item"]["id"])
+        # Of the numbers that stand for those cards none may be another card's own.
+        while int(made["item"]["id"]) < max(int(known.rpartition(":")[2]) for known in CARDS):
+            made = self._ask("1", "crm.item.add", {"entityTypeId": CONTACT, "fields": {"name": "-"}})
+            self._ask("1", "crm.item.delete", {"entityTypeId": CONTACT, "id": made["item"]["id"]})
 
     def close(self) -> None:
         self.control.session.close()
@@ -104,6 +111,52 @@ class Office:
         """A robot of ours, run by hand on the deal."""
         found = next(one for one in self.control("robots")["offered"] if button.lower() in str(one["name"]).lower())
         return self.control("robot/run", {"code": found["code"], "deal": deal})
+
+    def new_contact(self, who: str, template: str, values: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+        """A card of that type; `values` are the system's own fields, `fields` those with a label."""
+        body = {**values, "typeId": CONTACT_TYPES[template], **self._wire(CONTACT, fields)}
+        made = self._ask(who, "crm.item.add", {"entityTypeId": CONTACT, "fields": body, "useOriginalUfNames": "Y"})
+        return str(made["item"]["id"])
+
+    def merge_contacts(self, who: str, survivor: str, gone: str) -> None:
+        """As the CRM does it: what names the one card names the other, then the one is deleted."""
+        number, code = self._table["Операція"], self._fields[self._table["Операція"]]["Партнер"]["code"]
+        for item in list(self._items(number, {code: self._card(gone)})):
+            self.edit_row(who, int(item["id"]), {"Партнер": {"id": f"contact:{survivor}"}})
+        self._ask(who, "crm.item.delete", {"entityTypeId": CONTACT, "id": self._card(gone)})
+
+    def press_on_card(self, who: str, contact: str, button: str) -> Any:
+        """A card has no buttons here: what to do is chosen in a field."""
+        fields = self._wire(CONTACT, {"Дія з чатом": button})
+        body = {"entityTypeId": CONTACT, "id": self._card(contact), "fields": fields, "useOriginalUfNames": "Y"}
+        return self._ask(who, "crm.item.update", body)
+
+    def task_with(self, who: str, contact: str, name: str, due: date) -> int:
+        """Somebody gives themselves a task that is bound to that card."""
+        fields = {
+            "TITLE": name, "RESPONSIBLE_ID": who.rpartition(":")[2], "UF_CRM_TASK": [f"C_{self._card(contact)}"],
+            "DEADLINE": f"{due}T19:00:00+03:00",
+        }  # fmt: skip
+        return int(self._ask(who, "tasks.task.add", {"fields": fields})["task"]["id"])
+
+    def comment(
+        self, who: str, kind: str, number: str | int, text: str, files: Mapping[str, bytes] | None = None
+    ) -> str:  # fmt: skip
+        """Somebody writes a comment in the timeline of a "task" (a deal) or a "contact", with these files; its id."""
+        fields: dict[str, Any] = {"ENTITY_ID": number, "ENTITY_TYPE": TIMELINES[kind], "COMMENT": text}
+        if files:
+            fields["FILES"] = [[name, base64.b64encode(content).decode()] for name, content in files.items()]
+        return str(self._ask(who, "crm.timeline.comment.add", {"fields": fields}))
+
+    def edit_comment(self, who: str, kind: str, number: str | int, comment: str, text: str) -> None:
+        self._ask(who, "crm.timeline.comment.update", {"id": comment, "fields": {"COMMENT": text}})
+
+    def comments(self, kind: str, number: str | int) -> list[Mapping[str, Any]]:
+        """The comments of a record as the portal keeps them, oldest first."""
+        where = {"ENTITY_ID": number, "ENTITY_TYPE": TIMELINES[kind]}
+        body = {"filter": where, "order": {"ID": "ASC"}, "select": ["ID", "COMMENT", "AUTHOR_ID", "FILES"]}
+        found = self._ask("1", "crm.timeline.comment.list", body)
+        return [{"id": one["ID"], "description": one["COMMENT"], "files": one.get("FILES") or ()} for one in found]
 
     def open_page(self, who: str, place: str, **options: str) -> requests.Response:
         """A page of ours as the portal opens it for that person: in the browser this happens inside a frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,8 @@ class Office:
         self._robot = robot
         boss = self._tokens["user:1"]
         objects = self._ask(boss, "POST", "/rest/object/list", {"fields": "id,name"})["objects"]
-        self.object = next(one["id"] for one in objects if one["name"] == "Заявка")
+        self._objects = {one["name"]: one["id"] for one in objects}
+        self.object = self._objects["Заявка"]
         found = self._ask(boss, "GET", f"/rest/object/{self.object}/statuses?fields=id,name")["statuses"]
         self._status = {one["name"]: one["id"] for one in found}
         fields = self._ask(boss, "GET", "/rest/customfield/task?fields=id,name")["customfields"]
@@ -79,6 +81,71 @@ class Office:
 
     def move(self, who: str, task: int, status: str) -> None:
         self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"status": {"id": self._status[status]}})
+
+    def new_contact(self, who: str, template: str, values: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+        """A card made from that template; `values` are the system's own fields, `fields` those with a label."""
+        boss = self._tokens["user:1"]
+        templates = self._ask(boss, "GET", "/rest/contact/templates?fields=id,name")["templates"]
+        known = self._ask(boss, "GET", "/rest/customfield/contact?fields=id,name")["customfields"]
+        ids = {one["name"]: one["id"] for one in known}
+        body = {
+            **values, "template": {"id": next(one["id"] for one in templates if one["name"] == template)},
+            "customFieldData": self._data(ids, fields),
+        }  # fmt: skip
+        return str(self._ask(self._tokens[who], "POST", "/rest/contact/", body)["id"])
+
+    def merge_contacts(self, _who: str, survivor: str, gone: str) -> None:
+        self.control("merge-contacts", {"survivor": int(survivor), "gone": int(gone)})
+
+    def press_on_card(self, who: str, contact: str, button: str) -> Any:
+        return self.control("button", {"contact": contact, "button": button, "user": who})
+
+    def comment(
+        self, who: str, kind: str, number: str | int, text: str, files: Mapping[str, bytes] | None = None
+    ) -> str:  # fmt: skip
+        """Somebody writes a comment on a "task" or a "contact", with these files by name; its id."""
+        put = [{"id": self._upload(self._tokens[who], *one)} for one in (files or {}).items()]
+        body = {"description": text.replace("\n", "<br>"), **({"files": put} if put else {})}
+        return str(self._ask(self._tokens[who], "POST", f"/rest/{kind}/{number}/comments/", body)["id"])
+
+    def edit_comment(self, who: str, kind: str, number: str | int, comment: str, text: str) -> None:
+        self._ask(self._tokens[who], "POST", f"/rest/{kind}/{number}/comments/{comment}", {"description": text})
+
+    def _upload(self, token: str, name: str, content: bytes) -> int:
+        put = {"file": (name, content, "application/octet-stream")}
+        answer = self._session.post(
+            f"{self._address}/rest/file/", files=put, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )  # fmt: skip
+        return int(answer.json()["id"])
+
+    def comments(self, kind: str, number: str | int) -> list[Mapping[str, Any]]:
+        """All comments of a record, with their texts as the portal keeps them."""
+        found: list[Mapping[str, Any]] = []
+        while True:
+            body = {"offset": len(found), "pageSize": 100, "fields": "id,description,owner,files,isHidden"}
+            page = self._ask(self._tokens["user:1"], "POST", f"/rest/{kind}/{number}/comments/list", body)["comments"]
+            found += page
+            if len(page) < 100:
+                return found
+
+    def put_under(self, who: str, task: int, label: str) -> None:
+        """Another object in the card of a task."""
+        number = {"id": self._objects[label]}
+        self._ask(self._tokens[who], "POST", f"/rest/task/{task}", {"object": number, "template": number})
+
+    def new_task(self, who: str, label: str, name: str) -> int:
+        """A task of that object."""
+        number = {"id": self._objects[label]}
+        body = {"name": name, "object": number, "template": number}
+        return int(self._ask(self._tokens[who], "POST", "/rest/task/", body)["id"])
+
+    def task_with(self, who: str, contact: str, name: str, due: date) -> int:
+        """Somebody gives themselves a task with that card as its counterparty."""
+        body = {
+            "name": name, "object": {"id": self._objects["Завдання"]}, "counterparty": {"id": f"contact:{contact}"},
+            "assignees": {"users": [{"id": who}]}, "endDateTime": {"date": f"{due:%d-%m-%Y}"},
+        }  # fmt: skip
+        return int(self._ask(self._tokens[who], "POST", "/rest/task/", body)["id"])
 
     def press(self, who: str, task: int, button: str) -> Any:
         return self.control("button", {"task": task, "button": button, "user": who})

@@ -17,6 +17,8 @@ import requests
 
 from app.cli.demo.processes import Processes, free_port
 from app.cli.demo.stages import Stage
+from app.cli.demo.systems import start_systems
+from kernel.conversations import store as messages
 from kernel.errors import Unreachable
 from kernel.extension.sweep import turns
 from kernel.jobs import call_queries, inbox
@@ -59,6 +61,7 @@ class Demo:
         self.absent: list[str] = []
         self.picked: list[str] = []
         self.office: Any = None
+        self.systems: Mapping[str, Any] = {}
         self._stories = [story(self) for story in stories]
 
     def announce(self, text: str) -> None:
@@ -93,6 +96,7 @@ class Demo:
         self.announce(f"starting the emulated {self._stage.title}, the service and a worker")
         sells = "lead" in self._mapping.entities
         self._stage.start(self.processes, self.address, self.seed, "broker" if sells else "exchange")
+        self.systems = start_systems(self.processes, self._mapping, self.seed)
         host, _, port = self.address.removeprefix("http://").partition(":")
         self.processes.start("service", "app", "serve", "--host", host, "--port", port)
         self.processes.wait_ready(self.address)
@@ -133,6 +137,8 @@ class Demo:
             for title, path in (story.page for story in self._stories if story.page[1]):
                 print(f"\n{title}: {self.address}{path}")
             print(f"{self._stage.title}: {self._stage.address} (emulated)\nCtrl-C ends.")
+            for system in self.systems.values():
+                print(f"{system.title}: {system.address} (emulated)")
             while True:
                 time.sleep(1)
         return 0 if agreed else 1
@@ -156,7 +162,7 @@ class Demo:
 
     def annex(self, *arguments: str) -> tuple[int, str]:
         done = self.processes.annex(*arguments)
-        return done.returncode, done.stdout + done.stderr
+        return done.returncode, done.stdout or done.stderr  # warnings of the log are no part of what it says
 
     def faults(self, switches: Mapping[str, Any]) -> None:
         self.office.control("faults", dict(switches))
@@ -179,6 +185,11 @@ class Demo:
         time.sleep(SILENCE_SECONDS)
         self.faults({"down": "off"})
 
+    def pass_time(self, seconds: float) -> None:
+        offset = float(self._clock_file.read_text()) + seconds
+        self.office.control("date", {"at": (datetime.now(UTC) + timedelta(seconds=offset)).isoformat()})
+        self._clock_file.write_text(str(offset))
+
     def open_page(self, who: str, deal: int) -> str:
         return self._stage.open_the_board(self.office, who, deal, self.address)
 
@@ -197,7 +208,7 @@ class Demo:
 
     def _waiting(self) -> int:
         with self.database.read() as tx:
-            return inbox.count(tx, "new") + call_queries.open_count(tx)
+            return inbox.count(tx, "new") + messages.count(tx, "new") + call_queries.open_count(tx)
 
     def _sweeps(self) -> int:
         """How many sweeps there were."""

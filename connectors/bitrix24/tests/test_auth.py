@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 
 import pytest
 
@@ -24,7 +25,7 @@ from connectors.bitrix24.tests.pocket import (
 from kernel.clock import SystemClock
 from kernel.errors import Misconfigured, Throttled, Unreachable
 from kernel.http import Answer
-from kernel.testing import FakeClock
+from kernel.testing import FakeClock, at_once
 
 
 class WithTokens(Portal):
@@ -90,11 +91,7 @@ def test_one_refresh_however_many_find_the_token_expired(portal, vault, tmp_path
     def one(caller):
         caught.append(caller.call("profile", app=True))
 
-    threads = [threading.Thread(target=one, args=(caller,)) for caller in callers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    at_once(*(partial(one, caller) for caller in callers))
     assert caught == [{"ID": "1"}] * 8
     assert portal.refreshes == 1
 

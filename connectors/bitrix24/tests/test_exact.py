@@ -149,7 +149,7 @@ def test_a_wish_for_silence_reaches_all_who_share_the_gate(portal, tmp_path, cod
 
 PLAN = SimpleNamespace(
     kind="deal", entity_type=2, pipelines={}, map=SimpleNamespace(stage={"new": None}),
-    stages=SimpleNamespace(words={f"S{n}": f"stage {n}" for n in range(200)}, names={}),
+    stages=SimpleNamespace(keys={f"S{n}": f"stage {n}" for n in range(200)}, names={}),
 )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_a_change_may_have_been_at_any_moment_of_its_second(portal, client):
 
     portal.methods["crm.item.list"] = listed
     record = SimpleNamespace(id="7", changed_at=at, elsewhere=False)
-    plan = SimpleNamespace(map=SimpleNamespace(table={"operation": None}), entity_type=2)
+    plan = SimpleNamespace(map=SimpleNamespace(table={"operation": None}), entity_type=2, sort="")
     layout = SimpleNamespace(
         plan=lambda name: plan, table=lambda name, table: SimpleNamespace(parent="parentId2", entity_type=128)
     )

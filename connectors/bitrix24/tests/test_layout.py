@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.bitrix24 import layout
 from connectors.bitrix24.tests.office import open_office
 from kernel.crm import Ref
 from kernel.errors import Misconfigured
@@ -190,3 +191,25 @@ def test_what_the_portal_lacked_a_moment_ago_is_looked_for_again(office):
     made = {"FIELD_NAME": "RATE", "USER_TYPE_ID": "string", "EDIT_FORM_LABEL": {"ru": "Курс"}}
     office.staff("crm.deal.userfield.add", {"fields": made})
     assert office.crm.find("deal") == []
+
+
+def test_a_set_up_that_ends_while_the_portal_is_being_looked_through_leaves_nothing_of_before(office, monkeypatch):
+    """What was found before it would be kept for an hour beside what was read after it."""
+    [field] = office.staff("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_MAYBE"}}) or [{"ID": ""}]
+    assert not field["ID"], "the office begins without it"
+    keep(office)
+    monkeypatch.setattr(layout, "COMPARED_EVERY_SECONDS", 0.0)
+    found = layout.Layout.locate
+
+    def meanwhile(self, name, *of):
+        slot = found(self, name, *of)
+        if name == "maybe" and not slot.usable:
+            made = {"FIELD_NAME": "MAYBE", "USER_TYPE_ID": "string", "EDIT_FORM_LABEL": {"ru": "Необязательное"}}
+            office.staff("crm.deal.userfield.add", {"fields": made})
+            office.connection.vault.put("ids", {**office.connection.vault.get("ids"), "steps": 1})
+        return slot
+
+    monkeypatch.setattr(layout.Layout, "locate", meanwhile)
+    deal = office.crm.create("deal", {}, key="d-1")
+    office.crm.update("deal", deal, {"maybe": "есть"})
+    assert office.crm.get("deal", deal).values["maybe"] == "есть"

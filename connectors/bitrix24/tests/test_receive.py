@@ -262,3 +262,11 @@ def test_the_application_is_removed(connection):
     assert connection.vault.get(VAULT_NAME) is None
     with pytest.raises(NotProven):
         events_of(fixture("deal__changed"), connection)
+
+
+def test_a_comment_of_the_timeline_is_named_alone(connection):
+    assert events_of(event("ONCRMTIMELINECOMMENTADD", ID="991"), connection) == [Event("comment.added", "@comment", "991")]
+    assert events_of(event("onCrmTimelineCommentUpdate", ID="991"), connection)[0].name == "comment.changed"
+    assert events_of(event("ONCRMTIMELINECOMMENTDELETE", ID="991"), connection) == [], "there is nothing to read any more"
+    with pytest.raises(BadInput):
+        events_of(event("ONCRMTIMELINECOMMENTADD", ID="x"), connection)

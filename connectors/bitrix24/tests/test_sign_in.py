@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors.bitrix24.auth import APP as VAULT_NAME
 from connectors.bitrix24.receive import IDS
-from connectors.bitrix24.sign_in import sign_in
-from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, a_connection, a_vault, cut, refused
+from connectors.bitrix24.sign_in import prove, sign_in
+from connectors.bitrix24.tests.pocket import APP, HELD, WEBHOOK, Portal, Refusal, a_connection, a_vault, cut, refused
 from kernel.errors import Unreachable
 from kernel.extension import FrameRequest, NotProven
+from kernel.mapping import EntityMap, FieldMap
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -132,3 +134,42 @@ def test_an_administrators_opening_heals_a_revoked_token(portal, connection):
     held = connection.vault.get(VAULT_NAME)
     assert (held["access_token"], held["refused_at"]) == ("9d4c...access", 0)
     assert held["application_token"] == HELD["application_token"]
+
+
+@pytest.fixture
+def with_cards(connection):
+    names = ("contact", "deal", "company")
+    entities = {name: EntityMap(entity=name, field={"name": FieldMap(system="name")}) for name in names}
+    return replace(connection, mapping=replace(connection.mapping, entities=entities))
+
+
+def test_the_visitors_own_token_says_which_records_they_may_see(portal, with_cards):
+    """One request for all of them; refused, gone and wrongly answered ones are not seen."""
+
+    def item(params):
+        number = int(params["id"])
+        if number in (7, 8):
+            raise Refusal(400, "ACCESS_DENIED" if number == 7 else "NOT_FOUND")
+        return {"item": {"id": 5 if number == 9 else number}}
+
+    portal.methods["crm.item.get"] = item
+    visitor = sign_in(opening("page__contact_tab"), with_cards)
+    asked = [("contact", "830"), ("deal", "5"), ("contact", "7"), ("company", "8"), ("deal", "9"), ("contact", "x")]
+    assert visitor.sight.sees(asked) == {("contact", "830"), ("deal", "5")}
+    name, params = portal.requests[-1]
+    assert (name, params["auth"], len(params["cmd"])) == ("batch", "9d4c...access", 5)
+    assert "entityTypeId=3" in params["cmd"]["c0"] and "entityTypeId=2" in params["cmd"]["c1"]
+    assert visitor.sight.sees([("contact", "../1")]) == frozenset() and len(portal.requests) == 2
+
+
+def test_a_fresh_token_of_an_open_page_says_whose_it_is_and_no_more(portal, with_cards):
+    found = prove(FrameRequest({}, {"AUTH_ID": "fresh", "PLACEMENT": "CRM_DEAL_DETAIL_TAB"}), with_cards)
+    assert (found.person_id, found.context) == ("14", {}) and portal.requests == [("profile", {"auth": "fresh"})]
+    with pytest.raises(NotProven):
+        prove(FrameRequest({}, {}), with_cards)
+    portal.before = lambda method, params: refused(401, "expired_token")
+    with pytest.raises(NotProven):
+        found.sight.sees([("contact", "5")])
+    portal.before = lambda method, params: cut()
+    with pytest.raises(Unreachable):
+        found.sight.sees([("contact", "5")])

@@ -228,7 +228,7 @@ def test_a_choice_is_known_by_our_word_by_its_label_or_by_its_code():
     mapped = FieldMap(label="Источник", type="choice", values={"site": "Веб-сайт", "call": "Звонок", "mail": "E-mail"})
     options = (Option("3301", "Переименовано", "site"), Option("CALL", "Звонок от клиента"), Option("3", "e-mail", "9f8e"))
     found = worded(PortalField("x", "enumeration", options=options), mapped)
-    assert [option.word for option in found.options] == ["site", "call", "mail"]
+    assert [option.key for option in found.options] == ["site", "call", "mail"]
 
 
 def test_system_fields_of_each_kind():

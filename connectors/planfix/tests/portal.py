@@ -288,6 +288,8 @@ class Portal:
             return any(value in phone["number"] for phone in record.get("phones", []))
         if number in (4026, 4005):
             return value.casefold() in record.get("email", "").casefold()
+        if number == 4016:
+            return (record.get("template") or {}).get("id") == value
         if number == 4226:
             return record.get("telegram", "").lower() == value
         raise BadInput(f"filter {number} is not imitated")

@@ -12,10 +12,11 @@ import pytest
 from connectors.planfix import field_types as types
 from connectors.planfix.tests.portal import Portal, ok
 from connectors.planfix.values import from_wire, same, to_wire
-from kernel.crm import Ref
+from kernel.crm import Elsewhere, Ref
 from kernel.errors import Unverified
 
 KYIV = ZoneInfo("Europe/Kyiv")
+LINE_AT = {"date": "21-11-2026", "time": "10:30", "dateTimeUtcSeconds": "2026-11-21T08:30:00+0000"}
 #: Half an hour after midnight in Kyiv, the evening before in Greenwich.
 NIGHT = datetime(2026, 12, 4, 22, 30, tzinfo=UTC)
 
@@ -143,3 +144,61 @@ def test_a_history_is_told_from_its_beginning_whatever_the_portals_order(portal:
     assert [(one.id, one.stage, one.by) for one in moves] == [
         ("9", "client_paid", "user:3"), ("10", "partner_paid", "user:3"), ("11", "closed", "user:3"),
     ]  # fmt: skip
+
+
+# --- tasks under another object -------------------------------------------------------------------------------------------
+
+
+def test_what_changed_under_another_object_is_named_apart(portal: Portal, crm: Any, monkeypatch: pytest.MonkeyPatch):
+    ours, other = str(portal.task()), str(portal.task(object={"id": 4704}))
+    portal.task(isDeleted=True)
+
+    def named() -> dict[str, bool]:
+        return {one.id: one.elsewhere for one in crm.changed({"deal": datetime(2026, 11, 1, tzinfo=UTC)})}
+
+    assert named() == {ours: False, other: True}
+    assert [path for _method, path, _body in portal.calls if path == "task/list"] == ["task/list"], "in one request"
+    shown = portal._visible
+    monkeypatch.setattr(portal, "_visible", lambda *of: {k: v for k, v in shown(*of).items() if k != "object"})
+    assert named() == {ours: False}, "where the list does not tell the object, Planfix is asked for ours alone"
+
+
+def test_a_status_of_another_object_is_no_stage(portal: Portal, crm: Any):
+    task = portal.task(object={"id": 4704}, status={"id": 3, "name": "Завершено"})
+    portal.comments = {
+        n: {"id": n, "of": ("task", task), "changeStatus": {"newStatusId": to}, "dateTime": LINE_AT}
+        for n, to in ((1, 202), (2, 3), (3, 4))
+    }
+
+    def lines() -> list[tuple[str | None, str, bool]]:
+        return [(one.stage, one.label, one.elsewhere) for one in crm.history.moves("deal", str(task)) or ()]
+
+    paid = ("client_paid", "Підтвердження оплати клієнта", False)
+    assert lines() == [paid, (None, "", True), (None, "", True)]
+    with pytest.raises(Elsewhere) as caught:
+        crm.get("deal", str(task))
+    assert (caught.value.record.stage, caught.value.record.stage_label) == (None, "Завершено"), "a name that ours has, too"
+    asked = sum(path.endswith("statuses") for _method, path, _body in portal.calls)
+    assert lines() == [paid, (None, "Завершено", True), (None, "", True)]
+    assert sum(path.endswith("statuses") for _method, path, _body in portal.calls) == asked, "looked for once"
+    portal.statuses.append({"id": 5, "name": "Скасовано", "texts": []})
+    portal.comments[4] = {**portal.comments[3], "id": 4, "changeStatus": {"newStatusId": 5}}
+    assert lines()[-1] == ("cancelled", "Скасовано", False), "a status that was made meanwhile"
+
+
+def test_a_stage_puts_a_task_under_its_object_again(portal: Portal, crm: Any):
+    task = portal.task(object={"id": 4704}, template={"id": 4704})
+    crm.update("deal", str(task), {"profit": "1"})
+    assert portal.written()[-1][1].keys() == {"customFieldData"}, "figures do not"
+    crm.update("deal", str(task), {}, stage="client_paid")
+    assert portal.written()[-1][1] == {"status": {"id": 202}, "object": {"id": 4703}, "template": {"id": 4703}}
+    crm.update("deal", str(task), {}, stage="partner_paid")
+    assert portal.written()[-1][1] == {"status": {"id": 203}}, "nor does it write what stands"
+
+
+def test_a_portal_that_does_not_put_it_back_is_told_of(portal: Portal, crm: Any):
+    task = portal.task(object={"id": 4704})
+    keeps = portal._write
+    portal._write = lambda record, sent: keeps(record, {k: v for k, v in sent.items() if k not in ("object", "template")})
+    with pytest.raises(Unverified, match="it is not «Заявка»"):
+        crm.update("deal", str(task), {}, stage="client_paid")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.planfix.tests.portal import SETTINGS, Portal, fail, ok
-from kernel.crm import Ref, Unreadable
+from kernel.crm import Elsewhere, Ref, Unreadable
 from kernel.errors import BadInput, Misconfigured, NotFound, Unreachable
 from kernel.http import Answer
 
@@ -66,8 +66,12 @@ def test_missing_deleted_and_foreign_records(portal, crm):
         crm.get("contact", "777")
     with pytest.raises(NotFound, match="deleted"):
         crm.get("deal", str(portal.task(isDeleted=True)))
-    with pytest.raises(NotFound, match="not one of «Заявка»"):
-        crm.get("deal", str(portal.task(object={"id": 4704})))
+    for under in ({"object": {"id": 4704}}, {"object": {"id": 0}}, {"object": {"id": 4704}, "template": {"id": 4704}}):
+        with pytest.raises(Elsewhere, match="not one of «Заявка»") as caught:
+            crm.get("deal", str(portal.task(**under)))
+        assert caught.value.record.elsewhere and caught.value.record.stage is None
+    assert crm.get("deal", str(portal.task(object={"id": 4704}, template={"id": 4703}))).stage == "new"
+    assert crm.get("deal", str(portal.task(object=None))).stage == "new", "an answer that names no object is believed"
     with pytest.raises(BadInput):
         crm.get("deal", "1/../../contact/5?x=")
 
@@ -250,3 +254,9 @@ def test_a_set_may_name_only_system_fields_that_exist(portal):
     with pytest.raises(Misconfigured, match="colour"):
         connector.crm(connection).get("journal", "1")
     assert set(SETTINGS) < {line.name for line in connector.settings}
+
+
+def test_a_record_is_there_as_it_was_asked_for(crm, monkeypatch):
+    """A contact goes by «contact:118» and by «118»: whoever asks for one spelling must not be told that it is gone."""
+    monkeypatch.setattr(crm._finder, "existing", lambda plan, ids: frozenset({118, 119}))
+    assert crm.existing("partner", ["118", "contact:119", "120"]) == {"118", "contact:119"}

@@ -26,8 +26,9 @@ def events_of(delivery, settings):
     return real_events_of(delivery, Connection(settings, None, None, None, None))
 
 
-def sign(task, event, delivery="", secret=SECRET):
-    return hmac.new(secret.encode(), f"{task}|{event}|{delivery}".encode(), hashlib.sha256).hexdigest()
+def sign(task, event, delivery="", secret=SECRET, author=()):
+    """The short one, or with the author's name and id the whole one."""
+    return hmac.new(secret.encode(), "|".join((task, event, delivery, *author)).encode(), hashlib.sha256).hexdigest()
 
 
 def form(address="", headers=None, **fields):
@@ -43,7 +44,11 @@ def fixture(name, signature=""):
 def test_form_with_signature():
     delivery = "6f1c0e8e-6d1c-4c8e-9a63-0b6f5f1f7a10"
     found = events_of(fixture("deal_changed__form", sign("15021", "deal.changed", delivery)), SETTINGS)
-    assert found == [Event("deal.changed", "deal", "15021", author="Ігор Бондар", delivery=delivery)]
+    short = {"proof": "short"}
+    assert found == [Event("deal.changed", "deal", "15021", author="Ігор Бондар", delivery=delivery, details=short)]
+    whole = sign("15021", "deal.changed", delivery, author=("Ігор Бондар", ""))
+    [event] = events_of(fixture("deal_changed__form", whole), SETTINGS)
+    assert event.details == {"proof": "whole"}
 
 
 def test_json_with_key():
@@ -57,12 +62,44 @@ def test_broken_json_gives_its_plain_words():
 
 def test_contacts_are_named_as_other_records_name_them():
     found = events_of(fixture("contact_changed__form", sign("812", "contact.changed", "d-8")), SETTINGS)
-    assert found == [Event("contact.changed", "contact", "contact:812", delivery="d-8")]
+    assert found == [Event("contact.changed", "contact", "contact:812", delivery="d-8", details={"proof": "short"})]
 
 
-def test_the_board_button_concerns_a_deal():
-    [event] = events_of(form(task="5", event="board.link", key=SECRET), SETTINGS)
+PRESSED = {"task": "5", "event": "board.link", "delivery": "d-1", "author": "Ігор Бондар", "author_id": "3"}
+
+
+def pressed(of="", **fields):
+    """A press whose signature covers everything, or, with `of`, what else."""
+    sent = {**PRESSED, **fields}
+    record = sent.get("task") or sent["contact"]
+    sig = of or sign(record, sent["event"], sent["delivery"], author=(sent["author"], sent["author_id"]))
+    return events_of(form(**sent, sig=sig), SETTINGS)
+
+
+@pytest.mark.row("PL-09")
+def test_a_button_on_a_deal_and_on_a_contact():
+    [event] = pressed()
     assert (event.name, event.entity, event.record_id) == ("board.link", "deal", "5")
+    assert event.details == {"proof": "whole", "author_id": "user:3"}
+    for number in ("user:3", " 3 "):
+        assert pressed(author_id=number)[0].details["author_id"] == "user:3"
+    [event] = pressed(task="", contact="812")
+    assert (event.name, event.entity, event.record_id) == ("board.link", "contact", "contact:812")
+    assert pressed(event="deal.link")[0].entity == "deal"
+    assert pressed(event="contact.link", task="", contact="812")[0].record_id == "contact:812"
+    assert pressed(author_id="Ігор")[0].details["author_id"] == "Ігор", "nobody's number, and it says so"
+
+
+@pytest.mark.row("PL-09")
+def test_who_pressed_is_covered_by_the_signature():
+    right = sign("5", "board.link", "d-1", author=("Ігор Бондар", "3"))
+    for forged in ({"author": "Олег Власник"}, {"author_id": "1"}, {"author_id": ""}, {"delivery": "d-2"}, {"task": "6"}):
+        with pytest.raises(NotProven):
+            pressed(of=right, **forged)
+    [event] = pressed(of=sign("5", "board.link", "d-1"))
+    assert event.details["proof"] == "short", "true, but of the older kind: no link is given for it"
+    [event] = events_of(form(**PRESSED, key=SECRET), SETTINGS)
+    assert event.details["proof"] == "key"
 
 
 def test_every_proof_and_both_secrets():
@@ -174,3 +211,18 @@ def test_any_text_inside_json_leaves_the_number_alone(text):
         assert '"' in text or "\\" in text
     else:
         assert event.record_id == "15021"
+
+
+def test_who_did_it_by_number_and_whether_the_signature_says_so():
+    fields = {"contact": "812", "event": "contact.link", "delivery": "d-9", "author": "Ігор Бондар", "author_id": "3"}
+    wide = hmac.new(SECRET.encode(), "812|contact.link|d-9|Ігор Бондар|3".encode(), hashlib.sha256).hexdigest()
+    [event] = events_of(form(**fields, sig=wide), SETTINGS)
+    assert (event.entity, event.record_id) == ("contact", "contact:812")
+    assert event.details == {"author_id": "user:3", "proof": "whole"}
+    [event] = events_of(form(**fields, sig=sign("812", "contact.link", "d-9")), SETTINGS)
+    assert event.details == {"author_id": "user:3", "proof": "short"}, "the short signature says nothing of who it was"
+    for other in ({"author_id": "5"}, {"author": "Олег Власник"}):
+        with pytest.raises(NotProven):
+            events_of(form(**{**fields, **other}, sig=wide), SETTINGS)
+    [event] = events_of(form(**{**fields, "author_id": "{{Автор}}"}, key=SECRET), SETTINGS)
+    assert event.details == {"author_id": "{{Автор}}", "proof": "key"}, "nobody's number"

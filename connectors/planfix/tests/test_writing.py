@@ -196,6 +196,24 @@ def test_trouble_after_something_was_made_says_so(portal, crm, trouble):
     assert len(portal.records["task"]) == 1
 
 
+def test_a_field_that_is_added_while_we_run_is_used_within_a_minute(portal, crm):
+    """`annex apply` and staff's own clicks: nobody restarts the service after them."""
+    number, task, there = portal.field("task", "Табло"), str(portal.task()), portal.fields["task"]
+
+    def kept() -> object:
+        crm.update("deal", task, {"board_link": "https://x", "profit": "1"})
+        return portal.records["task"][int(task)]["custom"].get(number)
+
+    portal.fields["task"], portal.attached = [one for one in there if one["id"] != number], portal.attached - {number}
+    assert kept() is None
+    portal.fields["task"] = there
+    portal.clock.sleep(limits.INCOMPLETE_SECONDS_MAX)
+    assert kept() is None, "made, and not yet added to the object"
+    portal.attached |= {number}
+    portal.clock.sleep(limits.INCOMPLETE_SECONDS_MAX)
+    assert kept() == "https://x"
+
+
 def test_nothing_is_made_where_the_key_cannot_be_kept(portal, crm):
     portal.attached -= {portal.field("task", "Ключ Annex")}
     with pytest.raises(Misconfigured, match="Ключ Annex"):

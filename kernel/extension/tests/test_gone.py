@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from kernel.crm import Changed
 from kernel.crm.gone import gone_since
 from kernel.errors import Rejected, Unreachable
 from kernel.extension import Keeps, Plugin, Sweeping
@@ -18,11 +19,9 @@ FEW = Sweeping(every_seconds=20, calm_seconds=20, existing_turns=2, existing_ids
 
 
 @pytest.fixture
-def small(database_url: str) -> Iterator[Small]:
-    made = Small(database_url)
-    made.plugins.append(Plugin("keeper", "Keeper", keeps=(Keeps("deal", _ids, _told("gone"), _told("back")),)))
-    yield made
-    made.database.close()
+def small(both: Small) -> Small:
+    both.plugins.append(Plugin("keeper", "Keeper", keeps=(Keeps("deal", _ids, _told("gone"), _told("back")),)))
+    return both
 
 
 TOLD: list[tuple[str, str]] = []
@@ -68,6 +67,23 @@ def swept(small: Small, turns: int = 1) -> int:
 def gone(small: Small, deal: str) -> bool:
     with small.database.read() as tx:
         return gone_since(tx, small.portal.name, "deal", deal) is not None
+
+
+@pytest.mark.row("PL-15")
+def test_a_row_that_outlives_its_record_is_not_read_at_each_sweep(small: Small) -> None:
+    deal, row = small.deal, small.crm.staff.add_row("deal", small.deal, "line", text="а")
+    read_all(small, 2)
+    small.crm.staff.delete("deal", deal)
+    small.deliver(deal)
+    small.run()
+    assert gone(small, deal)
+    moment = small.clock.now()
+    small.crm.changed = lambda since: [Changed("deal/line", row, moment, owner=deal)]  # type: ignore[method-assign]
+    small.crm.called.clear()
+    assert swept(small, 4) == 0 and "get" not in small.crm.called
+    small.crm.staff.restore("deal", deal)
+    swept(small, 6)
+    assert not gone(small, deal), "that it is back is found all the same"
 
 
 @pytest.mark.row("PL-15")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,11 +16,8 @@ from kernel.jobs import Again, outgoing
 
 
 @pytest.fixture
-def small(database_url: str) -> Iterator[Small]:
-    """On SQLite and on PostgreSQL, where the database has a say."""
-    made = Small(database_url)
-    yield made
-    made.database.close()
+def small(both: Small) -> Small:
+    return both
 
 
 def wake_in(small: Small, method: str, meanwhile: Callable[[], None], *, before: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +13,7 @@ from kernel.extension.model import Phase
 from kernel.extension.portal import Portal, Unit
 from kernel.extension.reading import ReadAgain, ReadOnlyPortal, WroteWhileReading
 from kernel.extension.tests.small import Small
-from kernel.storage import migrate
 from kernel.values import to_micros
-from tests.harness.databases import migration_sets
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
-    made = Small(f"sqlite:///{tmp_path / 'small.db'}")
-    migrate(made.database, migration_sets(), made.clock)
-    yield made
-    made.database.close()
 
 
 def _watching(name: str, phase: Phase, handle: Any) -> Plugin:

@@ -10,6 +10,7 @@ import pytest
 
 from kernel.crm import Person
 from kernel.errors import AnnexError, Unreachable
+from kernel.extension import staff
 from kernel.extension.staff import FAILED_SECONDS, RENEW_SECONDS, RETRY_SECONDS, STAFF_SECONDS_MAX, StaffList
 from kernel.testing import FakeClock
 
@@ -113,3 +114,29 @@ def test_many_at_once_ask_once(crm: Asked) -> None:
     for thread in threads:
         thread.join(20)
     assert found == [[ANNA]] * 8 and crm.times == 1
+
+
+def test_work_that_can_do_with_an_older_list_waits_for_nobody(crm: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staff, "WARM_SECONDS_MAX", 0.01)
+    crm.list.warm()
+    with pytest.raises(Unreachable):
+        crm.list.known()
+    crm.list.warm()
+    assert len(crm.behind) == 1, "asked once, in the background"
+    crm.behind.pop()()
+    assert crm.list.known() == [ANNA]
+    crm.clock.advance(seconds=STAFF_SECONDS_MAX + 1)
+    crm.fault = Unreachable("away")
+    crm.list.warm()
+    crm.behind.pop()()
+    crm.list.warm()
+    assert crm.behind == [] and crm.list.known() == [ANNA], "the CRM is left alone for a while"
+    crm.clock.advance(seconds=RETRY_SECONDS)
+    crm.list.warm()
+    assert len(crm.behind) == 1
+
+
+def test_work_waits_a_moment_for_a_list_that_comes() -> None:
+    listed = StaffList(lambda: [ANNA], FakeClock())
+    listed.warm()
+    assert listed.known() == [ANNA]

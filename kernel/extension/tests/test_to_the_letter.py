@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,13 +17,6 @@ from kernel.extension.sweep import sweep
 from kernel.extension.tests.small import Small
 from kernel.jobs import inbox, next_number, outgoing
 from kernel.jobs.queue import next_numbers
-
-
-@pytest.fixture
-def small(fresh_sqlite: Callable[[], str]) -> Iterator[Small]:
-    made = Small(fresh_sqlite())
-    yield made
-    made.database.close()
 
 
 def set_note(small: Small, note: str, **more: Any) -> None:

@@ -7,15 +7,17 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from kernel.clock import SystemClock
+from kernel.ending import ended_by
 from kernel.errors import Throttled
-from kernel.http import RateLimit, SharedGate
-from kernel.http.gate import BREAKER_AFTER_FAILURES, BREAKER_OPEN_SECONDS
+from kernel.http import RateLimit, SharedGate, background
+from kernel.http.gate import BREAKER_AFTER_FAILURES, BREAKER_OPEN_SECONDS, Overtaken, fenced
 from kernel.storage import Database
-from kernel.testing import FakeClock
+from kernel.testing import FakeClock, at_once
 
 SLOW = RateLimit(per_second=2, arrival_seconds_max=0.1)
 
@@ -68,11 +70,7 @@ def test_several_threads_of_several_processes_never_come_closer_than_allowed(dat
             time.sleep(chosen.choice((0.0, 0.0, 0.06)))
             gate.release()
 
-    threads = [threading.Thread(target=work, args=(gates[n % 2], n)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(work, gates[n % 2], n) for n in range(6)))
     for database in databases:
         database.close()
     arrivals.sort()
@@ -241,6 +239,23 @@ def test_who_stands_still_again_and_again_gives_the_work_back(database: Database
     gate.acquire()
 
 
+@pytest.mark.row("PL-03", "PL-07")
+def test_who_stood_still_at_a_bucket_leaves_only_if_nobody_took_the_work_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", BUCKET, database, clock)
+    real, ours = gate._claim, [True, True, False]
+    monkeypatch.setattr(gate, "_claim", lambda: (real(), clock.advance(seconds=60))[0])
+    gate.acquire()  # a reading is nobody else's work: it may leave late
+    gate.release()
+    with fenced(database, lambda tx: ours.pop(0)), pytest.raises(Overtaken):
+        gate.acquire()
+    monkeypatch.setattr(gate, "_claim", real)
+    with fenced(database, lambda tx: True):
+        gate.acquire()
+
+
 @pytest.mark.row("PL-03")
 def test_a_database_that_goes_away_with_the_answer_leaves_no_request_flying(
     database: Database, monkeypatch: pytest.MonkeyPatch
@@ -264,3 +279,44 @@ def test_of_several_wishes_for_silence_the_longest_holds(database: Database, wis
     for seconds in wishes:
         gate.back_off(seconds)
     assert leaves_at(gate, clock) == pytest.approx(20)
+
+
+@pytest.mark.row("PL-03", "PL-13")
+@pytest.mark.parametrize("flying", [False, True])
+def test_work_of_a_process_that_stops_gives_up_its_turn_and_nobody_else_does(database: Database, flying: bool) -> None:
+    stop = threading.Event()
+    gate = SharedGate("p", SLOW, database, SystemClock())
+    gate.acquire()
+    if not flying:
+        gate.release()
+    stop.set()
+    with ended_by(stop), pytest.raises(Throttled, match="this process stops") as given_up:
+        gate.acquire()
+    assert given_up.value.wait_seconds > 0 and not given_up.value.maybe_done, "its request has not left"
+    if flying:
+        gate.release()
+    gate.acquire()  # who waits for an answer gets it all the same
+    gate.release()
+
+
+def test_the_background_leaves_half_of_the_bucket_to_others_and_never_waits(database: Database) -> None:
+    clock = FakeClock()
+    gate = SharedGate("p", BUCKET, database, clock)
+    before = clock.monotonic()
+    with background():
+        for _ in range(25):
+            gate.acquire()
+            gate.release()
+        with pytest.raises(Throttled) as caught:
+            gate.acquire()
+    assert caught.value.wait_seconds > 0 and clock.monotonic() == before
+    for _ in range(25):  # somebody waits in front of a page: the other half is theirs
+        gate.acquire()
+        gate.release()
+    assert clock.monotonic() == before
+    with background(), pytest.raises(Throttled):
+        gate.acquire()
+    clock.advance(seconds=13)
+    with background():
+        gate.acquire()
+        gate.release()

@@ -12,7 +12,7 @@ from kernel.http import Vault
 from kernel.http.vault import TURN_SECONDS_MAX
 from kernel.storage import Database
 from kernel.telemetry import mask
-from kernel.testing import FakeClock
+from kernel.testing import FakeClock, at_once
 
 TOKEN = "a-token-nobody-may-read-1234"
 
@@ -56,11 +56,7 @@ def test_one_turn_at_a_time_among_processes(database_url: str) -> None:
             inside -= 1
         own.close()
 
-    threads = [threading.Thread(target=renew) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[renew] * 6)
     assert most == 1
 
 

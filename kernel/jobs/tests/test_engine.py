@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from dbos import WorkflowSerializationFormat
 
+from kernel.ending import ending
 from kernel.jobs import Again, Job
+from kernel.jobs.dbos_threads import active
 from kernel.jobs.engine import QUEUE, VERSION, DbosQueue, Engine, prepare_tables
 from kernel.jobs.queue import PRIORITY_MAX
 from kernel.storage import Database
@@ -171,3 +174,46 @@ def test_the_rows_we_write_are_those_of_the_library(prepared: tuple[Database, Db
                 }
                 times = {"created_at", "updated_at", "retention_timestamp"} & ours.keys()
                 assert times and all(ours[name] for name in times), "they are the database's own"
+
+
+@pytest.mark.row("PL-03", "PL-13")
+def test_a_job_that_only_waits_does_not_hold_up_the_stop_and_is_taken_up_again(prepared: tuple[Database, DbosQueue]) -> None:
+    database, queue = prepared
+    tries: list[int] = []
+
+    def note(args: Any) -> None:
+        tries.append(args["n"])
+        if len(tries) == 1:
+            raise Again(60)
+
+    enqueue(database, queue, job(1))
+    engine = Engine(database, {"note": note}, worker_id="w1")
+    engine.start()
+    until(lambda: tries, "it waits")
+    engine.stop(within_seconds=30)
+    assert active(engine._dbos) == 0 and done(database) == 0
+    engine = Engine(database, {"note": note}, worker_id="w1")
+    engine.start()
+    try:
+        until(lambda: done(database) == 1, "the next worker has done it", seen=lambda: tries)
+    finally:
+        engine.stop(within_seconds=60)
+    assert tries == [1, 1]
+
+
+@pytest.mark.row("PL-03", "PL-13")
+def test_a_stop_waits_for_the_job_that_runs_and_knows_that_it_may_be_cut_short(prepared: tuple[Database, DbosQueue]) -> None:
+    database, queue = prepared
+    begun, ended = threading.Event(), []
+
+    def note(_args: Any) -> None:
+        begun.set()
+        told = ending()
+        ended.append(told is not None and told.wait(60))
+
+    enqueue(database, queue, job(1))
+    engine = Engine(database, {"note": note}, worker_id="w1")
+    engine.start()
+    assert begun.wait(60)
+    engine.stop(within_seconds=60)
+    assert ended == [True] and done(database) == 1, "its end was written down before the engine left"

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from kernel.clock import SystemClock
 from kernel.crm import Event
+from kernel.ending import ending
 from kernel.jobs import Job, call_queries, inbox, next_number, next_numbers, outgoing
 from kernel.jobs.regular import Ticker, Work
 from kernel.storage import Database, Tx
-from kernel.testing import CountingIds, FakeClock, MemoryQueue
+from kernel.testing import CountingIds, FakeClock, MemoryQueue, at_once
 
 CLOCK, IDS = FakeClock(), CountingIds()
 
@@ -38,17 +40,12 @@ def test_the_same_delivery_again_changes_nothing(database: Database) -> None:
 
 @pytest.mark.row("PL-01", "PL-02", "PL-07")
 def test_the_same_delivery_at_many_doors_at_once_is_kept_once(database: Database) -> None:
-    queue, start, stored = MemoryQueue(CLOCK), threading.Barrier(8), []
+    queue, stored = MemoryQueue(CLOCK), []
 
     def door() -> None:
-        start.wait()
         stored.append(store(database, queue, "d1"))
 
-    threads = [threading.Thread(target=door) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[door] * 8)
     assert [one.fresh for one in stored].count(True) == 1 and len(stored) == 8 and len(queue.waiting) == 1
     with database.read() as tx:
         assert tx.value("SELECT COUNT(*) FROM inbox") == 1
@@ -154,11 +151,7 @@ def test_numbers_of_a_lane_are_drawn_once_each(database: Database) -> None:
             with database.write() as tx:
                 drawn.append(next_number(tx, "lane"))
 
-    threads = [threading.Thread(target=draw) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[draw] * 4)
     assert sorted(drawn) == list(range(1, 21))
 
 
@@ -208,6 +201,27 @@ def test_work_that_fails_says_so_and_is_tried_at_its_next_time(database: Databas
     ticker.run(work)
     with database.read() as tx:
         assert tx.value("SELECT outcome FROM regular") == "ValueError: no"
+
+
+@pytest.mark.row("PL-13")
+def test_work_under_way_hears_of_the_stop_and_is_waited_for(database: Database) -> None:
+    begun, heard = threading.Event(), list[bool]()
+
+    def run() -> None:
+        begun.set()
+        told = ending()
+        heard.append(told is not None and told.wait(60))
+
+    ticker = Ticker(database, SystemClock(), [work := Work("x", timedelta(minutes=1), run)])
+    ticker.claim(work)
+    with database.write() as tx:
+        tx.run("UPDATE regular SET next_at = 0")
+    ticker.start()
+    assert begun.wait(60)
+    ticker.stop()
+    assert heard == [True]
+    with database.read() as tx:
+        assert tx.value("SELECT outcome FROM regular") == "done"
 
 
 def test_the_memory_queue_runs_each_key_once(database: Database) -> None:

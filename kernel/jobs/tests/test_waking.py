@@ -186,42 +186,24 @@ class RunningEngine:
 
 
 @pytest.mark.row("PL-01")
-def test_what_another_process_enqueues_runs_though_nobody_wakes_us(
-    prepared: tuple[Database, DbosQueue], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("silent", "safety_seconds"),
+    [({"wake"}, 600.0), ({"probe_of"}, 600.0), ({"wake", "probe_of"}, 0.5)],
+    ids=["another process enqueues: nobody wakes us", "this process enqueues: the database is silent", "both are silent"],
+)
+def test_what_is_enqueued_runs_whoever_is_silent(
+    prepared: tuple[Database, DbosQueue], monkeypatch: pytest.MonkeyPatch, silent: set[str], safety_seconds: float
 ) -> None:
+    """Where both are silent, it is found by looking now and then; else that would come too late."""
     database, queue = prepared
-    monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
-    monkeypatch.setattr(engine, "wake", lambda: None)
+    monkeypatch.setattr(waking, "SAFETY_SECONDS", safety_seconds)
+    for name, mute in {"wake": lambda: None, "probe_of": lambda *_: FakeProbe()}.items():
+        if name in silent:
+            monkeypatch.setattr(engine, name, mute)
     with RunningEngine(database) as running:
         for n in (1, 2):
             enqueue(database, queue, n)
             running.wait_for(*range(1, n + 1))
-
-
-@pytest.mark.row("PL-01")
-def test_what_this_process_enqueues_runs_though_the_database_says_nothing(
-    prepared: tuple[Database, DbosQueue], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database, queue = prepared
-    monkeypatch.setattr(waking, "SAFETY_SECONDS", 600.0)
-    monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with RunningEngine(database) as running:
-        for n in (1, 2):
-            enqueue(database, queue, n)
-            running.wait_for(*range(1, n + 1))
-
-
-@pytest.mark.row("PL-01")
-def test_where_both_are_silent_it_runs_all_the_same(
-    prepared: tuple[Database, DbosQueue], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database, queue = prepared
-    monkeypatch.setattr(waking, "SAFETY_SECONDS", 0.5)
-    monkeypatch.setattr(engine, "wake", lambda: None)
-    monkeypatch.setattr(engine, "probe_of", lambda *_: FakeProbe())
-    with RunningEngine(database) as running:
-        enqueue(database, queue, 1)
-        running.wait_for(1)
 
 
 OBSERVED_SECONDS = 2.0

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
 from kernel.clock import SystemClock
 from kernel.errors import BooksBroken
-from kernel.ledger import Books, Change, Leg, Posting, check
+from kernel.ledger import Books, Change, Draft, Leg, Posting, check, checkpoints
 from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Tx
+from kernel.testing import FakeClock
 
 CLOCK = SystemClock()
+
+
+@pytest.fixture
+def lite(fresh_sqlite: Callable[[], str]) -> Iterator[Database]:
+    database = Database(fresh_sqlite())
+    yield database
+    database.close()
 
 
 def came_in(amount: int, *, at: int = 5, currency: str = "USD", client: str = "c1") -> Posting:
@@ -208,3 +219,47 @@ def test_a_day_has_one_head_and_books_without_a_row_have_none(database: Database
         assert Books(CLOCK).publish(tx, "2026-11-21", author="a") == before
         assert Books(CLOCK).publish(tx, "2026-11-21") is None
         assert Books(CLOCK).head(tx)[0] == before[0] + 1
+
+
+def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """All that the books hold, the moments of writing left out."""
+    tables = ("ledger_journal", "ledger_leg", "ledger_balance", "ledger_head", "ledger_checkpoint_balance")
+    with database.read() as tx:
+        assert list(check.faults(tx)) == []
+        return {name: sorted(tuple(row.values()) for row in tx.all(f"SELECT * FROM {name}")) for name in tables}
+
+
+@pytest.mark.row("PL-04")
+def test_what_is_appended_in_bulk_is_what_one_after_the_other_would_be(database: Database, lite: Database) -> None:
+    clock = FakeClock()
+    book = desk_book(clock)
+    deals = {f"d{n}": [came_in(n, at=10**15 * n), replace(came_in(7, client="ї"), slot=f'"{n}"')] for n in range(1, 8)}
+    for one in (database, lite):
+        with one.write() as tx:
+            book.settle(tx, "before", [came_in(5, at=1)], author="a", trace="t")
+        assert checkpoints.keep(one, clock, legs_between=1) == 1
+    with database.write() as tx:
+        bulk = book.bulk(tx, author="a", trace="t")
+        bulk.record("note", 3, [(subject, '{"n":1}') for subject in deals])
+        for part in (["d1", "d2"], ["d3"], ["d4", "d5", "d6", "d7"]):
+            bulk.post([(subject, book.prepared(subject, deals[subject])) for subject in part])
+        bulk.close()
+    facts = [Draft("note", name, f"{name}/fact/{n}", 3, {"n": 1}, author="a", trace="t") for n, name in enumerate(deals, 2)]
+    with lite.write() as tx:
+        book.record(tx, facts)
+        for subject, wanted in deals.items():
+            book.settle(tx, subject, wanted, author="a", trace="t")
+    assert rows(database) == rows(lite)
+    with database.read() as tx:
+        assert book.booked(tx, ["d1", "nobody", "before"]) == {"d1", "before"}
+
+
+def test_nothing_crooked_is_prepared() -> None:
+    book = desk_book(CLOCK)
+    for wanted, why in (
+        ([Posting("x", 1, (Leg("place", "USD", 1, "main"), Leg("client", "USD", -2, "main")))], "miss zero by -1"),
+        ([came_in(1), came_in(2)], "two postings want the same slot"),
+        ([Posting("x", 1, (Leg("place", "USD", 1, "main"), Leg("moon", "USD", -1, "main")))], "has no account «moon»"),
+    ):
+        with pytest.raises(BooksBroken, match=why):
+            book.prepared("d", wanted)

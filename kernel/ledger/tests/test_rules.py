@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kernel.errors import BooksBroken
 from kernel.ledger import Change, Draft, Entry, Leg, Posting, check
 from kernel.ledger.checkpoints import keep
-from kernel.ledger.model import changes, entry_hash, standing
+from kernel.ledger.model import canonical, changes, entry_hash, standing
 from kernel.ledger.tests.charts import desk_book
 from kernel.storage import Database, Tx
 from kernel.testing import FakeClock
@@ -115,6 +117,32 @@ def test_who_when_and_on_which_trace_stands_in_every_row(lite: Database) -> None
     assert [(one.author, one.trace, one.recorded_at - began) for one in found] == [
         ("Ігор", "t1", 0), ("Марія", "t2", 1_000_000), ("Марія", "t2", 1_000_000),
     ]  # fmt: skip
+
+
+NAMES = st.text(max_size=12) | st.sampled_from(("", "main", '"', "\\", "\n", "\x7f", "\u2028", "Каса «1»", "\U0001f4b6"))
+LEGS = st.lists(st.builds(Leg, NAMES, NAMES, st.integers(-(10**18), 10**18), NAMES, NAMES, NAMES), max_size=4)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(NAMES, NAMES, LEGS)
+def test_the_text_of_a_new_posting_is_the_canonical_one(slot: str, op: str, legs: list[Leg]) -> None:
+    both = [*legs, *(leg.reversed() for leg in legs)]
+    [draft] = changes("d", {}, [Posting(slot, 5, tuple(both), op)], version=1)
+    assert draft.text == canonical(draft.body)
+
+
+def test_later_rows_that_cannot_be_postings_of_the_subject_are_not_looked_through(lite: Database) -> None:
+    book = desk_book(FakeClock())
+    with lite.write() as tx:
+        [first] = book.settle(tx, "d1", [posting()], author="", trace="")
+        items = [Change("d1", [posting(amount=7)]), Change("d2", [posting()])]
+        appended = book.settle_many(tx, items, author="", trace="", known_until=first.seq)
+        assert [(one.kind, one.subject) for one in appended] == [
+            ("reversal", "d1"), ("posting", "d1"), ("posting", "d2"),
+        ]  # fmt: skip
+        assert book.settle_many(tx, items, author="", trace="", known_until=appended[-1].seq) == []
+        # Who says that nothing was posted since is believed.
+        assert len(book.settle_many(tx, items[1:], author="", trace="", known_until=first.seq)) == 1
 
 
 def test_several_legs_of_one_account_all_count(lite: Database) -> None:

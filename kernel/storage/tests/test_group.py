@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from kernel.errors import Closed
 from kernel.storage import Database, Tx
 from kernel.storage.group import AT_ONCE, TOGETHER_MAX, GroupCommit
-from kernel.testing import until
+from kernel.testing import at_once, until
 
 
 @pytest.fixture
@@ -37,11 +38,7 @@ def test_what_was_answered_stands_and_a_bad_one_takes_nobody_with_it(table: Data
             except Exception:
                 refused.append(n)
 
-    threads = [threading.Thread(target=work, args=(number * 35,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(work, number * 35) for number in range(8)))
     with table.read() as tx:
         stand = {row["n"] for row in tx.all("SELECT n FROM drops")}
     assert sorted(answered) == sorted(stand), "each answered once, and it stands"
@@ -144,10 +141,6 @@ def test_a_server_takes_the_next_group_while_one_commits(table: Database) -> Non
         return put_all(tx, items)
 
     group = GroupCommit(table, together)
-    threads = [threading.Thread(target=group.run, args=(n,)) for n in range(AT_ONCE[table.dialect])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(group.run, n) for n in range(AT_ONCE[table.dialect])))
     with table.read() as tx:
         assert tx.value("SELECT COUNT(*) FROM drops") == len(seen) == AT_ONCE[table.dialect]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from kernel.errors import Misconfigured
 from kernel.storage import Database, MigrationSet, migrate
 from kernel.storage.migrate import statements
-from kernel.testing import FakeClock
+from kernel.testing import FakeClock, at_once
 from tests.harness.databases import migration_sets
 
 CLOCK = FakeClock()
@@ -34,20 +34,11 @@ def tables(database: Database) -> set[str]:
 def test_migrations_run_side_by_side_once_and_again_not_at_all(empty_url: str) -> None:
     opened = [Database(empty_url) for _ in range(3)]
     done: list[list[str]] = []
-    broken: list[Exception] = []
 
     def run(database: Database) -> None:
-        try:
-            done.append(migrate(database, migration_sets(), CLOCK))
-        except Exception as exc:
-            broken.append(exc)
+        done.append(migrate(database, migration_sets(), CLOCK))
 
-    threads = [threading.Thread(target=run, args=(database,)) for database in opened]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert broken == []
+    at_once(*(partial(run, database) for database in opened))
     [applied] = [names for names in done if names]
     assert {name.split("/")[0] for name in applied} >= {"kernel.ledger", "kernel.jobs", "exchange", "reception"}
     assert migrate(opened[0], migration_sets(), CLOCK) == []
@@ -144,11 +135,7 @@ def test_writers_of_one_row_come_one_after_another(database: Database) -> None:
                 assert row is not None
                 tx.run("UPDATE lane SET last = :l WHERE name = 'a'", l=row["last"] + 1)
 
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[add] * 4)
     with database.read() as tx:
         assert tx.value("SELECT last FROM lane") == 40
 
@@ -168,3 +155,10 @@ def test_other_databases_are_not_supported() -> None:
         Database("mysql://x/y")
     with pytest.raises(Misconfigured, match="not a database address"):
         Database("annex.db")
+
+
+def test_two_migrations_of_one_number_are_refused(tmp_path: Path) -> None:
+    for name in ("0001_one.sql", "0001_other.sql"):
+        (tmp_path / name).write_text("CREATE TABLE x (y TEXT);\n")
+    with pytest.raises(ValueError, match=r"0001_one\.sql and 0001_other\.sql have the same number"):
+        MigrationSet("own", tmp_path).files()

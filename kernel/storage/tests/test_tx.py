@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from kernel.storage import Database
-from kernel.storage.tx import PARAMETERS_MAX, _for_psycopg
+from kernel.storage.tx import PARAMETERS_MAX, SQLITE_REST_ROWS, _for_psycopg
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_percent_sign_is_a_percent_sign(table: Database) -> None:
 
 
 def test_many_rows_go_in_however_many_statements_they_need(table: Database) -> None:
-    rows = [(f"n{n}", n) for n in range(PARAMETERS_MAX // 2 + 7)]
+    rows = [(f"n{n}", n) for n in range(PARAMETERS_MAX[table.dialect] // 2 + SQLITE_REST_ROWS + 7)]
     with table.write() as tx:
         message = tx.insert_returning("things (name, size)", rows[:-1], "ON CONFLICT DO NOTHING RETURNING name, size")
         assert sorted(message) == sorted(rows[:-1])

@@ -1,6 +1,6 @@
 """What any CRM must do: one suite of behaviours, run on the twin in memory and on each connector's emulated portal.
 
-A future CRM makes a `World` and runs `BEHAVIOURS` over it, each in a portal of its own:
+A future CRM makes a `UnderTest` and runs `BEHAVIOURS` over it, each in a portal of its own:
 
     @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: one.__name__)
     def test_crm(behaviour, world):
@@ -9,76 +9,24 @@ A future CRM makes a `World` and runs `BEHAVIOURS` over it, each in a portal of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from kernel.crm import CRM, Ref, Unreadable, Value
+from kernel.crm import CRM, Elsewhere, Record, Ref, Unreadable, Value
 from kernel.errors import NotFound, Rejected
-from kernel.mapping import EntityMap
+from kernel.testing.contracts.comments import COMMENTS
+from kernel.testing.contracts.lists import LISTS
+from kernel.testing.contracts.processes import PROCESSES
+from kernel.testing.contracts.subject import KINDS, PARTS, UnderTest, entities, id_of
+from kernel.testing.contracts.tasks import TASKS
 
-KINDS = {"buy": "Купівля", "sell": "Продаж"}
-PARTS = ("people", "workdays", "history", "bin", "files", "notices", "calls")
-
-
-@dataclass
-class World:
-    """A portal set up by `entities`, with nothing in it, and the hands of its people."""
-
-    crm: CRM
-    type_rate: Callable[[str, str], None]  #: somebody types that text where a number belongs: deal, text
-    person: str  #: a member of staff whose working day is not begun, where the CRM keeps working days
-    dismiss: Callable[[str], None]  #: somebody leaves
-    delete: Callable[[str, str], None]  #: somebody deletes a record: entity, id
-    parts: tuple[str, ...] = ("people", "history")  #: the optional parts that this CRM has
-
-
-def _id(value: Any) -> str:
-    assert isinstance(value, Ref), value
-    return value.id
-
-
-def entities(deal: Mapping[str, Any], contact: Mapping[str, Any], system: Mapping[str, str], rate: str) -> list[EntityMap]:
-    """The one small set of the story, in the words of a portal: what a CRM under this contract has to be set up with."""
-
-    def field(label: str, kind: str = "text", **more: Any) -> dict[str, Any]:
-        return {"label": label, "type": kind, "write": True, **more}
-
-    def own(word: str, kind: str = "text") -> dict[str, Any]:
-        return {"system": system[word], "type": kind, "write": True}
-
-    operation = {
-        "kind": field("Вид", "choice", values=KINDS), "gives": field("Клієнт дає"), "amount": field("Сума", "decimal"),
-        "issue": field("Дата видачі", "date"), "partner": field("Партнер", "contact"), "annex_key": field("Ключ Annex"),
-    }  # fmt: skip
-    fields = {
-        "name": own("name"), "client": own("client", "contact"), "manager": field("Менеджер", "user"),
-        "note": field("Аналітика"), "rate": field("Прибуток", rate), "due": field("Наступний контакт", "date"),
-        "flag": field("На зберіганні", "bool"), "annex_key": field("Ключ Annex"),
-    }  # fmt: skip
-    person = {"name": own("person"), "phone": own("phone"), "email": own("email"), "annex_key": field("Ключ Annex")}
-    stages = {
-        "new": ("Нове звернення", ["paid", "cancelled"], ""), "paid": ("Підтвердження оплати клієнта", ["closed"], ""),
-        "closed": ("Закриття угоди", [], "won"), "cancelled": ("Скасовано", [], "lost"),
-    }  # fmt: skip
-    pipeline = next(iter(deal.get("pipeline", {"": None})))
-    return [
-        EntityMap.model_validate({
-            "entity": "deal", "key": "annex_key", "field": fields, **deal,
-            "stage": {word: {"label": label, "next": after, "outcome": end, "pipeline": pipeline}
-                      for word, (label, after, end) in stages.items()},
-            "table": {"operation": {"label": "Операція", "key": "annex_key", "field": operation}},
-        }),
-        EntityMap.model_validate({"entity": "contact", "key": "annex_key", "field": person, **contact}),
-    ]  # fmt: skip
-
+__all__ = ["BEHAVIOURS", "KINDS", "PARTS", "UnderTest", "entities"]
 
 # --- records -------------------------------------------------------------------------------------------------------------
 
 
-def what_was_made_is_read_again(world: World) -> None:
+def what_was_made_is_read_again(world: UnderTest) -> None:
     crm = world.crm
     client = crm.create(
         "contact", {"name": "Іван Франко", "phone": "+380509998877", "email": "ivan@example.test"}, key="c-1"
@@ -90,14 +38,14 @@ def what_was_made_is_read_again(world: World) -> None:
     deal = crm.create("deal", values, key="d-1")
     seen = crm.get("deal", deal)
     assert (seen.entity, seen.id, seen.name, seen.stage) == ("deal", deal, "Обмін 1", "new" if seen.stage else None)
-    assert _id(seen.values["client"]) == client and _id(seen.values["manager"]) == world.person
+    assert id_of(seen.values["client"]) == client and id_of(seen.values["manager"]) == world.person
     for name in ("name", "note", "rate", "due", "flag"):
         assert seen.values[name] == values[name], name
     assert crm.get("contact", client).values["phone"] == "+380509998877"
     assert seen.created_at and seen.changed_at and abs(seen.created_at - datetime.now(UTC)) < timedelta(hours=1)
 
 
-def a_repeated_create_finds_what_the_first_made(world: World) -> None:
+def a_repeated_create_finds_what_the_first_made(world: UnderTest) -> None:
     crm = world.crm
     deal = crm.create("deal", {"note": "раз"}, key="d-1")
     assert crm.create("deal", {"note": "раз"}, key="d-1", maybe_done=True) == deal
@@ -105,9 +53,11 @@ def a_repeated_create_finds_what_the_first_made(world: World) -> None:
     assert other != deal and [one.id for one in crm.find("deal")] == [deal, other]
     client = crm.create("contact", {"name": "Олена"}, key="c-1")
     assert crm.create("contact", {"name": "Олена"}, key="c-1", maybe_done=True) == client
+    further = crm.create("deal", {"note": "три"}, key="d-3", stage="paid")
+    assert crm.get("deal", further).stage == "paid"
 
 
-def an_update_sets_what_it_names_and_leaves_the_rest(world: World) -> None:
+def an_update_sets_what_it_names_and_leaves_the_rest(world: UnderTest) -> None:
     crm = world.crm
     deal = crm.create("deal", {"note": "раз", "rate": Decimal("1.5")}, key="d-1")
     crm.update("deal", deal, {"note": "два"}, stage="paid")
@@ -118,7 +68,7 @@ def an_update_sets_what_it_names_and_leaves_the_rest(world: World) -> None:
     assert [crm.get("deal", deal).values[name] for name in ("rate", "note", "due")] == [None] * 3
 
 
-def finding(world: World) -> None:
+def finding(world: UnderTest) -> None:
     crm = world.crm
     client = crm.create("contact", {"name": "Іван Франко", "phone": "+380509998877"}, key="c-1")
     crm.create("contact", {"name": "Леся Українка", "phone": "+380501112233"}, key="c-2")
@@ -134,7 +84,7 @@ def finding(world: World) -> None:
     assert crm.find("deal", changed_since=datetime.now(UTC) + timedelta(days=2)) == []
 
 
-def what_cannot_be_read_is_neither_guessed_nor_lost(world: World) -> None:
+def what_cannot_be_read_is_neither_guessed_nor_lost(world: UnderTest) -> None:
     crm = world.crm
     deal = crm.create("deal", {"rate": Decimal("41.2")}, key="d-1")
     world.type_rate(deal, "по договору")
@@ -144,7 +94,7 @@ def what_cannot_be_read_is_neither_guessed_nor_lost(world: World) -> None:
     assert crm.get("deal", deal).values["rate"] == Decimal("1000.5")
 
 
-def what_is_not_there(world: World) -> None:
+def what_is_not_there(world: UnderTest) -> None:
     crm = world.crm
     asks: tuple[Callable[[], object], ...] = (
         lambda: crm.get("deal", "777777"),
@@ -162,7 +112,7 @@ def what_is_not_there(world: World) -> None:
 # --- what is not there any more ------------------------------------------------------------------------------------------
 
 
-def what_was_deleted_is_missing(world: World) -> None:
+def what_was_deleted_is_missing(world: UnderTest) -> None:
     crm = world.crm
     deals = [crm.create("deal", {"note": f"угода {n}"}, key=f"d-{n}") for n in range(3)]
     clients = [crm.create("contact", {"name": f"Клієнт {n}"}, key=f"c-{n}") for n in range(2)]
@@ -180,7 +130,7 @@ def what_was_deleted_is_missing(world: World) -> None:
         raise AssertionError(f"a deleted {entity} can be read")
 
 
-def what_was_deleted_comes_back_under_its_own_id(world: World) -> None:
+def what_was_deleted_comes_back_under_its_own_id(world: UnderTest) -> None:
     crm = world.crm
     if crm.bin is None:
         return
@@ -196,10 +146,47 @@ def what_was_deleted_comes_back_under_its_own_id(world: World) -> None:
     raise AssertionError("what never was came back")
 
 
+# --- what stands elsewhere -----------------------------------------------------------------------------------------------
+
+
+def what_stands_elsewhere_is_neither_ours_nor_gone(world: UnderTest) -> None:
+    crm = world.crm
+    deal, other = (crm.create("deal", {"note": f"угода {n}"}, key=f"d-{n}") for n in range(2))
+    world.take_out(deal)
+    record = _elsewhere(crm, deal)
+    assert (record.id, record.elsewhere, record.stage) == (deal, True, None) and record.stage_label
+    assert [one.id for one in crm.find("deal")] == [other] == [one.id for one in crm.find("deal", ids=[deal, other])]
+    assert crm.existing("deal", [deal, other]) == {deal, other}
+    seen = crm.changed({"deal": datetime.now(UTC) - timedelta(hours=1)})
+    assert {one.id: one.elsewhere for one in seen} == {deal: True, other: False}
+
+
+def a_stage_brings_back_what_stands_elsewhere(world: UnderTest) -> None:
+    crm = world.crm
+    deal = crm.create("deal", {"note": "та сама"}, key="d-1")
+    crm.update("deal", deal, {}, stage="paid")
+    world.take_out(deal)
+    assert _elsewhere(crm, deal)
+    crm.update("deal", deal, {}, stage="paid")
+    seen = crm.get("deal", deal)
+    assert (seen.stage, seen.elsewhere, seen.values["note"]) == ("paid", False, "та сама")
+    assert [one.id for one in crm.find("deal")] == [deal]
+    moves = crm.history.moves("deal", deal) if crm.history else None
+    assert moves is None or (moves[-1].stage == "paid" and all(one.stage is None for one in moves if one.elsewhere))
+
+
+def _elsewhere(crm: CRM, deal: str) -> Record:
+    try:
+        crm.get("deal", deal)
+    except Elsewhere as exc:
+        return exc.record
+    raise AssertionError("a deal that was taken out reads as one of the set's")
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------------
 
 
-def rows(world: World) -> None:
+def rows(world: UnderTest) -> None:
     crm = world.crm
     client = crm.create("contact", {"name": "Партнер"}, key="c-1")
     deal, other = (crm.create("deal", {}, key=f"d-{n}") for n in range(2))
@@ -219,7 +206,7 @@ def rows(world: World) -> None:
         "11000 USD",
         Decimal("2500.25"),
     )
-    assert rows[0].values["issue"] == date(2026, 12, 24) and _id(rows[0].values["partner"]) == client
+    assert rows[0].values["issue"] == date(2026, 12, 24) and id_of(rows[0].values["partner"]) == client
     found = {one.id: one.rows["operation"] for one in crm.find("deal", tables=("operation",))}
     assert [len(found[one]) for one in (deal, other)] == [2, 1]
     assert crm.owner_of("deal/operation", second) == deal
@@ -229,7 +216,7 @@ def rows(world: World) -> None:
 # --- comments ------------------------------------------------------------------------------------------------------------
 
 
-def a_comment_is_written_once(world: World) -> None:
+def a_comment_is_written_once(world: UnderTest) -> None:
     crm = world.crm
     deal = crm.create("deal", {}, key="d-1")
     written = crm.comment("deal", deal, "Привіт\n<b>[B]&", to=(world.person,), key="m-1")
@@ -240,7 +227,7 @@ def a_comment_is_written_once(world: World) -> None:
 # --- what a sweep asks ------------------------------------------------------------------------------------------------
 
 
-def changes_are_named(world: World) -> None:
+def changes_are_named(world: UnderTest) -> None:
     crm = world.crm
     deal = crm.create("deal", {}, key="d-1")
     client = crm.create("contact", {"name": "Іван"}, key="c-1")
@@ -255,7 +242,7 @@ def changes_are_named(world: World) -> None:
     assert deal in {one.id for one in crm.changed({"deal": newest - timedelta(minutes=2)})}
 
 
-def a_changed_row_names_its_deal(world: World) -> None:
+def a_changed_row_names_its_deal(world: UnderTest) -> None:
     crm = world.crm
     """By itself or as a change of the deal: a sweep finds the deal either way."""
     deal = crm.create("deal", {}, key="d-1")
@@ -270,11 +257,11 @@ def a_changed_row_names_its_deal(world: World) -> None:
 # --- the optional parts -------------------------------------------------------------------------------------------------
 
 
-def it_has_the_parts_it_promises(world: World) -> None:
+def it_has_the_parts_it_promises(world: UnderTest) -> None:
     assert {name for name in PARTS if getattr(world.crm, name) is not None} == set(world.parts)
 
 
-def history_tells_the_way_through_the_stages(world: World) -> None:
+def history_tells_the_way_through_the_stages(world: UnderTest) -> None:
     crm, history = world.crm, world.crm.history
     if history is None:
         return
@@ -290,7 +277,7 @@ def history_tells_the_way_through_the_stages(world: World) -> None:
     assert history.moves("contact", crm.create("contact", {"name": "Олена"}, key="c-1")) is None, "a card has no stages"
 
 
-def workdays_are_told_and_begun(world: World) -> None:
+def workdays_are_told_and_begun(world: UnderTest) -> None:
     workdays = world.crm.workdays
     if workdays is None:
         return
@@ -303,7 +290,7 @@ def workdays_are_told_and_begun(world: World) -> None:
     assert workdays.statuses([]) == {}
 
 
-def people_are_named(world: World) -> None:
+def people_are_named(world: UnderTest) -> None:
     people = world.crm.people
     if people is None:
         return
@@ -312,7 +299,7 @@ def people_are_named(world: World) -> None:
     assert {one.role for one in known.values()} <= {"owner", "staff", "robot"}
 
 
-def who_leaves_is_not_active_from_that_moment(world: World) -> None:
+def who_leaves_is_not_active_from_that_moment(world: UnderTest) -> None:
     people = world.crm.people
     if people is None:
         return
@@ -324,7 +311,7 @@ def who_leaves_is_not_active_from_that_moment(world: World) -> None:
     assert world.person not in {one.id for one in people.all() if one.active}
 
 
-def nobody_is_overdue_in_a_new_portal(world: World) -> None:
+def nobody_is_overdue_in_a_new_portal(world: UnderTest) -> None:
     people = world.crm.people
     if people is None:
         return
@@ -335,7 +322,7 @@ def nobody_is_overdue_in_a_new_portal(world: World) -> None:
 # --- the rest ------------------------------------------------------------------------------------------------------------
 
 
-def nothing_is_missing_and_links_lead_to_the_record(world: World) -> None:
+def nothing_is_missing_and_links_lead_to_the_record(world: UnderTest) -> None:
     crm = world.crm
     assert crm.missing() == []
     deal = crm.create("deal", {}, key="d-1")
@@ -343,7 +330,7 @@ def nothing_is_missing_and_links_lead_to_the_record(world: World) -> None:
     assert crm.get("deal", deal).url == crm.link("deal", deal)
 
 
-BEHAVIOURS: tuple[Callable[[World], None], ...] = (
+BEHAVIOURS: tuple[Callable[[UnderTest], None], ...] = (
     what_was_made_is_read_again,
     a_repeated_create_finds_what_the_first_made,
     an_update_sets_what_it_names_and_leaves_the_rest,
@@ -352,8 +339,14 @@ BEHAVIOURS: tuple[Callable[[World], None], ...] = (
     what_is_not_there,
     what_was_deleted_is_missing,
     what_was_deleted_comes_back_under_its_own_id,
+    what_stands_elsewhere_is_neither_ours_nor_gone,
+    a_stage_brings_back_what_stands_elsewhere,
     rows,
     a_comment_is_written_once,
+    *COMMENTS,
+    *TASKS,
+    *LISTS,
+    *PROCESSES,
     changes_are_named,
     a_changed_row_names_its_deal,
     it_has_the_parts_it_promises,

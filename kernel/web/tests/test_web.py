@@ -412,10 +412,12 @@ def test_closing_ends_every_stream(world: World) -> None:
 
 def test_a_stop_signal_ends_streams_and_goes_on(world: World) -> None:
     heard: list[int] = []
+    ended = threading.Event()
     listener = world.site.live.listen()
     next(listener)
-    world.site.live._closing_first(lambda number, _frame: heard.append(number))(15, None)
+    world.site.live._closing_first(lambda number, _frame: heard.append(number), ended.set)(15, None)
     assert heard == [15] and list(listener) == []
+    until(ended.is_set, "what else is to be stopped has been told")
 
 
 def test_the_watcher_rests_when_nobody_listens(world: World) -> None:
@@ -553,3 +555,14 @@ def test_further_blueprints_bring_their_own_proof(tmp_path: Path) -> None:
         return "taken"
 
     assert make(tmp_path, blueprints=[hooks]).anybody().post("/hooks/x").text == "taken"
+
+
+def test_who_listens_to_a_topic_hears_of_it_alone(world: World) -> None:
+    live, moved = world.site.live, {"toy": 1}
+    live.add(lambda tx: str(moved["toy"]), "toy")
+    everything, mine = live.listen(), live.listen(topic="toy")
+    assert b"data: 1\n" in next(mine) and b"changed" in next(everything)
+    moved["toy"] = 2
+    assert b"data: 2\n" in until(lambda: (found := next(mine)).startswith(b"retry") and found, "it hears of its topic")
+    assert next(everything) == b": still here\n\n"
+    assert world.signed_in().get("/live/version?topic=toy").json == {"version": "2"}

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from kernel.testing import TroubledDatabase
 from plugins.assignment.tests.office import Office
 
 MakeOffice = Callable[..., Office]
 
 
 @pytest.fixture
-def office_of(fresh_sqlite: Callable[[], str]) -> Iterator[MakeOffice]:
+def office_of(fresh_sqlite: Callable[[], str], closing: Callable[[Office], Office]) -> MakeOffice:
     """office_of(seed=…, **settings of the queue)"""
-    made: list[Office] = []
-
-    def make(**more: Any) -> Office:
-        made.append(Office(TroubledDatabase(fresh_sqlite()), **more))
-        return made[-1]
-
-    yield make
-    for office in made:
-        office.database.close()
+    return lambda **more: closing(Office(fresh_sqlite(), **more))
 
 
 @pytest.fixture
@@ -33,8 +23,6 @@ def office(office_of: MakeOffice) -> Office:
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Office]:
+def both(database_url: str, closing: Callable[[Office], Office]) -> Office:
     """An office on SQLite and on PostgreSQL in turn."""
-    office = Office(TroubledDatabase(database_url))
-    yield office
-    office.database.close()
+    return closing(Office(database_url))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernel.crm import Event, Ref
+from kernel.crm import Ref
 from kernel.extension import Plugin
-from kernel.extension.calls import carry_out
-from kernel.extension.portal import Portal, Unit
-from kernel.extension.sync import sync
-from kernel.jobs import inbox
-from kernel.ledger import Books
+from kernel.extension.portal import Portal
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PortalMap, StageMap
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, TroubledDatabase, roles
-from plugins.assignment import api, check, eligibility, handlers, plugin
+from kernel.testing import World, roles
+from plugins.assignment import api, check, eligibility, plugin
 from plugins.assignment.hooks import ELIGIBILITY_CHANGED, UNFIT
 from plugins.assignment.rules import Reason
 from plugins.assignment.settings import AssignmentSettings
@@ -55,37 +51,33 @@ SET = MappingSet(
 )
 
 
-class Office:
-    """`days` says whose working day is open; who is not in it has begun."""
+class Office(World):
+    """`not_begun` says whose working day is not open; who is not in it has begun."""
 
-    def __init__(self, database: TroubledDatabase, *, seed: int | None = None, **settings: Any) -> None:
-        self.database, self.trouble = database, database.trouble
-        self.clock = FakeClock()
-        self.queue = MemoryQueue(self.clock, seed)
-        self.crm = MemoryCRM(SET, self.clock, trouble=self.trouble)
-        self.staff = self.crm.staff
+    entity = "lead"
+
+    def __init__(
+        self, url: str, plugins: Sequence[Plugin] = (plugin,), *, seed: int | None = None, hooks: Any = None,
+        others: Mapping[str, Any] | None = None, **queue: Any,
+    ) -> None:  # fmt: skip
+        """`queue`: single settings of the one queue; `others`: settings by plugin."""
         self.not_begun: set[str] = set()
         self.asked = 0
-        self.ids = CountingIds()
-        self.plugins: Sequence[Plugin] = [plugin]
-        self.settings = self.made(**settings)
-        self.portal = self.fresh_portal()
+        settings = {"assignment": self.made(**queue), **(others or {})}
+        unfit = {UNFIT.name: (self.unfit,)} if hooks is None else hooks
+        super().__init__(url, SET, plugins, settings=settings, seed=seed, hooks=unfit)
+        self.staff = self.crm.staff
         self.default = self.staff.hire("Портал", "robot")
         self.head = self.staff.hire("Глава Продаж", groups=[SALES], heads=[SALES])
-        self._count = 0
 
     @staticmethod
     def made(**changed: Any) -> AssignmentSettings:
         queue = {"entity": "lead", "groups": [SALES], "sources": ["call", "web", "email", "portal"], **changed}
         return AssignmentSettings.model_validate({"queue": {"sales": queue}})
 
-    def fresh_portal(self) -> Portal:
-        """As another process has it: nothing in memory but the settings."""
-        return Portal(
-            PORTAL, SET, self.crm, self.database, Books(self.clock), self.clock, self.ids, self.queue,
-            plugin_settings={"assignment": self.settings},
-            hooks={UNFIT.name: (self.unfit,), ELIGIBILITY_CHANGED.name: (handlers.eligibility_changed,)},
-        )  # fmt: skip
+    @property
+    def settings(self) -> AssignmentSettings:
+        return self.portal.settings("assignment", AssignmentSettings)
 
     def unfit(self, _portal: Portal, ids: Sequence[str]) -> Mapping[str, Reason]:
         self.asked += 1
@@ -108,38 +100,6 @@ class Office:
             self.sync(made, entity=entity)
         return made
 
-    def deliver(self, record: str, *, author: str = "", delivery: str = "", entity: str = "lead") -> None:
-        self._count += 1
-        self.clock.advance(milliseconds=1)
-        event = Event(f"{entity}.changed", entity, record, author, delivery or f"d{self._count}")
-        with self.database.write() as tx:
-            inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.ids, queue=self.queue)
-
-    def sync(self, record: str, **more: Any) -> None:
-        self.deliver(record, **more)
-        self.run()
-
-    def run(self) -> None:
-        self.queue.run_until_quiet(self.handlers(), on_crash=self.restart)
-        if self.queue.broken:
-            raise self.queue.broken[0][1]
-
-    def restart(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
-        self.portal = self.fresh_portal()
-        return self.handlers()
-
-    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
-        return {
-            "look": lambda args: sync(self.portal, self.plugins, args),
-            "call": lambda args: carry_out(self.portal, self.plugins, args),
-        }
-
-    def work(self) -> None:
-        """The regular work, and what follows from it."""
-        for every in plugin.every:
-            every.run(self.portal)
-        self.run()
-
     def ask(self, queue: str) -> None:
         """Who is eligible is read and kept; nothing is given out."""
         found = eligibility.read(self.portal, queue)
@@ -150,12 +110,6 @@ class Office:
         self.not_begun.discard(person.id)
         for hook in ELIGIBILITY_CHANGED.functions(self.portal):
             hook(self.portal, [person.id])
-        self.run()
-
-    def act(self, do: Callable[[Unit], Any]) -> None:
-        """What a person does on a page, and what follows from it."""
-        with self.portal.unit() as unit:
-            do(unit)
         self.run()
 
     def exclude(self, person: Ref, **more: Any) -> None:

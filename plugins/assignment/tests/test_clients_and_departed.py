@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,8 @@ from kernel.crm import Person, Ref
 from kernel.errors import Unreachable
 from kernel.testing import at_once
 from plugins.assignment import api
+from plugins.assignment.departed import departed
 from plugins.assignment.rules import client_keys
-from plugins.assignment.settings import AssignmentSettings
 from plugins.assignment.tests.office import SALES, Office
 
 PHONE = "+7 916 123-45-67"
@@ -20,10 +22,10 @@ PHONE = "+7 916 123-45-67"
 
 def two_queues(office: Office, **more: Any) -> None:
     queue = {"groups": [SALES], "sources": ["call", "web"]}
-    office.settings = AssignmentSettings.model_validate(
-        {"queue": {"sales": {"entity": "lead", **queue}, "deals": {"entity": "deal", **queue}}, **more}
+    office.configure(
+        "assignment",
+        {"queue": {"sales": {"entity": "lead", **queue}, "deals": {"entity": "deal", **queue}}, **more},
     )
-    office.portal = office.fresh_portal()
 
 
 # --- the same client ----------------------------------------------------------------------------------------------------
@@ -97,10 +99,10 @@ def test_too_many_overdue_is_no_reason_against_ones_own_client_but_no_day_is(off
 
 
 def test_it_can_be_switched_off(office: Office) -> None:
-    office.settings = AssignmentSettings.model_validate(
-        {"queue": {"sales": {"entity": "lead", "groups": [SALES], "sources": ["call"]}}, "same_manager": False}
+    office.configure(
+        "assignment",
+        {"queue": {"sales": {"entity": "lead", "groups": [SALES], "sources": ["call"]}}, "same_manager": False},
     )
-    office.portal = office.fresh_portal()
     office.hire("Анна", "Борис")
     assert {office.owner(office.lead(phone=PHONE)) for _ in range(2)} == {"Анна", "Борис"}
 
@@ -117,7 +119,7 @@ def test_two_workers_at_the_same_moment_give_one_client_to_one_person(office: Of
         jobs = [next(job for job in office.queue.waiting if job.args.get("id") == record) for _, record in records]
         for job in jobs:
             office.queue.waiting.remove(job)
-        at_once(*(partial(office.handlers()["look"], job.args) for job in jobs))
+        at_once(*(partial(office.handlers["look"], job.args) for job in jobs))
         office.run()
         assert office.owner(records[0][1]) == office.owner(records[1][1], "deal")
 
@@ -158,6 +160,30 @@ def test_what_they_held_and_nobody_has_begun_goes_round_again_and_the_head_is_to
     with office.portal.read() as unit:
         [history] = [one for one in api.decisions(unit, ["sales"], 50) if one.outcome == "departed"]
     assert history.record_id == mine[2] and history.person_name == "Анна"
+
+
+def test_no_crm_is_asked_while_the_database_is_open_for_them(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one file that would hold up everybody, and a gate in the same file for ever."""
+    anna, _boris = office.hire("Анна", "Борис")
+    leads = [office.lead() for _ in range(4)]
+    given, opened, asked = [one for one in leads if office.owner(one) == "Анна"], list[str](), list[str]()
+    unit, link, people = office.portal.unit, office.crm.link, office.crm.people.all
+
+    @contextmanager
+    def noted(**more: Any) -> Iterator[Any]:
+        with unit(**more) as one:
+            opened.append("open")
+            yield one
+            opened.pop()
+
+    monkeypatch.setattr(office.portal, "unit", noted)
+    monkeypatch.setattr(office.crm, "link", lambda *one: (asked.extend(opened), link(*one))[1])
+    monkeypatch.setattr(office.portal.staff, "_ask", lambda: (asked.extend(opened), people())[1])
+    office.dismiss(anna)
+    office.clock.advance(seconds=30)
+    departed(office.portal)
+    office.run()
+    assert given and asked == [] and len(office.crm.comments()) == 1
 
 
 def test_a_crm_that_shows_nobody_or_does_not_answer_dismisses_nobody(office: Office) -> None:

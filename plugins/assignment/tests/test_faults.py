@@ -119,8 +119,7 @@ def test_a_queue_taken_out_of_the_settings_harms_nobody(office: Office) -> None:
     [anna] = office.hire("Анна")
     office.not_begun = {anna.id}
     lead = office.lead()
-    office.settings = office.settings.model_copy(update={"queue": {}})
-    office.restart()
+    office.configure("assignment", {"queue": {}})
     office.sync(lead)
     office.work()
     assert office.owner(lead) == "Портал"

@@ -179,8 +179,7 @@ def test_a_burst_asks_the_crm_once_in_ten_seconds(office: Office) -> None:
 def test_queues_of_one_department_ask_once(office: Office) -> None:
     office.hire("Анна")
     queue = office.settings.queue["sales"]
-    office.settings = office.settings.model_copy(update={"queue": {"sales": queue, "more": queue}})
-    office.restart()
+    office.configure("assignment", {"queue": {"sales": queue, "more": queue}})
     office.work()
     assert office.crm.called.count("overdue") == 1
 

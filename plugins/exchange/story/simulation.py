@@ -9,6 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from kernel.crm import Record, Ref
+from kernel.crm.gone import gone_since
+from kernel.jobs import call_queries
 from kernel.testing.stories import Action, SimulatedStory, World
 from kernel.values import format_minor
 from plugins.exchange import cards, projection
@@ -45,12 +47,17 @@ class ExchangeSimulation(SimulatedStory):
     def records(self) -> Iterable[tuple[str, str]]:
         return [(DEAL, deal) for deal in self._staff.deals]
 
+    def deleted(self) -> Iterable[tuple[str, str]]:
+        with self._portal.read() as unit:
+            return [(DEAL, deal) for deal in self._staff.deleted if load_deal(unit.tx, self._subject(deal))]
+
     def actions(self) -> Mapping[Action, int]:
         return self._staff.actions()
 
     def figures(self) -> Mapping[str, int]:
         with self._portal.read() as unit:
-            return {"deals": len(self._staff.deals), "rows of the journal": self._portal.books.head(unit.tx)[0]}
+            rows = self._portal.books.head(unit.tx)[0]
+        return {"deals": len(self._staff.deals), "deleted deals": len(self._staff.deleted), "rows of the journal": rows}
 
     def after_each_step(self) -> None:
         """All but what is held stands negative: a sum of zero says held = own + owed + custody."""
@@ -85,6 +92,25 @@ class ExchangeSimulation(SimulatedStory):
         self._control_agrees(sound)
         self._board_agrees()
         self._cards_agree()
+        for _entity, deal in self.deleted():
+            self._stays_as_it_was(deal)
+
+    def _stays_as_it_was(self, deal: str) -> None:
+        """A deleted deal: its books are what they were, and its people were told once."""
+        portal, subject = self._portal, self._subject(deal)
+        with portal.read() as unit:
+            since = gone_since(unit.tx, portal.name, DEAL, deal)
+            facts, book = load_deal(unit.tx, subject), portal.books.book(BOOK)
+            assert since is not None and facts is not None
+            later = [one.kind for one in book.entries(unit.tx, subject) if one.recorded_at >= since]
+            assert not later, f"{deal} is deleted, and its books went on: {later}"
+            calls = call_queries.keyed(unit.tx, portal.name, f"deleted:{subject}:{since}:")
+            told = [call["state"] for call in calls if call["state"] != "dropped"]
+            wanted = 1 if facts.client and book.standing(unit.tx, subject) else 0
+            assert told == ["done"] * wanted, f"{deal} is deleted, which was told {told}, not {wanted} times"
+
+    def _subject(self, deal: str) -> str:
+        return f"{self._portal.name}/{deal}"
 
     def _agrees(self, deal: str, record: Record) -> bool:
         """Whether the deal is readable and accepted; then facts, books and the CRM's fields must say the same."""
@@ -126,7 +152,7 @@ class ExchangeSimulation(SimulatedStory):
         report = control(self._portal)
         wrong = [row for row in report["rows"] if row["deal"] in sound and row["derived"] != row["booked"]]
         assert not wrong, f"the control report differs: {wrong[:2]}"
-        if len(sound) == len(self._staff.deals):
+        if len(sound) == len(self._staff.deals) and not self._staff.deleted:
             assert report["differences"] == 0
 
     def _board_agrees(self) -> None:

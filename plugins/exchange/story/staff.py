@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from kernel.testing.stories import Action, Card, Typed, World, labels
+from kernel.testing.stories import Action, Card, Typed, World, absent, labels
+from plugins.exchange.store import load_deal
 
 PAIRS = {"USD/UAH": "41.2", "EUR/USD": "1.085", "USDT/USD": "1.001", "USDT/UAH": "41.25", "BTC/USDT": "64250"}
 DIGITS = {"USD": 2, "UAH": 2, "EUR": 2, "USDT": 6, "BTC": 8}
@@ -18,6 +19,7 @@ PLACES = ("Каса", "Банк", "Гаманець")
 SHOWN = ("profit", "analytics", "remainder", "check")
 PARTNERS, CLIENTS = ("Партнер Альфа", "Партнер Бета", "Партнер Гамма"), ("Олена Коваленко", "Тарас Шевчук", "ТОВ «Гранд»")
 DEAL, OPERATION = "deal", "operation"
+DEALS_LEFT_MIN = 4
 Row = dict[str, Typed]
 
 
@@ -26,7 +28,9 @@ class Staff:
 
     def __init__(self, world: World) -> None:
         self._crm, self._chance, self._clock, self._note = world.crm, world.random, world.clock, world.note
+        self._portal = world.portal
         self.deals: list[str] = []
+        self.deleted: list[str] = []
         self._partners: list[Card] = []
         self._clients: list[Card] = []
 
@@ -45,14 +49,14 @@ class Staff:
     def actions(self) -> Mapping[Action, int]:
         return {
             self.new_deal: 4, self.edit_row: 7, self.add_row: 2, self.delete_row: 1, self.move: 9, self.edit_deal: 3,
-            self.deface: 1,
+            self.deface: 1, self.delete_deal: 2, self.restore_deal: 1,
         }  # fmt: skip
 
     # --- what they do ---------------------------------------------------------------------------------------------------
 
     def new_deal(self) -> None:
         chance, crm = self._chance, self._crm
-        values: dict[str, Typed] = {"manager": chance.choice(self._crm.people), "next_contact": self._clock.now().date()}
+        values: dict[str, Typed] = {"manager": self._somebody(), "next_contact": self._clock.now().date()}
         if chance.random() < 0.85:
             values["client"] = chance.choice([*self._clients, self._partners[0]])
         elif chance.random() < 0.7:
@@ -119,11 +123,34 @@ class Staff:
             ("partner", chance.choice([*self._partners, None])),
             ("custody", chance.choice((True, False))),
             ("custody_until", chance.choice((None, self._clock.now().date() + timedelta(days=chance.randint(-1, 3))))),
-            ("manager", chance.choice(self._crm.people)),
+            ("manager", self._somebody()),
         )
         name, value = chance.choice(changes)
         self._crm.set(DEAL, deal, {name: value})
         self._note(f"set {deal} {name}={value}")
+
+    def delete_deal(self) -> None:
+        """One that the books know: of others the CRM's events alone tell, and it has none for what is restored."""
+        deal = self._a_deal()
+        with self._portal.read() as unit:
+            known = load_deal(unit.tx, f"{self._portal.name}/{deal}") is not None
+        if known and len(self.deals) > DEALS_LEFT_MIN:
+            self._crm.delete(DEAL, deal)
+            self.deals.remove(deal)
+            self.deleted.append(deal)
+            self._note(f"delete {deal}")
+
+    def restore_deal(self) -> None:
+        if self.deleted:
+            deal = self._chance.choice(self.deleted)
+            self._crm.restore(DEAL, deal)
+            self.deleted.remove(deal)
+            self.deals.append(deal)
+            self._note(f"restore {deal}")
+
+    def _somebody(self) -> Card:
+        away = absent(self._crm.absences, self._clock.now())
+        return self._chance.choice([one for one in self._crm.people if one.id not in away])
 
     def deface(self) -> None:
         """Somebody types into a field that is ours."""

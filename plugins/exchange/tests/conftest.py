@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kernel.testing import TroubledDatabase
 from plugins.exchange.tests.desk import Desk, MakeDesk
+
+Closing = Callable[[Desk], Desk]
 
 
 @pytest.fixture
-def desk_of(fresh_sqlite: Callable[[], str]) -> Iterator[MakeDesk]:
+def desk_of(fresh_sqlite: Callable[[], str], closing: Closing) -> MakeDesk:
     """desk_of(seed=…, reception={…}, **exchange settings)"""
-    made: list[Desk] = []
 
     def make(*, seed: int | None = None, reception: Any = None, **exchange: Any) -> Desk:
-        made.append(Desk(TroubledDatabase(fresh_sqlite()), seed, exchange, reception or {}))
-        return made[-1]
+        return closing(Desk(fresh_sqlite(), seed, exchange, reception))
 
-    yield make
-    for desk in made:
-        desk.database.close()
+    return make
 
 
 @pytest.fixture
@@ -31,16 +28,12 @@ def desk(desk_of: MakeDesk) -> Desk:
 
 
 @pytest.fixture
-def both_of(database_url: str) -> Iterator[MakeDesk]:
+def both_of(database_url: str, closing: Closing) -> MakeDesk:
     """A desk on SQLite and on PostgreSQL in turn, with settings of its own."""
-    database = TroubledDatabase(database_url)
-    yield lambda **exchange: Desk(database, None, exchange)
-    database.close()
+    return lambda **exchange: closing(Desk(database_url, None, exchange))
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Desk]:
+def both(both_of: MakeDesk) -> Desk:
     """A desk on SQLite and on PostgreSQL in turn."""
-    database = TroubledDatabase(database_url)
-    yield Desk(database)
-    database.close()
+    return both_of()

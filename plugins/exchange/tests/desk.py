@@ -1,79 +1,45 @@
-"""A whole desk for tests, put together by app.bootstrap from the shipped mapping set: real plugins and database, and the
-in-memory twins for CRM, queue, clock and ids."""
+"""A whole desk for tests, put together by app from the shipped mapping set, and the hands of its people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.bootstrap import Annex, build
-from kernel.crm import Event, Record, Ref
-from kernel.extension.portal import Portal, Unit
+from kernel.crm import Ref
+from kernel.extension.portal import Unit
 from kernel.extension.sync import sync
-from kernel.jobs import Handler, inbox
 from kernel.ledger import check as books_check
-from kernel.mapping import MappingSet, load_set
-from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, TroubledDatabase, at_once
+from kernel.testing import at_once
 from plugins.exchange import check
 from plugins.exchange.store import load_deal
+from tests.harness.assembled import Assembled
 
 ROOT = Path(__file__).parents[3]
 SET = "exchange-desk-planfix"
 PORTAL = "planfix/main"
 
 
-def the_set() -> MappingSet:
-    return load_set(ROOT / "mappings" / SET)
-
-
-def make_portal(
-    database: Database, crm: MemoryCRM, queue: MemoryQueue, clock: FakeClock, *, reception: Mapping[str, Any] | None = None,
-    **exchange: Any,
-) -> Annex:  # fmt: skip
-    """Everything put together as in production, around the given parts; `exchange`, `reception`: single settings."""
-    annex = build(
-        {"ANNEX_DATABASE_URL": database.url, "ANNEX_SET": SET}, clock=clock, ids=CountingIds(), queue=queue, crm=crm
-    )
-    annex.database.close()  # nothing was opened: the test's own takes its place
-    portal = annex.runtime.portal
-    portal.database = database
-    settings = dict(portal.plugin_settings)
-    for name, changed in (("exchange", exchange), ("reception", dict(reception or {}))):
-        settings[name] = type(settings[name]).model_validate({**settings[name].model_dump(), **changed})
-    portal.plugin_settings = settings
-    return annex
-
-
-@dataclass
-class Desk:
+class Desk(Assembled):
     """One desk, and the hands of the people who work there."""
 
-    database: TroubledDatabase
-    seed: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    reception: Mapping[str, Any] = field(default_factory=dict)
+    author = "Ігор Бондар"
 
-    def __post_init__(self) -> None:
-        self.clock = FakeClock()
-        self.queue = MemoryQueue(self.clock, self.seed)
-        self.trouble: Trouble = self.database.trouble
-        self.crm = MemoryCRM(the_set(), self.clock, trouble=self.trouble)
-        settings = {"places": ["Каса", "Банк", "Гаманець"], "default_place": "Каса", **self.settings}
-        self.annex = make_portal(self.database, self.crm, self.queue, self.clock, reception=self.reception, **settings)
-        self.portal: Portal = self.annex.runtime.portal
-        self.handlers: Mapping[str, Handler] = self.annex.handlers()
+    def __init__(
+        self, url: str, seed: int | None = None, exchange: Mapping[str, Any] | None = None,
+        reception: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """`exchange`, `reception`: single settings."""
+        own = {"places": ["Каса", "Банк", "Гаманець"], "default_place": "Каса", **(exchange or {})}
+        super().__init__({"ANNEX_SET": SET}, url, settings={"exchange": own, "reception": reception or {}}, seed=seed)
         self.staff = self.crm.staff
         self.manager = self.staff.hire("Ігор Бондар")
         self.second = self.staff.hire("Марія Коваль")
         self.cashier = self.staff.hire("Каса")
-        self.client = self.contact("Олена Клієнт")
+        self.customer = self.contact("Олена Клієнт")
         self.partner = self.contact("Партнер Один")
-        self._delivered = 0
 
     # --- staff ----------------------------------------------------------------------------------------------------------
 
@@ -82,7 +48,7 @@ class Desk:
 
     def deal(self, *operations: Mapping[str, Any], stage: str = "new", sync: bool = True, **values: Any) -> str:
         """A deal with its operations and people filled in; looked at if not said otherwise."""
-        filled = {"client": self.client, "manager": self.manager, "executor": (self.cashier,), **values}
+        filled = {"client": self.customer, "manager": self.manager, "executor": (self.cashier,), **values}
         filled.setdefault("next_contact", self.clock.now().date())
         deal = self.staff.new("deal", stage=stage, **filled)
         for operation in operations:
@@ -124,43 +90,10 @@ class Desk:
 
     # --- what Annex does ------------------------------------------------------------------------------------------------
 
-    def deliver(self, deal: str, *, delivery: str = "", author: str = "Ігор Бондар", entity: str = "deal") -> None:
-        """As the door does: store a proven delivery, enqueue the sync."""
-        if not delivery:
-            self._delivered += 1
-            delivery = f"d{self._delivered}"
-        self.clock.advance(milliseconds=1)  # nothing in life happens in the same microsecond
-        event = Event(f"{entity}.changed", entity, deal, author=author, delivery=delivery)
-        with self.database.write() as tx:
-            inbox.store(tx, PORTAL, event, "{}", clock=self.clock, ids=self.portal.ids, queue=self.queue)
-
-    def sync(self, deal: str, **more: Any) -> None:
-        self.deliver(deal, **more)
-        self.run()
-
     def sync_at_once(self, *deals: str) -> None:
         """As by a worker for each; what follows from it waits for `run`."""
-        plugins = self.annex.runtime.plugins
         named = [{"portal": PORTAL, "entity": "deal", "id": deal, "trace": f"t{deal}"} for deal in deals]
-        at_once(*(partial(sync, self.portal, plugins, args) for args in named))
-
-    def run(self) -> int:
-        count = self.queue.run_until_quiet(self.handlers, on_crash=self.restart)
-        if self.queue.broken:
-            raise self.queue.broken[0][1]
-        return count
-
-    def restart(self) -> Mapping[str, Handler]:
-        """A new process: what was only in memory is gone."""
-        self.portal.staff.forget()
-        self.handlers = self.annex.handlers()
-        return self.handlers
-
-    def work(self, name: str) -> None:
-        """Run a piece of regular work, and what follows from it."""
-        [found] = [work for work in self.annex.works() if work.name == f"{PORTAL}:{name}"]
-        found.run()
-        self.run()
+        at_once(*(partial(sync, self.portal, self.plugins, args) for args in named))
 
     # --- what a test asks -----------------------------------------------------------------------------------------------
 
@@ -168,9 +101,6 @@ class Desk:
     def unit(self) -> Iterator[Unit]:
         with self.portal.read() as unit:
             yield unit
-
-    def record(self, deal: str) -> Record:
-        return self.crm.record("deal", deal)
 
     def row_keys(self, deal: str) -> list[str]:
         return [row.key for row in self.record(deal).rows["operation"]]
@@ -224,10 +154,6 @@ class Desk:
 
     def notices(self, deal: str) -> list[str]:
         return [comment.text for comment in self.crm.comments(deal)]
-
-    def calls(self, states: str = "'failed'") -> list[Mapping[str, Any]]:
-        with self.unit() as unit:
-            return list(unit.tx.all(f"SELECT * FROM outgoing WHERE state IN ({states}) ORDER BY created_at, number"))
 
 
 # --- operations as staff type them -----------------------------------------------------------------------------------

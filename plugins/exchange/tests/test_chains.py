@@ -37,12 +37,12 @@ def test_a_chain_leads_the_clients_claim_through_all_currencies(desk: Desk) -> N
     for code, amount in (("UAH", "50000"), ("USDT", "2000"), ("EUR", "2000"), ("USD", "2000"), ("PLN", "5000")):
         desk.cash(amount, code)
     deal = desk.run_through(*FIVE, to="partner_paid")
-    assert desk.balances(party=desk.client.id) == {"client PLN": "-4000.00"}
+    assert desk.balances(party=desk.customer.id) == {"client PLN": "-4000.00"}
     assert {k: v for k, v in desk.balances().items() if k.startswith("profit")} == {
         "profit EUR": "-2.00", "profit PLN": "-10.00", "profit UAH": "-200.00",
     }  # fmt: skip
     desk.move(deal, "closed")
-    assert desk.balances(party=desk.client.id) == {} and desk.faults() == []
+    assert desk.balances(party=desk.customer.id) == {} and desk.faults() == []
 
 
 @pytest.mark.row("EX-07")
@@ -65,7 +65,7 @@ def test_amounts_that_do_not_meet_leave_a_remainder_owed_to_or_by_the_client(des
     deal = desk.run_through(TWO[0], {**TWO[1], "amount": amount})
     assert desk.field(deal, "remainder") == rest
     sign = "" if rest.startswith("-") else "-"
-    assert desk.balances(party=desk.client.id) == {
+    assert desk.balances(party=desk.customer.id) == {
         "client UAH": sign + rest.strip("-").replace(",", ".").removesuffix(" UAH")
     }
     assert desk.faults() == []

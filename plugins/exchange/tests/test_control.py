@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kernel.values import over, times
 from plugins.exchange import figures, postings
 from plugins.exchange.control import control
 from plugins.exchange.tests.desk import Desk, buy, own, sell
@@ -79,8 +80,8 @@ def test_a_computed_field_changed_by_hand_shows(busy: Desk) -> None:
 
 MUTANTS = {
     "percent of fifty": ("PERCENT", Decimal(50)),
-    "half up instead of half even": ("round_minor", lambda amount, currency: int(amount * 10**currency.scale + 1)),
-    "rate divided": ("multiply", lambda left, right: left / right),
+    "rounded up instead of half even": ("times", lambda *values: times(*values) + 1),
+    "rate divided": ("times", over),
 }
 
 

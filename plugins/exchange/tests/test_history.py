@@ -14,7 +14,7 @@ from kernel import texts
 from kernel.clock import SystemClock, TimeIds
 from kernel.extension.portal import Portal
 from kernel.jobs import Job
-from kernel.ledger import Books, check
+from kernel.ledger import Books, Bulk, check
 from kernel.mapping import load_set
 from kernel.storage import Database, Tx
 from kernel.values import format_minor, from_micros
@@ -439,7 +439,7 @@ def test_a_whole_file_or_nothing(portal: Portal, tmp_path: Path, monkeypatch: py
         raise RuntimeError("the disk is full")
 
     before = dump(portal), head(portal)
-    monkeypatch.setattr(portal.books.book("exchange"), "settle_many", fail)
+    monkeypatch.setattr(Bulk, "post", fail)
     with pytest.raises(RuntimeError):
         bring(portal, tmp_path, BUY)
     assert (dump(portal), head(portal)) == before

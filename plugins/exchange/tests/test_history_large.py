@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kernel.extension.portal import Portal
+from kernel.ledger import Bulk
 from plugins.exchange import history, history_cells, history_compare, history_csv, history_jsonl
 from plugins.exchange.history_file import read_rows
 from plugins.exchange.tests import oracle
@@ -81,18 +82,17 @@ def test_broken_off_between_two_parts_nothing_stands_and_the_next_run_brings_all
 ) -> None:
     rows = oracle.generate(23, 60)
     path = oracle.write_csv(tmp_path / "a.csv", rows)
-    book, before, calls = portal.books.book("exchange"), head(portal), list[int]()
-    settle = book.settle_many
+    before, calls, post = head(portal), list[int](), Bulk.post
 
     def fail_at_third(*args: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
             raise RuntimeError("killed")
-        return settle(*args, **options)
+        return post(*args, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(history, "DEALS_AT_ONCE", 5)
-        patched.setattr(book, "settle_many", fail_at_third)
+        patched.setattr(Bulk, "post", fail_at_third)
         with pytest.raises(RuntimeError):
             history.import_file(portal, path)
     assert head(portal) == before and len(calls) == 3

@@ -93,8 +93,8 @@ def test_a_changed_partner_moves_to_the_other_card(desk: Desk, closed: str) -> N
 def test_a_changed_client_takes_the_claims_along(desk: Desk) -> None:
     deal, other = desk.run_through(buy(), to="client_paid"), desk.contact("Інший")
     desk.set(deal, client=other)
-    assert desk.balances(party=desk.client.id) == {} and desk.balances(party=other.id) == {"client USD": "-10000.00"}
-    assert desk.crm.record("contact", desk.client.id).values["balance"] is None
+    assert desk.balances(party=desk.customer.id) == {} and desk.balances(party=other.id) == {"client USD": "-10000.00"}
+    assert desk.crm.record("contact", desk.customer.id).values["balance"] is None
     assert desk.crm.record("contact", other.id).values["balance"] == "Винні клієнту: 10 000,00 USD"
 
 
@@ -173,7 +173,7 @@ def test_what_is_only_not_filled_in_yet_is_not_told_at_the_first_stage(desk: Des
     assert "Курс клієнта" in notice and "не заповнено" in notice
     desk.edit(deal, 1, client_rate="41")
     assert len(desk.notices(deal)) == 2 and "Контрагент" in desk.notices(deal)[1]  # the client is still missing
-    desk.set(deal, client=desk.client)
+    desk.set(deal, client=desk.customer)
     assert desk.field(deal, "check") is None and desk.standing(deal)
 
 
@@ -185,7 +185,7 @@ def test_a_value_corrected_back_while_an_older_write_waits_does_not_stay_wrong(d
     desk.deliver(closed)
     for _ in range(3):
         desk.queue.run_one(desk.handlers)
-    assert desk.calls("'waiting', 'sending'")
+    assert desk.calls("waiting", "sending")
     desk.staff.edit_row("deal", closed, "operation", desk.row_keys(closed)[0], client_rate="41,2")
     desk.sync(closed)
     assert desk.field(closed, "profit") == desk.row(closed, 1)["profit"] == "1 500,00 UAH"

@@ -14,8 +14,8 @@ import pytest
 from kernel import texts
 from kernel.errors import BadInput, Refused
 from kernel.ledger import Draft, Leg
-from kernel.values import Currencies, Currency, Pair, from_micros, to_micros
-from plugins.exchange.figures import chain_line, check_chain, figures, profits, remainders
+from kernel.values import Currencies, Currency, Pair, from_micros, round_minor, to_micros
+from plugins.exchange.figures import chain_line, check_chain, figures, profits, remainders, workings
 from plugins.exchange.formats import money_text
 from plugins.exchange.model import CANCELLED, STAGES, Deal, Money, Operation, Party, deal_data, deal_from
 from plugins.exchange.postings import postings
@@ -474,3 +474,17 @@ def test_profit_is_valued_at_the_rate_of_the_desks_own_day():
 def test_amounts_as_staff_read_them(minor, text):
     assert money_text(Money(minor, UAH), "uk") == text and money_text(None, "uk") == "—"
     assert money_text(Money(minor, UAH), "en") == text.replace(",", ".")
+
+
+def test_how_amounts_came_about_ends_at_what_is_booked():
+    for kind in ("buy", "sell"):
+        for amount_in in (USD, UAH):
+            one = op(1, kind, 33_333, amount_in=amount_in, commission_percent=Decimal("1.5"), commission_fixed=7)
+            part, steps = figures(one), {step.what: step for step in workings(one)}
+            assert set(steps) == {"client_quote" if amount_in == USD else "base", "partner_quote", "commission"}
+            for step in steps.values():
+                assert step.rounded.minor == round_minor(step.exact, step.rounded.currency)
+            assert steps["commission"].rounded.minor == part.commission.minor - 7
+            partner = part.partner_gives if kind == "buy" else part.partner_takes
+            assert steps["partner_quote"].rounded == partner
+    assert [step.what for step in workings(op(partner_rate=None))] == ["client_quote"]

@@ -9,7 +9,7 @@ from plugins.exchange.tests.desk import Desk, buy
 
 @pytest.mark.row("PL-01", "PL-03")
 def test_deliveries_and_calls_whose_jobs_were_set_aside_get_new_ones(desk: Desk) -> None:
-    deal = desk.deal(buy(partner=desk.partner), sync=False, client=desk.client)
+    deal = desk.deal(buy(partner=desk.partner), sync=False, client=desk.customer)
     desk.deliver(deal)
     desk.queue._lanes.clear()  # the engine gave the sync up
     desk.run()

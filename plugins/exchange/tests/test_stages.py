@@ -48,12 +48,12 @@ def test_each_stage_posts_what_the_table_says(desk: Desk) -> None:
     assert desk.standing(deal) == {"client_in": [("place", "USD", "10000.00"), ("client", "USD", "-10000.00")]}
 
     desk.move(deal, "partner_paid")
-    assert desk.balances(party=desk.client.id) == {"client UAH": "-412000.00"}
+    assert desk.balances(party=desk.customer.id) == {"client UAH": "-412000.00"}
     assert desk.balances()["profit UAH"] == "-1500.00"
     assert "place USD" not in desk.balances()
 
     desk.move(deal, "closed")
-    assert desk.balances(party=desk.client.id) == {}
+    assert desk.balances(party=desk.customer.id) == {}
     assert desk.standing(deal)["payout"] == [("client", "UAH", "412000.00"), ("place", "UAH", "-412000.00")]
     with desk.unit() as unit:
         assert unit.tx.value("SELECT COUNT(*) FROM exchange_pending") == 0
@@ -175,7 +175,7 @@ def test_commission_and_network_fee_are_postings_of_their_own(desk: Desk) -> Non
     assert standing[f"commission:{key}"] == [("client", "UAH", "2075.50"), ("commission", "UAH", "-2075.50")]
     assert standing[f"fee:{key}"] == [("place", "UAH", "-3.20"), ("fees", "UAH", "3.20")]
     assert standing["payout"][1] == ("place", "UAH", "-409924.50")
-    assert desk.balances(party=desk.client.id) == {}
+    assert desk.balances(party=desk.customer.id) == {}
     assert desk.balances()["place UAH"] == "415572.30"  # 412000 + 1500 profit + 2075.50 - 3.20
     assert desk.faults() == []
 
@@ -184,15 +184,15 @@ def test_commission_and_network_fee_are_postings_of_their_own(desk: Desk) -> Non
 def test_the_cards_of_client_and_partner_follow_each_posting(desk: Desk) -> None:
     desk.cash("412000", "UAH")
     deal = desk.run_through(buy(partner=desk.partner), to="partner_paid")
-    card = desk.crm.record("contact", desk.client.id).values
+    card = desk.crm.record("contact", desk.customer.id).values
     assert card["balance"] == "Винні клієнту: 412 000,00 UAH"
     assert card["month"] == f"23.11 №{deal}/1: 10 000,00 USD → 412 000,00 UAH"
     assert desk.crm.record("contact", desk.partner.id).values["month"] == f"23.11 №{deal}/1: 10 000,00 USD → 413 500,00 UAH"
     desk.move(deal, "closed")
-    assert desk.crm.record("contact", desk.client.id).values["balance"] is None
+    assert desk.crm.record("contact", desk.customer.id).values["balance"] is None
     desk.clock.advance(days=20)
     desk.work("exchange.cards")  # a new month
-    assert desk.crm.record("contact", desk.client.id).values["month"] is None
+    assert desk.crm.record("contact", desk.customer.id).values["month"] is None
 
 
 @pytest.mark.row("EX-02", "EX-05")

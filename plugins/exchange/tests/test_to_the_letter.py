@@ -109,18 +109,18 @@ def test_money_kept_for_another_client_now_shows_on_their_card_alone(desk: Desk)
     other = desk.contact("Інша")
     deal = desk.run_through(buy("1000", "USD/UAH", "41", None), to="partner_paid", custody=True)
     desk.set(deal, client=other)
-    for client, amount in ((desk.client, 0), (other, 41000)):
+    for client, amount in ((desk.customer, 0), (other, 41000)):
         [row] = desk.crm.record("contact", client.id).rows["custody"]
         assert row.values["amount"] == amount, client
         assert (row.values["status"] == "зберігається") is (amount > 0)
-    assert "41 000,00" in fields(desk, other)["balance"] and not fields(desk, desk.client)["balance"]
+    assert "41 000,00" in fields(desk, other)["balance"] and not fields(desk, desk.customer)["balance"]
 
 
 @pytest.mark.row("EX-13")
 def test_the_cards_say_who_owes_whom(desk: Desk) -> None:
     desk.run_through(buy("100", "USD/UAH", "40", None, partner=desk.partner), to="partner_paid")
     desk.deal(own("to_partner", "7", "USD", partner=desk.partner), stage="closed", client=None)
-    assert "4 000,00 UAH" in fields(desk, desk.client)["balance"] and "-" not in fields(desk, desk.client)["balance"]
+    assert "4 000,00 UAH" in fields(desk, desk.customer)["balance"] and "-" not in fields(desk, desk.customer)["balance"]
     assert "7,00 USD" in fields(desk, desk.partner)["balance"] and "-" not in fields(desk, desk.partner)["balance"]
     desk.deal(own("from_partner", "10", "USD", partner=desk.partner), stage="closed", client=None)
     assert "-3,00 USD" in fields(desk, desk.partner)["balance"]
@@ -130,10 +130,10 @@ def test_the_cards_say_who_owes_whom(desk: Desk) -> None:
 def test_a_cards_month_is_the_desks_month(desk: Desk) -> None:
     at(desk, datetime(2026, 11, 30, 23, 50, tzinfo=KYIV))
     desk.run_through(buy(), to="client_paid")
-    assert "30.11" in fields(desk, desk.client)["month"]
+    assert "30.11" in fields(desk, desk.customer)["month"]
     at(desk, datetime(2026, 12, 1, 0, 10, tzinfo=KYIV))  # still November in Greenwich
     desk.run_through(buy("5", "USD/UAH"), to="client_paid")
-    assert "01.12" in fields(desk, desk.client)["month"] and "30.11" not in fields(desk, desk.client)["month"]
+    assert "01.12" in fields(desk, desk.customer)["month"] and "30.11" not in fields(desk, desk.customer)["month"]
 
 
 # --- rates ------------------------------------------------------------------------------------------------------------

@@ -1,24 +1,19 @@
-"""`room`: an office with pages on a quick SQLite file; `both`: on either database."""
+"""`office`: an office with pages on a quick SQLite file; `both`: on either database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from plugins.heads.tests.web import HeadsOffice, make_office
+from plugins.heads.tests.web import HeadsOffice
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[HeadsOffice]:
-    made = make_office(tmp_path)
-    yield made
-    made.close()
+def office(fresh_sqlite: Callable[[], str], closing: Callable[[HeadsOffice], HeadsOffice]) -> HeadsOffice:
+    return closing(HeadsOffice(fresh_sqlite()))
 
 
 @pytest.fixture
-def both(database_url: str, tmp_path: Path) -> Iterator[HeadsOffice]:
-    made = make_office(tmp_path, url=database_url)
-    yield made
-    made.close()
+def both(database_url: str, closing: Callable[[HeadsOffice], HeadsOffice]) -> HeadsOffice:
+    return closing(HeadsOffice(database_url))

@@ -155,13 +155,11 @@ def test_a_head_sees_only_their_groups(office: HeadsOffice) -> None:
 
 def test_staff_and_strangers_see_nothing(office: HeadsOffice) -> None:
     lead = office.lead()
-    staff, stranger = office.client("Анна Белова", "staff", office.anna.id), office.app.test_client()
+    staff, stranger = office.client(office.anna.id, "staff"), office.app.test_client()
     paths = ["/heads/", f"/heads/people/{office.anna.id}", f"/heads/decisions/lead/{lead}"]
     assert [staff.get(path).status_code for path in paths] == [403] * 3
     assert [stranger.get(path).status_code for path in paths] == [401] * 3
-    token = office.links.csrf(
-        staff.get_cookie("annex_session").value
-    )  # their own and right: it is their role that keeps them out
+    token = office.served.csrf(staff)  # their own and right: it is their role that keeps them out
     for path in (
         f"/heads/people/{office.anna.id}/bar",
         f"/heads/people/{office.anna.id}/unbar",
@@ -171,7 +169,7 @@ def test_staff_and_strangers_see_nothing(office: HeadsOffice) -> None:
         assert staff.post(path, data={"csrf": token}).status_code == 403
         assert stranger.post(path).status_code == 401
         assert office.client().post(path).status_code == 403  # no token of the page
-    assert office.client("Новый", "head", "user:99").get("/heads/").status_code == 403, (
+    assert office.client("user:99", "head", "Новый").get("/heads/").status_code == 403, (
         "the CRM says of nobody that they are one"
     )
 
@@ -224,8 +222,7 @@ def test_the_page_is_live(office: HeadsOffice) -> None:
 
 
 def test_an_office_without_queues_says_so(office: HeadsOffice) -> None:
-    office.settings = type(office.settings)()
-    office.portal.plugin_settings = {**office.portal.plugin_settings, "assignment": office.settings}
+    office.configure("assignment", {})
     assert "Очереди не настроены" in office.client().get("/heads/").text
 
 
@@ -259,8 +256,7 @@ def test_people_are_counted_once_and_queues_of_the_same_people_are_one_table(off
     sales = {"entity": "lead", "groups": [SALES], "sources": ["call", "web"], "label": {"ru": "Заявки", "en": "Requests"}}
     deals = {"entity": "deal", "groups": [SALES], "label": "Договоры"}
     care = {"entity": "deal", "groups": [CARE], "stages": ["work"]}
-    office.settings = type(office.settings).model_validate({"queue": {"a": sales, "b": deals, "c": care}})
-    office.portal.plugin_settings = {**office.portal.plugin_settings, "assignment": office.settings}
+    office.configure("assignment", {"queue": {"a": sales, "b": deals, "c": care}})
     office.day(office.anna, "open")
     office.day(office.boris, "closed")
     office.day(office.kira, "off")

@@ -29,7 +29,7 @@ def test_a_stranger_gets_a_card_and_the_request_its_people_and_date(both: Desk) 
     deal = request(both, **ASKED)
     values = both.record(deal).values
     client = values["client"]
-    assert isinstance(client, Ref) and client.id not in (both.client.id, both.partner.id)
+    assert isinstance(client, Ref) and client.id not in (both.customer.id, both.partner.id)
     card = both.crm.record("contact", client.id).values
     assert (card["name"], card["phone"], card["email"], card["telegram"]) == (
         "Олена", "+380501112233", "olena@example.com", "olena_k",
@@ -119,9 +119,9 @@ def test_a_closed_request_or_a_set_that_wants_none_of_it_keeps_to_the_turns(desk
 
 @pytest.mark.row("EX-01")
 def test_what_staff_filled_in_stays(desk: Desk) -> None:
-    deal = request(desk, client=desk.client, manager=desk.second, next_contact=date(2027, 1, 1), executor=(desk.second,))
+    deal = request(desk, client=desk.customer, manager=desk.second, next_contact=date(2027, 1, 1), executor=(desk.second,))
     values = desk.record(deal).values
-    assert (values["client"], values["manager"]) == (desk.client, desk.second)
+    assert (values["client"], values["manager"]) == (desk.customer, desk.second)
     assert (values["executor"], values["next_contact"]) == ((desk.second,), date(2027, 1, 1))
 
 
@@ -203,7 +203,7 @@ def test_looks_do_not_change_whose_turn_it_is(desk_of: MakeDesk) -> None:
 @pytest.mark.row("EX-01")
 def test_what_is_on_its_way_into_a_request_is_not_filled_in_anew(desk: Desk) -> None:
     """The portal was down over midnight: the next contact stays the one that was reckoned when the request came."""
-    deal = request(desk, sync=False, client=desk.client)
+    deal = request(desk, sync=False, client=desk.customer)
     desk.crm.fail_next(Unreachable("no route"), on="update", times=1000)
     desk.deliver(deal)
     for _ in range(4):
@@ -212,7 +212,7 @@ def test_what_is_on_its_way_into_a_request_is_not_filled_in_anew(desk: Desk) -> 
     desk.deliver(deal)
     for _ in range(4):
         desk.queue.run_one(desk.handlers)
-    assert len(desk.calls("'waiting', 'sending'")) == 1, "the second look has nothing to add"
+    assert len(desk.calls("waiting", "sending")) == 1, "the second look has nothing to add"
     desk.crm.repair()
     desk.run()
     assert desk.field(deal, "next_contact") == date(2026, 11, 24) and desk.field(deal, "manager") == desk.manager

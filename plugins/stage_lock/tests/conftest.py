@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from kernel.storage import Database
 from plugins.stage_lock.tests.lock import Lock
 
 
 @pytest.fixture
-def lock_of(fresh_sqlite: Callable[[], str]) -> Iterator[Callable[..., Lock]]:
-    made: list[Lock] = []
-
-    def make(**how: Any) -> Lock:
-        made.append(Lock(Database(fresh_sqlite()), **how))
-        return made[-1]
-
-    yield make
-    for lock in made:
-        lock.database.close()
+def lock_of(fresh_sqlite: Callable[[], str], closing: Callable[[Lock], Lock]) -> Callable[..., Lock]:
+    return lambda **how: closing(Lock(fresh_sqlite(), **how))
 
 
 @pytest.fixture
@@ -30,7 +20,5 @@ def lock(lock_of: Callable[..., Lock]) -> Lock:
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Lock]:
-    database = Database(database_url)
-    yield Lock(database)
-    database.close()
+def both(database_url: str, closing: Callable[[Lock], Lock]) -> Lock:
+    return closing(Lock(database_url))

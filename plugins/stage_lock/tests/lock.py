@@ -1,26 +1,20 @@
-"""A portal with the stage lock alone, the in-memory twins around it, and the hands of its people."""
+"""A World with the stage lock alone, and the hands of its people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from kernel.crm import Event, Move, Record
+from kernel.crm import Move, Record
 from kernel.extension import Plugin
-from kernel.extension.calls import carry_out
-from kernel.extension.portal import Portal
-from kernel.extension.sync import sync
-from kernel.jobs import inbox
-from kernel.ledger import Books
 from kernel.mapping import EntityMap, FieldMap, MappingSet, PipelineMap, PortalMap, StageMap
-from kernel.storage import Database
-from kernel.testing import CountingIds, FakeClock, MemoryCRM, MemoryQueue, Trouble, roles
+from kernel.testing import MemoryCRM, World, roles
 from kernel.testing.crm_parts import MemoryHistory
 from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock import store
 from plugins.stage_lock.model import Case
-from plugins.stage_lock.settings import StageLockSettings
 
 PORTAL = "memory/main"
 #: new -> talk -> terms -> won, any of them -> lost; a second pipeline begins at "opened"
@@ -66,7 +60,8 @@ class Crm(MemoryCRM):
             return
         super()._moved(kept, label, author, created=created)
         self.truth.append((kept.id, self.mapping.entity(kept.entity).stage_of(label), label, self._person(author)))
-        self.movers[kept.moves[-1].id] = self._person(author)
+        if kept.moves:
+            self.movers[kept.moves[-1].id] = self._person(author)
 
     def get(self, entity: str, record_id: str, **more: Any) -> Record:
         record = super().get(entity, record_id, **more)
@@ -100,38 +95,32 @@ class History(MemoryHistory):
         return found[: len(found) - hidden]
 
 
-@dataclass
-class Lock:
-    database: Database
-    pool: Mapping[str, Sequence[str]] = field(default_factory=lambda: POOL)
-    starts: Sequence[str] = ()
-    history: bool = True
-    names_people: bool = False
-    tells_mover: bool = True
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    hooks: Mapping[str, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
-    seed: int | None = None
-    others: Sequence[Plugin] = ()
-
-    def __post_init__(self) -> None:
-        self.clock = FakeClock()
-        self.queue = MemoryQueue(self.clock, self.seed)
-        mapping = the_set(self.pool, self.starts)
-        self.crm = Crm(
-            mapping, self.clock, keeps_history=self.history, names_people=self.names_people,
-            tells_mover=self.tells_mover, trouble=Trouble(),
+class Lock(World):
+    def __init__(
+        self,
+        url: str,
+        pool: Mapping[str, Sequence[str]] = POOL,
+        starts: Sequence[str] = (),
+        *,
+        history: bool = True,
+        settings: Mapping[str, Any] | None = None,
+        hooks: Mapping[str, tuple[Callable[..., Any], ...]] | None = None,
+        seed: int | None = None,
+        others: Sequence[Plugin] = (),
+        foreign: bool = False,
+        **crm: Any,
+    ) -> None:
+        """`foreign`: what stands elsewhere is no deal, as in Planfix. `crm`: what it tells, see `Crm`."""
+        self.pool = pool
+        super().__init__(
+            url, the_set(pool, starts), [stage_lock, *others], hooks=hooks, seed=seed,
+            settings={"stage_lock": {"override": ["Продажи"], **(settings or {})}},
+            crm=partial(Crm, keeps_history=history, elsewhere_is_foreign=foreign, **crm),
         )  # fmt: skip
-        chosen = StageLockSettings(**{"override": ["Продажи"], **self.settings})
-        self.portal = Portal(
-            PORTAL, mapping, self.crm, self.database, Books(self.clock), self.clock, CountingIds(), self.queue,
-            {"stage_lock": chosen}, hooks=self.hooks,
-        )  # fmt: skip
-        self.plugins = [stage_lock, *self.others]
         self.staff = self.crm.staff
         self.anna, self.boris = self.staff.hire("Анна"), self.staff.hire("Борис")
         self.head = self.staff.hire("Вера Главная")
         self.crm.persons[-1] = replace(self.crm.persons[-1], heads=("Продажи",))
-        self._count = 0
         self.work()  # the lock is on
         self.clock.advance(seconds=1)
 
@@ -150,48 +139,10 @@ class Lock:
             if sync:
                 self.sync(deal, author=author)
 
-    def deliver(self, deal: str, *, author: str = "", event: str = "deal.changed", delivery: str = "") -> None:
-        self._count += 1
-        self.clock.advance(milliseconds=1)
-        reported = Event(event, "deal", deal, author, delivery or f"d{self._count}")
-        with self.database.write() as tx:
-            inbox.store(tx, PORTAL, reported, "", clock=self.clock, ids=self.portal.ids, queue=self.queue)
-
-    def sync(self, deal: str, **more: Any) -> None:
-        self.deliver(deal, **more)
-        self.run()
-
     def write(self, deal: str, stage: str) -> None:
         """Another plugin of ours moves the record."""
         with self.portal.unit() as unit:
             unit.update("deal", deal, {}, stage=stage)
-
-    # --- what Annex does --------------------------------------------------------------------------------------------------
-
-    @property
-    def handlers(self) -> Mapping[str, Any]:
-        return {
-            "look": lambda args: sync(self.portal, self.plugins, args),
-            "call": lambda args: carry_out(self.portal, self.plugins, args),
-        }
-
-    def run(self) -> None:
-        self.queue.run_until_quiet(self.handlers)
-        self.check()
-
-    def run_one(self) -> None:
-        self.queue.run_one(self.handlers)
-        self.check()
-
-    def check(self) -> None:
-        if self.queue.broken:
-            raise self.queue.broken[0][1]
-
-    def work(self) -> None:
-        """The regular work, and what follows from it."""
-        for every in stage_lock.every:
-            every.run(self.portal)
-        self.run()
 
     # --- what a test asks --------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kernel.errors import Throttled, Unreachable
-from kernel.storage import Database
 from plugins.stage_lock.tests.lock import Lock
 from tests.harness.databases import sqlite_copy
 
@@ -158,9 +157,9 @@ def folder() -> Any:
         yield Path(name)
 
 
-def a_database(folder: Path) -> Database:
+def a_database(folder: Path) -> str:
     """One for each example: a test function's own fixtures serve all of its examples."""
-    return Database(sqlite_copy(folder / f"lock{len(list(folder.iterdir()))}.db"))
+    return sqlite_copy(folder / f"lock{len(list(folder.iterdir()))}.db")
 
 
 def tell(lock: Lock, steps: Sequence[tuple[str, Any]]) -> None:
@@ -170,7 +169,7 @@ def tell(lock: Lock, steps: Sequence[tuple[str, Any]]) -> None:
             story.do(step)
         story.end()
     finally:
-        lock.database.close()
+        lock.close()
 
 
 def moves(people: Sequence[str], reported: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[str, Any]]:
@@ -237,7 +236,7 @@ def test_without_a_history_and_each_move_told_of_in_time(folder: Path, pool: Any
             story.run()
         story.end()
     finally:
-        lock.database.close()
+        lock.close()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -266,4 +265,4 @@ def test_without_a_history_and_deliveries_lost_and_late(folder: Path, seed: int)
     assert lock.crm.doubled() == [] and not any(lock.is_open())
     with lock.database.read() as tx:
         assert tx.value("SELECT COUNT(*) FROM stage_lock_reversal") <= moved
-    lock.database.close()
+    lock.close()

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from kernel.crm import Record
 from kernel.errors import Rejected, Unreachable
+from kernel.extension.portal import Unit
 from kernel.values import to_micros
 from plugins.stage_lock import store
-from plugins.stage_lock.api import OBJECTION, Objection, grant, open_cases, stands
+from plugins.stage_lock.api import HOLD, OBJECTION, Objection, grant, open_cases, stands
 from plugins.stage_lock.tests.lock import Lock
 
 LockOf = Callable[..., Lock]
@@ -290,24 +292,63 @@ def test_a_record_we_made_ourselves_may_begin_anywhere(lock_of: LockOf) -> None:
 
 
 def test_an_objection_forbids_what_the_pool_allows_but_not_to_a_head(lock_of: LockOf) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, str, str, str]] = []
 
-    def object_to(_portal: Any, person: str) -> Objection | None:
-        asked.append(person)
+    def object_to(_portal: Any, person: str, record: Record, start: str, to: str) -> Objection | None:
+        asked.append((person, record.id, start, to))
         return Objection("stage_lock_nowhere")
 
-    lock = lock_of(hooks={OBJECTION.name: (lambda _portal, _person: None, object_to)})
+    lock = lock_of(hooks={OBJECTION.name: (lambda *_move: None, object_to)})
     deal = lock.deal()
     lock.sync(deal)
     assert asked == [], "nobody moved it"
     lock.move(deal, "talk", sync=True)
-    assert lock.stage(deal) == "new" and asked[0] == lock.anna.id and "ничего" in lock.notes(deal)[0][0]
+    assert lock.stage(deal) == "new" and "ничего" in lock.notes(deal)[0][0]
+    assert asked[0] == (lock.anna.id, deal, "new", "talk")
     lock.move(deal, "talk", author="Вера Главная", sync=True)
     assert lock.stage(deal) == "talk"
     asked.clear()
     lock.move(deal, "terms", "won")
     lock.sync(deal, author="Анна")
     assert lock.stage(deal) == "talk", "both moves were theirs"
+
+
+def test_each_of_several_movers_is_asked_about(lock_of: LockOf) -> None:
+    """Boris may not move, and Anna moved on what was moved before anybody looked."""
+
+    def object_to(_portal: Any, person: str, *_move: Any) -> Objection | None:
+        return Objection("stage_lock_nowhere") if person == lock.boris.id else None
+
+    lock = lock_of(names_people=True, hooks={OBJECTION.name: (object_to,)})
+    deal = lock.deal()
+    lock.move(deal, "talk", author="Борис")
+    lock.move(deal, "terms")
+    lock.sync(deal)
+    assert lock.stage(deal) == "new"
+    assert lock.outcomes() == [("new", "talk", "put_back"), ("new", "terms", "put_back")]
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_a_record_is_held_for_what_stands_in_it_and_no_head_may_override(lock_of: LockOf, history: bool) -> None:
+    def hold(unit: Unit, record: Record, start: str, to: str) -> Objection | None:
+        unit.tx.all("SELECT 1")  # what a plugin keeps can be read
+        empty = not record.values.get("name")
+        return Objection("stage_lock_nowhere", no_override=True) if empty and to == "terms" else None
+
+    lock = lock_of(history=history, hooks={HOLD.name: (hold,)})
+    deal = lock.deal()
+    lock.move(deal, "talk", sync=True)
+    lock.crm.staff.set("deal", deal, name="", author="Анна")
+    for author in ("Анна", "Вера Главная"):
+        lock.move(deal, "terms", author=author, sync=True)
+        assert lock.stage(deal) == "talk", author
+        text, _to = lock.notes(deal)[-1]
+        assert "ничего" in text and "руководител" not in text, "no head can help"
+    lock.crm.staff.set("deal", deal, name="Сделка", author="Анна")
+    lock.clock.advance(seconds=90)
+    lock.move(deal, "terms", sync=True)
+    assert lock.stage(deal) == "terms" and lock.is_open() == [False, False]
+    lock.quiet(deal)
 
 
 def test_the_history_is_newer_than_the_record(lock: Lock) -> None:

@@ -11,36 +11,22 @@ from typing import Any
 
 import pytest
 
-from kernel.settings import Settings
-from kernel.testing import session
-from kernel.web import WEB_SETTINGS, Links, Live, Site, create_app
-from plugins.stage_lock import plugin as stage_lock
 from plugins.stage_lock.api import grant
 from plugins.stage_lock.commands import print_rules
 from plugins.stage_lock.tests.lock import Lock
 
 
 class Browser:
-    def __init__(self, lock: Lock, folder: Path) -> None:
-        self.lock, live = lock, Live(lock.database)
-        lock.portal.changed = live.nudge
-        settings = Settings({"ANNEX_HOME": str(folder)}, also=WEB_SETTINGS)
-        self.links = Links(lock.database, lock.clock, lock.portal.ids, b"a secret of the tests", "http://127.0.0.1:8080")
-        lock.portal.links = self.links
-        self.site = Site(lock.portal, [stage_lock], settings, lock.database, lock.clock, lock.portal.ids, live, self.links)
-        self.app = create_app(self.site)
+    def __init__(self, lock: Lock) -> None:
+        self.lock, self.site, self.app = lock, lock.site, lock.app
 
     def client(self, role: Any = "head") -> Any:
-        client = self.app.test_client()
-        client.set_cookie(
-            "annex_session", session(self.site, role, "Вера Главная", self.lock.head.id if role == "head" else "")
-        )
-        return client
+        return self.lock.client(self.lock.head.id if role == "head" else "", role, "Вера Главная")
 
 
 @pytest.fixture
-def browser(lock: Lock, tmp_path: Path) -> Browser:
-    return Browser(lock, tmp_path)
+def browser(lock: Lock) -> Browser:
+    return Browser(lock)
 
 
 def csrf(text: str) -> str:
@@ -113,7 +99,7 @@ def test_a_permission_that_makes_no_sense_is_refused(browser: Browser, wrong: di
 
 def test_what_was_given_up_can_be_let_stand_from_its_page(lock_of: Callable[..., Lock], tmp_path: Path) -> None:
     lock = lock_of(settings={"reversals_per_hour": 1})
-    browser = Browser(lock, tmp_path)
+    browser = Browser(lock)
     client, deal = browser.client(), lock.deal()
     for _ in range(2):
         lock.move(deal, "won", sync=True)

@@ -46,11 +46,38 @@ def test_a_permission_is_used_up_and_kept_where_it_was_not_needed() -> None:
 
 
 def test_an_objection_concerns_its_person_alone() -> None:
-    objections = {"1": Objection("x")}
-    assert judge(facts(Step("b", by="1"), objections=objections)).here == "a"
-    assert judge(facts(Step("b", by="2"), objections=objections)).here == "b"
-    assert judge(facts(Step("b", by="1"), objections=objections, may_override=frozenset("1"))).here == "b"
-    assert judge(facts(Step("c", by="1"), objections=objections, grants=frozenset("c"))).here == "a"
+    objects = {("1", "a", "b"): Objection("x"), ("1", "a", "c"): Objection("x")}
+
+    def asked(*move: str) -> Objection | None:
+        person, start, to = move
+        return objects.get((person, start, to))
+
+    assert judge(facts(Step("b", by="1"), objects=asked)).here == "a"
+    assert judge(facts(Step("b", by="2"), objects=asked)).here == "b"
+    assert judge(facts(Step("b", by="1"), objects=asked, may_override=frozenset("1"))).here == "b"
+    assert judge(facts(Step("c", by="1"), objects=asked, grants=frozenset("c"))).here == "a"
+
+
+def test_an_objection_concerns_its_move_alone() -> None:
+    objects = {("1", "b", "c"): Objection("x")}
+    verdict = judge(facts(Step("b", by="1"), Step("c", by="1"), objects=lambda *move: objects.get(move)))
+    assert verdict.here == "b" and [(one.start, one.step.stage) for one in verdict.findings] == [("b", "c")]
+
+
+def test_what_nobody_may_override_is_refused_to_heads_and_in_spite_of_permissions() -> None:
+    held = Objection("x", no_override=True)
+
+    def objects(_person: str, _start: str, to: str) -> Objection | None:
+        return held if to == "c" else None
+
+    free = frozenset("1")
+    for start, more in (("b", {}), ("a", {"grants": frozenset("c")}), ("a", {})):
+        verdict = judge(facts(Step("c", by="1"), here=start, objects=objects, may_override=free, **more))
+        assert verdict.here == start and [(one.kind, one.why) for one in verdict.findings] == [("refused", held)]
+        assert verdict.used_grants == frozenset()
+    made = judge(facts(Step("c", by="1", created=True), fresh=True, here=None, objects=objects, may_override=free))
+    assert made.here == "a" and made.findings[0].why == held
+    assert judge(facts("c", here="b", own=[Own(7, "c", False, done_at=1)], objects=objects)).here == "c", "ours are no case"
 
 
 def test_where_a_record_may_begin() -> None:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from kernel.storage import Database
 from plugins.workday.tests.day import Day
 
 
 @pytest.fixture
-def day_of(fresh_sqlite: Callable[[], str], tmp_path: Path) -> Iterator[Callable[..., Day]]:
-    database = Database(fresh_sqlite())
-
-    def make(**how: Any) -> Day:
-        return Day(database, tmp_path, **how)
-
-    yield make
-    database.close()
+def day_of(fresh_sqlite: Callable[[], str], closing: Callable[[Day], Day]) -> Callable[..., Day]:
+    return lambda **how: closing(Day(fresh_sqlite(), **how))
 
 
 @pytest.fixture

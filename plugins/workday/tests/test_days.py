@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kernel.errors import Unreachable
 from plugins.workday.api import all_of, standing_of, status
 from plugins.workday.days import unfit
-from plugins.workday.tests.day import PORTAL, Day
+from plugins.workday.tests.day import Day
 
 
 def test_a_move_without_a_started_day_is_put_back_and_told(day: Day) -> None:
@@ -46,6 +47,36 @@ def test_a_crm_that_does_not_tell_puts_nothing_back_and_gives_nobody_anything(da
     assert {person: one.code for person, one in found.items()} == {day.boris: "workday_closed"}
 
 
+def test_a_day_that_the_crm_leaves_out_puts_nothing_back(day: Day) -> None:
+    deal = day.crm.staff.new("deal", stage="new", author="Анна")
+    day.sync(deal)
+    day.crm.days[day.boris] = "unknown"
+    day.move(deal, "talk", "Борис")
+    assert day.crm.record("deal", deal).stage == "talk"
+
+
+def test_a_question_that_got_lost_is_asked_once_more_before_a_move_stands(day: Day) -> None:
+    deal = day.crm.staff.new("deal", stage="new", author="Анна")
+    day.sync(deal)
+    asked = iter([Unreachable("no answer"), None])
+    day.crm.ask_anew = lambda: next(asked)
+    day.move(deal, "talk", "Борис")
+    assert day.crm.record("deal", deal).stage == "new"
+
+
+def test_who_was_dismissed_and_came_back_is_known_again_when_they_move_something(day: Day) -> None:
+    place = next(n for n, person in enumerate(day.crm.persons) if person.id == day.boris)
+    there = day.crm.persons[place]
+    deal = day.crm.staff.new("deal", stage="new", author="Анна")
+    day.crm.persons[place] = replace(there, active=False)
+    day.portal.staff.forget()
+    day.sync(deal)
+    assert not next(person for person in day.portal.people() if person.id == day.boris).active
+    day.crm.persons[place] = there
+    day.move(deal, "talk", "Борис")
+    assert day.crm.record("deal", deal).stage == "new"
+
+
 def test_a_pause(day_of: Callable[..., Day]) -> None:
     strict = day_of()
     strict.crm.days[strict.anna] = "paused"
@@ -78,7 +109,7 @@ def test_the_poll_asks_for_all_in_one_call_and_tells_whose_day_changed(day: Day)
     day.poll()
     assert day.notified[1:] == [[day.boris]]
     with day.database.read() as tx:
-        kept = all_of(tx, PORTAL)
+        kept = all_of(tx, day.portal.name)
     assert kept[day.boris].status == "open" and kept[day.boris].since > kept[day.anna].since
     assert kept[day.anna].since == int(began.timestamp() * 1e6) and kept[day.anna].read_at > kept[day.anna].since
     assert status(day.portal, day.boris) == "open" and day.crm.called.count("workdays") == 3
@@ -90,7 +121,7 @@ def test_who_leaves_the_group_is_forgotten(day: Day) -> None:
     day.portal.staff.forget()
     day.poll()
     with day.database.read() as tx:
-        assert day.boris not in all_of(tx, PORTAL)
+        assert day.boris not in all_of(tx, day.portal.name)
     assert day.notified[-1] == [day.boris]
 
 
@@ -99,5 +130,5 @@ def test_a_poll_without_an_answer_leaves_what_is_known(day: Day) -> None:
     day.crm.silent = Unreachable("no answer")
     day.poll()
     with day.database.read() as tx:
-        assert all_of(tx, PORTAL)[day.anna].status == "open"
+        assert all_of(tx, day.portal.name)[day.anna].status == "open"
     assert len(day.notified) == 1

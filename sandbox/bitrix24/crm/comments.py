@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sandbox.bitrix24 import filters, formats
+from sandbox.bitrix24 import disk, filters, formats
 from sandbox.bitrix24.crm import changes
 from sandbox.bitrix24.crm.store import Kind, Record, crm
 from sandbox.bitrix24.paging import page
@@ -23,12 +24,13 @@ class Comment:
     text: str
     author: int
     created: datetime
-    files: list[Any] = field(default_factory=list)
+    files: list[disk.Attached] = field(default_factory=list)
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, portal: Portal) -> dict[str, Any]:
         return {
             "ID": str(self.id), "ENTITY_ID": str(self.entity_id), "ENTITY_TYPE": self.entity_type,
-            "CREATED": self.created.isoformat(), "COMMENT": self.text, "AUTHOR_ID": str(self.author), "FILES": {},
+            "CREATED": self.created.isoformat(), "COMMENT": self.text, "AUTHOR_ID": str(self.author),
+            "FILES": {str(one.id): one.shown(portal) for one in self.files},
         }  # fmt: skip
 
 
@@ -49,10 +51,14 @@ def attach(sandbox: Any) -> None:
     sandbox.portal.area(changes.Hooks).deleted.append(forget)
 
 
-def write(portal: Portal, kind: Kind, ident: int, text: str, author: int, actor: str | None, connector: str = "") -> Comment:
+def write(portal: Portal, kind: Kind, ident: int, text: str, author: int, actor: str | None, connector: str = "",
+          files: Sequence[disk.Attached] = ()) -> Comment:  # fmt: skip
     """A new comment under a record."""
     area = portal.area(Comments)
     comment = Comment(portal.next_id("comment"), kind.type_id, kind.code.lower(), ident, text, author, portal.now())
+    comment.files = list(files)
+    for file in comment.files:
+        file.owner = comment.id
     area.rows[comment.id] = comment
     area.by_owner.setdefault((kind.type_id, ident), []).append(comment)
     changes.touch(portal, kind.type_id, ident, author)
@@ -99,12 +105,13 @@ def add(call: Call) -> int:
     if kind is None or record is None:
         raise RestError(400, "OWNER_NOT_FOUND", "Owner of the item not found")
     author = formats.integer(sent.get("AUTHOR_ID")) or int(call.client.user_id)
-    return write(call.portal, kind, record["ID"], text, author, call.client.user_id, _connector(call)).id
+    files = list(disk.taken(call.portal, sent.get("FILES"), author))
+    return write(call.portal, kind, record["ID"], text, author, call.client.user_id, _connector(call), files).id
 
 
 @method("crm.timeline.comment.get", scope="crm")
 def get(call: Call) -> dict[str, Any]:
-    return _by_id(call).shown()
+    return _by_id(call).shown(call.portal)
 
 
 @method("crm.timeline.comment.list", scope="crm")
@@ -117,7 +124,7 @@ def listing(call: Call) -> Listed:
         rows = area.by_owner.get((kind.type_id, number), [])
     else:
         rest, rows = tree, list(area.rows.values())
-    found = filters.select([row.shown() for row in rows], rest, call.portal.zone)
+    found = filters.select([row.shown(call.portal) for row in rows], rest, call.portal.zone)
     found = filters.order(found, formats.mapping(call.get("order"), "order") or {"ID": "ASC"})
     select = [str(name) for name in formats.items(call.get("select"))]
     if not select or "*" in select:
@@ -131,7 +138,14 @@ def update(call: Call) -> bool:
     text = str(sent.get("COMMENT") or "")
     if not text:
         raise RestError(400, "INVALID_ARG_VALUE", "Empty comment")
-    if text != comment.text:
+    replaced = "FILES" in sent
+    if replaced:  # what stood there is deleted always; an empty list leaves none («How to Update and Delete Files»)
+        for one in comment.files:
+            disk.drop(call.portal, one)
+        comment.files = list(disk.taken(call.portal, sent["FILES"], int(call.client.user_id)))
+        for one in comment.files:
+            one.owner = comment.id
+    if text != comment.text or replaced:
         comment.text = text
         _event(call.portal, comment, "UPDATE", call.client.user_id, _connector(call))
     return True

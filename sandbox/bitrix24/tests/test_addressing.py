@@ -49,6 +49,23 @@ def test_comments_understand_lower_case_fields_only(admin):
     assert admin.call("crm.timeline.comment.add", fields=comment) > 0
 
 
+def test_files_in_an_update_of_a_comment_delete_those_it_had(admin):
+    """«How to Update and Delete Files»: always; an empty list leaves none, and without FILES they stay."""
+    owner, content = {"ENTITY_ID": admin.deal(), "ENTITY_TYPE": "deal"}, "AAAA"
+    ident = admin.call("crm.timeline.comment.add", fields={**owner, "COMMENT": "x", "FILES": [["a", content]]})
+
+    def names(**fields):
+        assert admin.call("crm.timeline.comment.update", id=ident, fields={"COMMENT": "x", **fields})
+        files = admin.call("crm.timeline.comment.get", id=ident)["FILES"]
+        return [one["name"] for one in files.values()] if files else []
+
+    (first,) = admin.call("crm.timeline.comment.get", id=ident)["FILES"]
+    assert names() == ["a"]
+    assert names(FILES=[["b", content], ["c", content]]) == ["b", "c"]
+    assert admin.fails("disk.attachedObject.get", id=first)[:2] == (400, "ERROR_NOT_FOUND")
+    assert names(FILES=[]) == []
+
+
 def test_xml_is_the_same_tree(admin):
     admin.deal(TITLE="A & B")
     answer = admin.session.get(admin.base + "crm.deal.list.xml", params={"select[]": "TITLE"})

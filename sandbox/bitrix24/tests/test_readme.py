@@ -8,24 +8,16 @@ from sandbox.bitrix24.doors import DOORS
 from sandbox.bitrix24.faults import SWITCHES
 from sandbox.bitrix24.registry import METHODS
 from sandbox.bitrix24.server import import_methods
+from sandbox.common.switches import as_table
 
 README = Path(__file__).parents[1] / "README.md"
 import_methods()
 
 
-def switch_table():
-    """The lines between the marks; copy them there after a change of a switch."""
-    lines = ["| switch | default | meaning |", "|---|---|---|"]
-    for name, switch in sorted(SWITCHES.items()):
-        choices = f" ({', '.join(switch.choices)})" if switch.choices else ""
-        lines.append(f"| `{name}` | {switch.default} | {switch.help}{choices} |")
-    return "\n".join(lines)
-
-
 def test_every_switch_stands_there_with_its_help():
     found = re.search(r"<!-- switches -->\n(.*)\n<!-- end -->", README.read_text(encoding="utf-8"), re.DOTALL)
     assert found
-    assert found.group(1) == switch_table()
+    assert found.group(1) == as_table(SWITCHES), "copy the table there after a change of a switch"
 
 
 def test_every_option_stands_there():

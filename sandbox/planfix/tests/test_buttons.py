@@ -13,7 +13,15 @@ def test_a_button_calls_us_and_its_answer_lands_in_a_field(robot, receiver):
     assert done["steps"] == [{"do": "set-field", "field": "Табло", "done": True}]
     assert robot.value(deal, 11045) == "https://desk.example.com/b/once"
     assert receiver.got[0]["path"].endswith("/board.link")
-    assert receiver.got[0]["form"]["author"] == "Ігор Бондар"
+    form = receiver.got[0]["form"]
+    assert (form["author"], form["author_id"]) == ("Ігор Бондар", "3")
+
+
+def test_an_account_may_have_no_number_of_who_pressed(robot, receiver):
+    robot.door("/faults", {"author_id": "off"})
+    assert press(robot, robot.deal(), "Відкрити табло")["delivered"]
+    form = receiver.got[0]["form"]
+    assert (form["author"], form["author_id"]) == ("Ігор Бондар", "")
 
 
 def test_once_a_minute_per_task_and_button(robot, receiver):

@@ -75,3 +75,41 @@ def test_comments_on_contacts_and_the_flat_list(robot, deal):
 def test_a_process_may_forbid_comments(robot, deal):
     robot.door("/faults", {"comments_allowed": "off"})
     assert robot.fails(f"/task/{deal}/comments/", {"description": "x"}) == (400, 6)
+
+
+def test_a_hidden_comment_is_seen_by_whom_it_names_and_administrators(robot, client, desk, deal):
+    body = {"description": "таємне", "isHidden": True, "recipients": {"users": [{"id": "user:3"}]}}
+    comment = robot.post(f"/task/{deal}/comments/", body, status=201)["id"]
+    for token, sees in (("staff-3", True), ("staff-5", False), ("staff-1", True), ("sandbox", True)):
+        api = client(desk, token)
+        assert (comment in [c["id"] for c in listed(api, deal)]) is sees, token
+        if not sees:
+            assert api.fails(f"/comment/{comment}", method="GET") == (400, 5000)
+    group = {"description": "касі", "isHidden": True, "recipients": {"groups": [{"id": 2}]}}
+    for_group = robot.post(f"/task/{deal}/comments/", group, status=201)["id"]
+    assert [c["id"] for c in listed(client(desk, "staff-7"), deal)][-1] == for_group
+    robot.door("/faults", {"hidden_comments": "off"})
+    openly = robot.post(f"/task/{deal}/comments/", body, status=201)["id"]
+    assert openly in [c["id"] for c in listed(client(desk, "staff-5"), deal)]
+
+
+def test_files_hang_on_comments_of_tasks_and_contacts(robot, deal):
+    answer = robot.call("POST", "/rest/file/", files={"file": ("рахунок.pdf", b"x" * 1500)})
+    number = answer.json()["id"]
+    for path in (f"/task/{deal}", "/contact/811"):
+        comment = robot.post(f"{path}/comments/", {"description": "ось", "files": [{"id": number}]}, status=201)["id"]
+        shown = robot.get(f"/comment/{comment}", fields="files")["comment"]["files"]
+        assert [(one["id"], one["name"], one["size"]) for one in shown] == [(number, "рахунок.pdf", 2)]
+
+
+@pytest.mark.parametrize(("does", "left"), [("replace", [1]), ("add", [0, 1]), ("ignore", [0])])
+def test_what_files_in_an_update_of_a_comment_do(robot, deal, does, left):
+    robot.door("/faults", {"comment_files": does})
+    files = [robot.call("POST", "/rest/file/", files={"file": (name, b"x")}).json()["id"] for name in ("a", "b")]
+    body = {"description": "ось", "files": [{"id": files[0]}]}
+    comment = robot.post(f"/task/{deal}/comments/", body, status=201)["id"]
+    robot.post(f"/task/{deal}/comments/{comment}", {"description": "інше"})
+    assert [one["id"] for one in robot.get(f"/comment/{comment}", fields="files")["comment"]["files"]] == files[:1]
+    robot.post(f"/task/{deal}/comments/{comment}", {"description": "інше", "files": [{"id": files[1]}]})
+    shown = robot.get(f"/comment/{comment}", fields="files")["comment"]["files"]
+    assert [one["id"] for one in shown] == [files[n] for n in left]

@@ -12,7 +12,7 @@ def test_the_portal_is_as_the_guide_says(robot):
     assert labels(robot) == [
         "Ім'я клієнта", "Телефон клієнта", "Email клієнта", "Telegram клієнта", "Менеджер", "Наступний контакт", "Партнер",
         "На зберіганні", "Зберігати до", "Аналітика", "Прибуток", "Прибуток у валюті звіту", "Залишок клієнта",
-        "Перевірка", "Табло", "Ключ Annex",
+        "Перевірка", "Табло", "Ключ Annex", "Партнер підтвердив",
     ]  # fmt: skip
     statuses = robot.get("/process/task/301/statuses", fields="id,name,isActive")["statuses"]
     assert [(s["id"], s["isActive"]) for s in statuses] == [
@@ -20,7 +20,7 @@ def test_the_portal_is_as_the_guide_says(robot):
     ]  # fmt: skip
     assert robot.get("/object/4703/statuses")["statuses"][5]["name"] == "Скасовано"
     tag = robot.get("/datatag/6", fields="id,name,fields")["dataTag"]
-    assert [f["id"] for f in tag["fields"]] == list(range(20, 40))
+    assert [f["id"] for f in tag["fields"]] == [*range(20, 32), 47, *range(32, 40)]
     assert tag["fields"][0]["enumValues"][-1] == "Зняття зі зберігання"
     assert [t["name"] for t in robot.post("/datatag/list", {"fields": "name"})["dataTags"]] == [
         "Операція",

@@ -3,28 +3,18 @@
 import re
 from pathlib import Path
 
+from sandbox.common.switches import as_table
 from sandbox.planfix.cli import parser
 from sandbox.planfix.faults import SWITCHES
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-def switch_table():
-    """The lines between the marks; copy them there after a change of a switch."""
-    lines = ["| switch | default | meaning |", "|---|---|---|"]
-    for name, switch in sorted(SWITCHES.items()):
-        choices = f" ({', '.join(switch.choices)})" if switch.choices else ""
-        lines.append(
-            f"| `{name}` | {switch.default or '' if switch.default == '' else switch.default} | {switch.help}{choices} |"
-        )
-    return "\n".join(lines)
-
-
 def test_every_switch_stands_there_with_its_help():
     text = README.read_text(encoding="utf-8")
     found = re.search(r"<!-- switches -->\n(.*)\n<!-- end -->", text, re.DOTALL)
     assert found
-    assert found.group(1) == switch_table()
+    assert found.group(1) == as_table(SWITCHES), "copy the table there after a change of a switch"
 
 
 def test_every_option_stands_there():

@@ -23,9 +23,10 @@ def test_a_new_deal_is_told_with_a_signed_form(staff, receiver, idle):
     (got,) = receiver.got
     assert got["path"] == "/hooks/planfix/main/deal.created"
     form = got["form"]
-    assert set(form) == {"task", "event", "author", "delivery", "sig"}
-    assert (form["task"], form["event"], form["author"]) == (str(deal), "deal.created", "Ігор Бондар")
-    text = f"{deal}|deal.created|{form['delivery']}"
+    assert set(form) == {"task", "event", "author", "author_id", "delivery", "sig"}
+    assert (form["task"], form["event"]) == (str(deal), "deal.created")
+    assert (form["author"], form["author_id"]) == ("Ігор Бондар", "3")
+    text = f"{deal}|deal.created|{form['delivery']}|Ігор Бондар|3"
     assert form["sig"] == hmac.new(b"sandbox-hook", text.encode(), hashlib.sha256).hexdigest()
     assert len(form["delivery"]) == 36
 

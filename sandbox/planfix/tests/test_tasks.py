@@ -172,3 +172,31 @@ def test_source_object_id_may_be_refused_twice(robot):
     robot.deal(sourceObjectId="a-1")
     robot.door("/faults", {"duplicate_source_id": "refuse"})
     assert robot.fails("/task/", {"name": "x", "sourceObjectId": "a-1"}) == (400, 1001)
+
+
+def test_a_task_is_put_under_another_object_with_a_status_of_that_one(robot, staff):
+    deal, other = robot.deal(customFieldData=[{"field": {"id": 11041}, "value": "1"}]), robot.deal()
+    staff.post(f"/task/{deal}", {"object": {"id": 4704}})
+    task = robot.task(deal, "object,template,status,11041")
+    assert (task["object"], task["template"], task["status"]["id"]) == ({"id": 4704}, {"id": 4704}, 1)
+    assert "customFieldData" not in task, "a field that is not attached to the new object is not shown"
+    assert robot.fails(f"/task/{deal}", {"status": {"id": 203}}) == (400, 41), "it is of the other object"
+    robot.post(f"/task/{deal}", {"object": {"id": 4703}, "template": {"id": 4703}, "status": {"id": 203}})
+    assert robot.task(deal, "status")["status"]["id"] == 203 and robot.value(deal, 11041) == "1"
+    lines = robot.post(f"/task/{deal}/comments/list", {"typeList": "All", "fields": "id,changeStatus"})["comments"]
+    assert [one["changeStatus"]["newStatusId"] for one in lines if one.get("changeStatus")] == [1, 203]
+    robot.door("/faults", {"object_by_rest": "ignored", "object_change_logged": "off"})
+    robot.post(f"/task/{other}", {"object": {"id": 4704}})
+    assert robot.task(other, "object")["object"] == {"id": 4703}
+    staff.post(f"/task/{other}", {"object": {"id": 4704}})
+    assert robot.task(other, "object")["object"] == {"id": 4704}, "people do it in the interface"
+    lines = robot.post(f"/task/{other}/comments/list", {"typeList": "All", "fields": "id,changeStatus"})["comments"]
+    assert not any(one.get("changeStatus") for one in lines)
+
+
+def test_a_task_is_overdue_while_its_end_is_past_and_its_status_active(robot):
+    late = robot.deal(endDateTime={"date": "01-02-2020"})
+    assert robot.task(late, "overdue")["overdue"] is True
+    robot.post(f"/task/{late}", {"status": {"id": 205}})
+    assert robot.task(late, "overdue")["overdue"] is False
+    assert robot.task(robot.deal(), "overdue")["overdue"] is False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,7 @@ def cross(base: str, quote: str, _day: date) -> Decimal:
 class Burst:
     """Keeps tests.crash.bursts.Burst."""
 
-    def __init__(self, office: Any, database: Database) -> None:
+    def __init__(self, office: Any, database: Database, _systems: Mapping[str, Any]) -> None:
         self._office = office
         self._all: list[Plan] = []
         self._now: list[Plan] = []

@@ -82,7 +82,9 @@ def _books_of(desk: Checks, records: Records, plan: Plan, stage: str) -> Iterato
 def _comments_of(desk: Checks, records: Records, task: int) -> Iterator[str]:
     """Each comment that we wanted stands there exactly once, and no other one of ours."""
     with desk.database.read() as tx:
-        keys = tx.all("SELECT key FROM outgoing WHERE verb = 'comment' AND lane LIKE :l", l=f"%deal:{task}")
+        keys = tx.all(
+            "SELECT key FROM outgoing WHERE verb IN ('comment', 'write_comment') AND lane LIKE :l", l=f"%deal:{task}"
+        )
     wanted = Counter(hashlib.sha256(row["key"].encode()).hexdigest()[:12] for row in keys)
     found = Counter(records.marks(task))
     if wanted != found:

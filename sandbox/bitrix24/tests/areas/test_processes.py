@@ -185,3 +185,13 @@ def test_killing_leaves_nothing(desk: Any, asked: tuple[int, str]) -> None:
     process = desk.admin.call("bizproc.workflow.instances")[0]["ID"]
     assert desk.admin.call("bizproc.workflow.kill", ID=process) is True
     assert desk.door("/workflow/tasks")["tasks"] == []
+
+
+def test_a_task_is_passed_on(desk: Any, asked: tuple[int, str]) -> None:
+    _deal, task = asked
+    wanted = {"TASK_IDS": [task], "FROM_USER_ID": 14, "TO_USER_ID": 11}
+    assert desk.admin.call("bizproc.task.delegate", **wanted) is True
+    assert desk.user("11").call("bizproc.task.list")[0]["ID"] == task and desk.user("14").call("bizproc.task.list") == []
+    assert desk.admin.refusal("bizproc.task.delegate", **wanted) == (400, "ERROR_TASK_NOT_FOUND", "Task not found")
+    desk.door("/faults", {"task_delegate": "unknown"})
+    assert desk.admin.refusal("bizproc.task.delegate", **wanted)[:2] == (404, "ERROR_METHOD_NOT_FOUND")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from kernel.conversations import FileRef, Incoming, Outgoing
+from kernel.conversations import EarlierTry, FileRef, Incoming, Outgoing
 from kernel.errors import AnnexError, BadInput, Misconfigured, Rejected, Throttled, Unreachable
 from kernel.extension import (
     Connection,
@@ -22,10 +22,9 @@ from kernel.extension import (
     Received,
     Reply,
     SettingLine,
-    Verb,
 )
+from kernel.extension.channel_verbs import sends
 from kernel.http import Form, HttpClient
-from kernel.jobs.outgoing import Call
 
 SETTINGS = (
     SettingLine("TOYCHAT_URL", "address of its API", required=True),
@@ -97,7 +96,7 @@ class ToyChannel:
     def __init__(self, connection: Connection) -> None:
         self._http = client(connection)
 
-    def send(self, message: Outgoing, *, key: str, maybe_done: bool) -> str:
+    def send(self, message: Outgoing, *, key: str, earlier: EarlierTry | None) -> str:
         form = Form({"to": message.address, "text": message.text, "key": key})
         answer = self._http.send("POST", "send", body=form, writes=True, timeout=30)
         if answer.status == 429:
@@ -110,10 +109,6 @@ class ToyChannel:
 
     def fetch(self, file: FileRef, into: Path, *, bytes_max: int) -> None:
         self._http.download("GET", f"file/{file.vendor_id}", into, bytes_max=bytes_max)
-
-
-def send(connection: Connection, call: Call, maybe_done: bool) -> str:
-    return connection.channel.send(Outgoing.of(call.payload), key=call.key, maybe_done=maybe_done)
 
 
 def doctor(connection: Connection) -> Iterable[str]:
@@ -133,6 +128,6 @@ connector = Connector(
     listen=listen,
     catch_up=catch_up,
     channel=ToyChannel,
-    verbs={"send": Verb(send, "never")},
+    verbs=sends("never"),
     doctor=doctor,
 )

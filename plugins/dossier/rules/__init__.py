@@ -1,0 +1,1 @@
+"""What a dossier shows, and how: pure."""

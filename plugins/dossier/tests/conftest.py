@@ -1,0 +1,19 @@
+"""`office` is a broker with one client in the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from plugins.dossier.tests.office import Office
+
+
+@pytest.fixture
+def office_of(fresh_sqlite: Callable[[], str], closing: Callable[[Office], Office]) -> Callable[..., Office]:
+    return lambda **how: closing(Office(fresh_sqlite(), **how))
+
+
+@pytest.fixture
+def office(office_of: Callable[..., Office]) -> Office:
+    return office_of()

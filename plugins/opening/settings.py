@@ -1,0 +1,50 @@
+"""What a customer may set for handing clients over, in their mapping set under [plugin.opening]."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kernel.extension.portal import Portal
+from kernel.mapping import PushMap
+
+NAME = "opening"
+
+
+class OpeningSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field("broker", description="the connection of the back office; while it is off, nothing is handed over")
+    push: str = Field("open_account", description="which push.NAME.toml says what is handed over")
+    won: str = Field("opened", description="the stage that the deal is put to when the account is open")
+    next_stage: str = Field("service_new", description="the stage at which the next department's deal is made")
+    queue: str = Field("service", description="the assignment plugin's queue that gives the next deal a responsible")
+    client_id: str = Field("client_id", description="the field of the client's card that holds the ClientID")
+    status: str = Field("client_status", description="the field of the client's card that says how the client stands")
+    active: str = Field("active", description="the value of that field once the account is open")
+    next_deal: str = Field("next_deal", description="the deal's field that names the next deal")
+    base_deal: str = Field("base_deal", description="the next deal's field that names the deal it came from")
+    not_copied: list[str] = Field(
+        default_factory=lambda: ["assigned", "created_by"], description="fields of the deal that the next one does not get"
+    )
+    slow_seconds: int = Field(60, ge=5, description="after so long without an answer the deal is told once")
+
+
+def settings_of(portal: Portal) -> OpeningSettings:
+    return portal.settings(NAME, OpeningSettings)
+
+
+def push_of(portal: Portal) -> PushMap | None:
+    """None where the set hands nothing over."""
+    return portal.mapping.pushes.get(settings_of(portal).push)
+
+
+def client_field(portal: Portal) -> tuple[str, str]:
+    """Which kind of record the client is, and the deal's field that names them."""
+    push = push_of(portal)
+    if push is not None:
+        fields = portal.mapping.entity(push.entity).field
+        for part in push.part:
+            name = next((name for name, one in fields.items() if one.type == part.of), "")
+            if name:
+                return part.of, name
+    return "contact", "client"
