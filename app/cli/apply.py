@@ -13,6 +13,8 @@ from kernel.mapping import Change, Setup
 from kernel.telemetry import mask
 
 ROUNDS_MAX = 12  #: a pipeline, its stages, their order …: each round makes what the one before made possible
+DROP = "drop it? what it holds is lost."
+DONE = "is it done? nobody can see that from here."
 GOES_ON = "what was made stays; the next `annex apply` goes on from here"
 
 
@@ -47,7 +49,9 @@ def _rounds(setup: Setup, *, yes: bool) -> list[Change]:
         changes = _planned(setup)
         todo = [one for one in changes if one.make and one.kind in ("create", "change", "rename")]
         if not todo:
-            todo = [one for one in changes if one.kind == "drop" and _agreed(one, refused, yes=yes)]
+            todo = [one for one in changes if one.kind == "drop" and _agreed(one, refused, DROP, yes=yes)]
+        if not todo:
+            todo = [one for one in changes if one.kind == "manual" and _agreed(one, refused, DONE, yes=False)]
         if not todo:
             return changes
         for change in todo:
@@ -71,7 +75,7 @@ def _made(change: Change) -> None:
     print(mask(f"✓ {MARKS[change.kind]} {change.what}{': ' + change.detail if change.detail else ''}"), flush=True)
 
 
-def _agreed(change: Change, refused: set[tuple[str, str]], *, yes: bool) -> bool:
+def _agreed(change: Change, refused: set[tuple[str, str]], question: str, *, yes: bool) -> bool:
     """Nobody there to ask means no."""
     if change.make is None or (change.what, change.detail) in refused:
         return False
@@ -80,7 +84,7 @@ def _agreed(change: Change, refused: set[tuple[str, str]], *, yes: bool) -> bool
     answer = ""
     if sys.stdin.isatty():
         print(format_change(change))
-        answer = input("  drop it? what it holds is lost. y/N: ").strip().lower()
+        answer = input(f"  {question} y/N: ").strip().lower()
     if answer not in ("y", "yes", "д", "да", "т", "так"):
         refused.add((change.what, change.detail))
         return False

@@ -7,17 +7,26 @@ every connector of such a system declares.
 | `lookup` | `open_account_lookup` | looked up first; sent again only if it is unknown twice, `settle_s` apart |
 | `none` | `open_account_once` | never again by itself: the call stays uncertain |
 
-The payload holds `push`, `request` (the text of `compose`), `request_id`, and for a look-up by person `inn` and `phone`.
+The payload holds `push`, `request` (the text of `compose`), `request_id`, for a look-up by person `inn` and `phone`, and
+for a log of questions `record` ("deal:5512") and `person`.
 """
 
 from __future__ import annotations
 
-from kernel.datasets import Accepted, Opened, pack_opened
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from kernel.datasets import Accepted, FoundClient, Opened, Standing, pack_opened
 from kernel.errors import BadAnswer, Misconfigured, Throttled, Undecided, Unreachable
+from kernel.extension.asked import Asked, ask
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
 from kernel.mapping import PushMap
 from kernel.values import to_micros
+
+OPEN, LOOK_UP, FIND = "OpenAccount", "GetRequest", "FindClient"  #: what a log of questions calls them
+T = TypeVar("T")
 
 
 def _open(connection: Connection, call: Call, _maybe_done: bool) -> str:
@@ -35,8 +44,9 @@ def _open_after_lookup(connection: Connection, call: Call, maybe_done: bool) -> 
 def _sent(connection: Connection, call: Call) -> Opened:
     push, accounts = str(call.payload["push"]), connection.source.accounts
     assert accounts is not None
+    request = str(call.payload["request"]).encode()
     try:
-        return accounts.open(push, str(call.payload["request"]).encode())
+        return _noted(connection, call, OPEN, lambda: accounts.open(push, request), _of_opened)
     except BadAnswer as exc:
         if not exc.maybe_done:
             raise
@@ -51,13 +61,14 @@ def _known(connection: Connection, call: Call) -> Opened | None:
     assert accounts is not None
     try:
         if declared.service.status:
-            standing = accounts.standing(declared.name, str(call.payload["request_id"]))
+            request_id = str(call.payload["request_id"])
+            standing = _noted(connection, call, LOOK_UP, lambda: accounts.standing(declared.name, request_id), _of_standing)
             if standing.state == "in_work":
                 raise Unreachable("the back office is still working on the request", maybe_done=True)
             found = standing.answer
         else:
             asked = {key: str(call.payload.get(key) or "") for key in ("inn", "phone")}
-            clients = accounts.find(declared.name, **asked)
+            clients = _noted(connection, call, FIND, lambda: accounts.find(declared.name, **asked), _of_clients)
             if len(clients) > 1:
                 raise Undecided(f"{len(clients)} clients have that ИНН or phone: a person has to look")
             one = clients[0] if clients else None
@@ -85,6 +96,27 @@ def _declared(connection: Connection, call: Call) -> PushMap:
     if found is None:
         raise Misconfigured(f"mapping set «{connection.mapping.name}» has no push.{call.payload['push']}.toml")
     return found
+
+
+def _noted(connection: Connection, call: Call, what: str, run: Callable[[], T], judged: Callable[[T, Asked], Asked]) -> T:
+    declared = connection.mapping.pushes.get(str(call.payload["push"]))
+    return ask(connection.clock, what, declared.service.face if declared else "", run, judged)
+
+
+def _of_opened(opened: Opened, one: Asked) -> Asked:
+    if isinstance(opened, Accepted):
+        return replace(one, outcome="ok", rows=1, client_id=opened.client_id)
+    return replace(one, outcome="rejected", code=",".join(dict.fromkeys(error.code for error in opened.errors)))
+
+
+def _of_standing(standing: Standing, one: Asked) -> Asked:
+    """That a request is unknown, or still worked on, is an answer without anything in it."""
+    return replace(_of_opened(standing.answer, one), outcome="ok") if standing.answer else replace(one, outcome="empty")
+
+
+def _of_clients(clients: list[FoundClient], one: Asked) -> Asked:
+    client_id = clients[0].client_id if len(clients) == 1 else ""
+    return replace(one, outcome="ok" if clients else "empty", rows=len(clients), client_id=client_id)
 
 
 PAUSES = (1.0, 3.0, 9.0, 30.0, *([60.0] * 10), 300.0)

@@ -20,7 +20,7 @@ from kernel.errors import Misconfigured
 from kernel.mapping import sets
 from kernel.mapping.feeds import FEED_FILES, FeedMap, load_feeds
 from kernel.mapping.sets import PushMap, SetMap
-from kernel.mapping.strict import Strict, line_of, load
+from kernel.mapping.strict import Strict, line_of, load, place
 
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
@@ -123,6 +123,7 @@ class ListMap(Strict):
     code: str = ""  #: the portal's own code of it
     link: list[Literal["lead", "deal", "contact", "company"]] = Field(default_factory=list)  #: whose cards show it
     readers: list[str] = Field(default_factory=list)  #: names of departments that may read it; "*": everybody
+    reader_roles: list[str] = Field(default_factory=list)  #: roles of the set whose people may read it, too
     help: str = ""
     field: dict[str, FieldMap] = Field(default_factory=dict)
 
@@ -244,6 +245,7 @@ def load_set(folder: Path) -> MappingSet:
     for path in sorted(folder.glob("*.toml")):
         if path.name.startswith("list."):
             one = load(path, ListMap)
+            _check_reader_roles(path, one, portal)
             lists[one.name] = one
         elif path.name != "portal.toml" and not path.name.startswith((sets.SET_FILES, sets.PUSH_FILES, FEED_FILES)):
             entity = load(path, EntityMap)
@@ -254,3 +256,12 @@ def load_set(folder: Path) -> MappingSet:
         folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
         sets.load_sets(folder, known), sets.load_pushes(folder, fields), load_feeds(folder, fields),
     )  # fmt: skip
+
+
+def _check_reader_roles(path: Path, one: ListMap, portal: PortalMap) -> None:
+    """Raises Misconfigured naming file, key and line."""
+    unknown = [role for role in one.reader_roles if role not in portal.role]
+    if unknown:
+        where = place(path, path.read_text(encoding="utf-8"), ["reader_roles"])
+        known = ", ".join(sorted(portal.role)) or "none"
+        raise Misconfigured(f"{where}: «{unknown[0]}» is no role of this set; known: {known}")

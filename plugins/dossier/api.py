@@ -1,12 +1,16 @@
-"""What other plugins may use: answers as they are kept, and when one was."""
+"""What other plugins may use: answers as they are kept, and when one was; the request log."""
 
 from __future__ import annotations
 
-from plugins.dossier.hooks import ANSWER_KEPT, CLIENT_CHANGED, CLIENT_FORGOTTEN, REGISTRATION
+from plugins.dossier.hooks import ANSWER_KEPT, CLIENT_CHANGED, CLIENT_FORGOTTEN, LOGGED, REGISTRATION
 from plugins.dossier.settings import DossierSettings, settings_of
 from plugins.dossier.store import KeptAnswer, kept
+from plugins.dossier.store_log import Line as LogLine
+from plugins.dossier.store_log import oldest as log_lines
+from plugins.dossier.words import outcome_of as outcome_text
+from plugins.dossier.words import title_of as question_title
 
 __all__ = [
-    "ANSWER_KEPT", "CLIENT_CHANGED", "CLIENT_FORGOTTEN", "REGISTRATION", "DossierSettings", "KeptAnswer", "kept",
-    "settings_of",
+    "ANSWER_KEPT", "CLIENT_CHANGED", "CLIENT_FORGOTTEN", "LOGGED", "REGISTRATION", "DossierSettings", "KeptAnswer",
+    "LogLine", "kept", "log_lines", "outcome_text", "question_title", "settings_of",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ NAME = "dossier_lists"
 class DossierListsSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    source: str = Field("broker", description="the connection of the back office; while it is off, nothing is stored")
     lists: Literal["on", "summary", "off"] = Field(
         "on", description="what goes into the lists: rows and their totals, the totals alone, or nothing"
     )
