@@ -78,7 +78,7 @@ def test_a_head_who_came_is_let_in_and_one_who_left_is_named_until_a_person_has_
     confirm(only(place.plan(HEADS)))
     assert place.plan(HEADS) == [] and told(place, HEADS) == []
     head(place, SELLERS, ANNA)
-    assert only(place.setup(HEADS).plan()[:1]).detail == "дать чтение: Анна Громова", "she is back"
+    assert only(place.setup(HEADS).plan()[:1]).detail == "дать чтение: Анна Громова", "they are back"
 
 
 def test_who_has_left_the_firm_reads_nothing_and_is_not_asked_about(place: Place) -> None:
