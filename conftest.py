@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from _pytest.fixtures import reorder_items
 
@@ -52,6 +53,11 @@ TOGETHER = {
     "tests/browser/test_heads.py": "tests/browser/test_board.py",
     "tests/browser/test_workday.py": "tests/browser/test_board.py",
 }
+
+
+# Nothing here is judged by its speed: on a busy machine drawing examples may take long.
+hypothesis.settings.register_profile("annex", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("annex")
 
 
 def pytest_configure() -> None:
