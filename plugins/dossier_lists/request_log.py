@@ -1,4 +1,4 @@
-"""The request log in a list of the CRM: as many lines as one request takes, once a minute at most, the oldest first.
+"""The request log in a list of the CRM: as many lines as one request takes, once a minute, the oldest first.
 
 A line may be written down some time after its question left, so each turn looks back a little; what the list has already, or
 is to get, is known by the line's own id, which is the element's code.
@@ -22,7 +22,6 @@ from plugins.dossier_lists.settings import NAME, settings_of
 from plugins.dossier_lists.store import Put
 
 TIMER = "log"
-PAUSE = timedelta(seconds=60)
 LOOKS_BACK_MICROS = 600_000_000  #: no question takes so long from its leaving to its line
 OLD_AT_ONCE = 1000
 Said = str | int | datetime | Ref
@@ -34,7 +33,7 @@ def list_of(portal: Portal) -> ListMap | None:
 
 
 def logged(unit: Unit) -> None:
-    """There is a new line. Within a minute of the last turn the next one is set already."""
+    """There is a new line. Soon after the last turn the next one is set already."""
     if list_of(unit.portal) is not None:
         unit.set_timer(NAME, TIMER, unit.now, {}, keep=True)
 
@@ -55,7 +54,7 @@ def take(unit: Unit) -> bool:
         upto = max(upto, line.at)
     if lines:
         store.keep_log_upto(tx, portal, upto)
-        unit.set_timer(NAME, TIMER, unit.now + PAUSE, {})
+        unit.set_timer(NAME, TIMER, unit.now + timedelta(seconds=settings_of(unit.portal).log_list_every_s), {})
     return bool(lines)
 
 

@@ -40,7 +40,8 @@ def test_each_try_has_its_line_with_who_and_which_card(office_of: Callable[..., 
     office.rests(1, 2, 3)
     lines = logged(office)
     assert [(one["set_name"], one["outcome"], one["code"], one["trace_id"]) for one in lines] == [
-        ("OpenAccount", "unavailable", "", ""), ("OpenAccount", "maintenance", "MAINTENANCE", "T-1"), ("OpenAccount", "ok", "", ""),
+        ("OpenAccount", "unavailable", "", ""), ("OpenAccount", "maintenance", "MAINTENANCE", "T-1"),
+        ("OpenAccount", "ok", "", ""),
     ]  # fmt: skip
     assert {(one["entity"], one["record"], one["person"], one["face"]) for one in lines} == {
         ("deal", deal, office.irina.id, "soap")

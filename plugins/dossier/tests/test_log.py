@@ -56,7 +56,8 @@ def test_the_log_page(office):
 def test_the_log_is_filtered_by_each_column(office):
     lines = {
         "a": {"set_name": "position", "person": office.irina, "entity": "contact", "record": "7", "face": "soap", "ms": 100,
-              "bytes": 2000, "row_count": 12, "code": "BUSY", "trace_id": "T-1", "trace": "ours-1", "outcome": "unavailable"},
+              "bytes": 2000, "row_count": 12, "code": "BUSY", "trace_id": "T-1", "trace": "ours-1",
+              "outcome": "unavailable"},
         "b": {"set_name": "OpenAccount", "person": "", "entity": "deal", "record": "8", "face": "xml", "ms": 99,
               "bad_cells": 3, "outcome": "rejected"},
     }  # fmt: skip
