@@ -24,7 +24,8 @@ from kernel.datasets import Accepted, Accounts, FieldError, FoundClient, Opened,
 from kernel.errors import BadInput, Misconfigured
 from kernel.extension import Connection
 from kernel.mapping import OpeningService, PushMap
-from kernel.mapping.sets import NAMESPACE, STATES, prefix_of
+from kernel.mapping.pushes import STATES
+from kernel.mapping.wire import NAMESPACE, prefix_of
 
 SCHEMA = Path(__file__).with_name("schema.xsd")
 _STEP = re.compile(r"(?P<tag>[A-Za-z_][\w.-]*)(?:\[(?:\d+|@(?P<name>[\w.-]+)='(?P<value>[^']*)')\])?")
@@ -138,7 +139,7 @@ class OpenedAccounts(Accounts):
             yield received
 
     def _place(self, declared: PushMap, key: str) -> str:
-        """Where the set says it, for whoever has to mend that."""
+        """Where the set says it, for whoever has to change that."""
         said = getattr(declared.service, key)
         return f"{self._mapping.name}/push.{declared.name}.toml: service.{key} = «{said}»"
 

@@ -14,7 +14,7 @@ from connectors.backoffice import limits, values, xml
 from connectors.backoffice.xml import Bad, Element
 from kernel.datasets import Cell, Row, Unread
 from kernel.mapping import OpeningService, ServiceMap, SetColumn, SetTable
-from kernel.mapping.sets import prefix_of
+from kernel.mapping.wire import prefix_of
 
 ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 

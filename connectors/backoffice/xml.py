@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from lxml import etree
 
 from connectors.backoffice import limits
-from kernel.mapping.sets import ENCODINGS
+from kernel.mapping.wire import ENCODINGS
 
 Element = etree._Element
 SAFE: dict[str, Any] = {

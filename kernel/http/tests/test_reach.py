@@ -70,7 +70,7 @@ def ask(server: Server, **more: float) -> None:
     reach = Reach("127.0.0.1", 1.0, more.get("seconds", SECONDS))
     transport = RequestsTransport(reach=reach)
     taken = Into(lambda _: None, int(more.get("most", 10_000_000)))
-    transport.stream("GET", server.address, headers={}, body=None, timeout=5.0, into=taken)
+    transport.stream("GET", server.address, headers={}, body=None, timeout=60.0, into=taken)
 
 
 def endless(piece: bytes, before: bytes = b"") -> Iterator[bytes]:
