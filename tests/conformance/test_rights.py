@@ -45,6 +45,8 @@ RIGHTS = {
     "GET /trace/<one>": OPERATE,
     "GET /connections": OPERATE,
     "GET /portals": OPERATE,
+    "GET /dossier/check": "client_check",
+    "POST /dossier/check": "client_check",
     "GET /exchange/board": "exchange",
     "GET /exchange/board.json": "exchange",
     "GET /exchange/explain": "exchange",
