@@ -1,4 +1,4 @@
-"""Clients that were there before: taken over from what was last seen; active ones whom nobody has touched yet, from the CRM."""
+"""Clients that were there before: taken over from what was last seen; active ones that nobody has touched, from the CRM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The opening's office, whose cards are compared: what a test does to the cards, what the page and `annex verify` then say."""
+"""The opening's office, whose cards are compared: what a test does to them, and what page and `annex verify` say then."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Desk(Office):
 
     def card(self, entity: str = "contact", **values: Any) -> str:
         """A card that somebody has filled in, and that was seen."""
-        given = {"name": "Иван Новиков", "assigned": self.irina, "client_type": "Физическое лицо", **values}
+        given = {"name": "Иван Новиков", "assigned": self.irina, **values}
+        if entity == "contact":
+            given = {"client_type": "Физическое лицо", **given}
         made = str(self.staff.new(entity, **given))
         self.sync(made, entity=entity)
         return made
@@ -84,6 +86,7 @@ class Desk(Office):
 
     def press_it(self, form: dict[str, str], who: Any = None) -> int:
         """That button is pressed; what follows from it is done."""
+        self.advance(milliseconds=10)
         browser = self.client((who or self.head).id)
         data = {**form, "csrf": self.served.csrf(browser)}
         status = browser.post("/dossier/check", data=data).status_code
@@ -97,6 +100,10 @@ class Desk(Office):
     def values(self, record: str, entity: str = "contact") -> tuple[Any, Any]:
         found = self.record(record, entity).values
         return found["client_id"], found["client_status"]
+
+    def told_ever(self, who: Any) -> int:
+        """How often that person was told something, also what was taken back."""
+        return sum(row["verb"] == "put_notice" and row["target"] == "" and who.id in row["payload"] for row in self.calls())
 
     def notices(self, who: Any) -> list[str]:
         return list(self.crm.notices.of(who.id))

@@ -117,7 +117,7 @@ def test_another_number_in_the_card_gives_way_when_a_head_says_so(desk: Desk) ->
     client = desk.client_card()
     deal = desk.deal(client)
     desk.accounts.lose = 1
-    desk.push(deal)
+    desk.pushes(deal)
     desk.change(client, client_id="999")
     desk.rests()
     desk.rests(20)
@@ -126,7 +126,7 @@ def test_another_number_in_the_card_gives_way_when_a_head_says_so(desk: Desk) ->
     desk.press_the_only_one()
     desk.rests()
     assert desk.values(client) == ("1000500", "active") and desk.kinds() == []
-    assert desk.faults(deal, client) in ([], ["«Новая сделка» was told 0 times"])
+    assert desk.faults(deal, client) == []
 
 
 def test_a_request_without_an_answer_is_asked_for_now(desk_of) -> None:
@@ -210,7 +210,7 @@ def test_no_more_than_ten_a_minute_each_in_its_turn_and_once_a_day(desk: Desk) -
         desk.asks()
         asked.append(sorted(one.client_id for one in desk.source.asked[before:]))
     assert [len(one) for one in asked] == [10, 10, 4, 0]
-    assert sorted(sum(asked, [])) == numbers
+    assert sorted(one for some in asked for one in some) == numbers
     desk.advance(hours=24)
     desk.asks()
     assert len(desk.source.asked) == 34

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from plugins.client_check.tests.desk import MONDAY_MORNING, Desk
+from plugins.opening.tests.office import SET
 
 pytestmark = pytest.mark.row("BR-18")
 
@@ -30,7 +31,7 @@ def test_heads_are_told_once_a_working_day_of_their_own_departments(desk: Desk) 
     assert len(desk.notices(desk.other_head)) == 1 and desk.notices(desk.head) == [note], "once a day"
     desk.advance(days=1)
     tells(desk)
-    assert len(desk.notices(desk.head)) == 1 and len(desk.told_ever(desk.head)) == 2
+    assert len(desk.notices(desk.head)) == 1 and desk.told_ever(desk.head) == 2
     desk.change(card, client_status="Кандидат")
     tells(desk)
     assert desk.notices(desk.head) == [] and len(desk.notices(desk.other_head)) == 1, "gone when it is put right"
@@ -85,13 +86,11 @@ def test_a_card_that_is_nobodys_is_every_heads(desk: Desk) -> None:
 
 
 def test_companies_are_clients_where_the_set_has_them(desk_of) -> None:
-    from plugins.opening.tests.office import SET
-
     fields = {name: SET.entity("contact").field[name] for name in ("name", "assigned", "client_id", "client_status")}
     company = SET.entity("contact").model_copy(update={"entity": "company", "field": fields})
     desk = desk_of(mapping=replace(SET, entities={**SET.entities, "company": company}))
     person = desk.card(client_id="1000417", client_status="Действующий")
-    firm = desk.card("company", client_id="1000417", client_status="Действующий", client_type=None)
+    firm = desk.card("company", client_id="1000417", client_status="Действующий")
     [one] = desk.differs()
     assert {card.key for card in one.remedy.choices} == {("contact", person), ("company", firm)}
     [form] = desk.forms()
