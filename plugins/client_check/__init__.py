@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kernel.extension import Keeps, Plugin, RunsEvery, Watch
 from plugins.client_check import asking, filling, handlers, telling
-from plugins.client_check.finding import said
+from plugins.client_check.finding import lines
 from plugins.client_check.pages import pages
 from plugins.client_check.settings import EVERYTHING, NAME, ClientCheckSettings
 from plugins.dossier.api import CLIENT_ENTITIES, CLIENT_FORGOTTEN
@@ -36,6 +36,6 @@ plugin = Plugin(
         NAME: "differences between cards and back office, of one's own departments, and putting them right",
         EVERYTHING: "the same for every department",
     },
-    differences=said,
+    differences=lines,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -17,8 +17,11 @@ DAY_AND_TIME = "%d.%m.%Y %H:%M"
 
 
 def differences(unit: Unit) -> list[Difference]:
-    """By kind, the oldest first."""
-    return [*_no_number(unit), *_twice(unit), *_registrations(unit), *_unknown(unit), *_removed(unit)]
+    """By kind, the oldest first. A card that misses the ClientID it had is one difference, not two."""
+    removed = list(_removed(unit))
+    back = {(one.remedy.entity, one.remedy.target) for one in removed if one.remedy.action == "write"}
+    without = [one for one in _no_number(unit) if (one.entity, one.record) not in back]
+    return [*without, *_twice(unit), *_registrations(unit), *_unknown(unit), *removed]
 
 
 def _no_number(unit: Unit) -> Iterator[Difference]:
@@ -96,7 +99,7 @@ def since(portal: Portal, one: Difference) -> str:
     return from_micros(one.since, portal.zone).strftime(DAY_AND_TIME)
 
 
-def said(unit: Unit) -> Iterator[str]:
+def lines(unit: Unit) -> Iterator[str]:
     """For `annex verify`: each difference with its card, since when, and what helps."""
     portal, language = unit.portal, unit.portal.mapping.portal.language
     for one in differences(unit):

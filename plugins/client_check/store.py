@@ -248,18 +248,18 @@ def keep_filled(tx: Tx, portal: str, declared: str) -> None:
 
 
 @dataclass(frozen=True)
-class Told:
+class Notice:
     person: str
     day: str
     stands: bool  #: the notice was not taken back
 
 
-def told(tx: Tx, portal: str) -> dict[str, Told]:
+def notices(tx: Tx, portal: str) -> dict[str, Notice]:
     rows = tx.all("SELECT person, day, stands FROM client_check_told WHERE portal = :p", p=portal)
-    return {row["person"]: Told(row["person"], row["day"], bool(row["stands"])) for row in rows}
+    return {row["person"]: Notice(row["person"], row["day"], bool(row["stands"])) for row in rows}
 
 
-def keep_told(tx: Tx, portal: str, one: Told) -> None:
+def keep_notice(tx: Tx, portal: str, one: Notice) -> None:
     tx.run(
         "INSERT INTO client_check_told VALUES (:p, :who, :day, :s) ON CONFLICT (portal, person) DO UPDATE SET "
         "day = excluded.day, stands = excluded.stands",

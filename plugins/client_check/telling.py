@@ -37,7 +37,7 @@ def tell(portal: Portal) -> None:
         return
     with portal.unit() as unit:
         found = differences(unit)
-        told = store.told(unit.tx, portal.name)
+        told = store.notices(unit.tx, portal.name)
         for person, mine in _shares(portal, people, found).items():
             before = told.pop(person, None)
             if mine and _due(unit, before):
@@ -70,7 +70,7 @@ def _sight(portal: Portal, person: Person, people: Sequence[Person]) -> Sight | 
     return Sight(person.heads, people) if NAME in rights else None
 
 
-def _due(unit: Unit, before: store.Told | None) -> bool:
+def _due(unit: Unit, before: store.Notice | None) -> bool:
     settings, now = settings_of(unit.portal), unit.now.astimezone(unit.portal.zone)
     if now.isoweekday() not in settings.weekdays or now.time() < time.fromisoformat(settings.tell_at):
         return False
@@ -88,13 +88,13 @@ def _tell(unit: Unit, person: str, mine: Sequence[Difference]) -> None:
     lines += [translate(language, f"chk_note_{kind}", count=counts[kind]) for kind in KINDS if counts[kind]]
     lines.append(translate(language, "chk_note_where", url=f"{portal.public_url}{PAGE}"))
     unit.notify(_tag(person), [person], "\n".join(lines), key=f"client_check:{portal.name}:{person}:{day}")
-    store.keep_told(unit.tx, portal.name, store.Told(person, day, True))
+    store.keep_notice(unit.tx, portal.name, store.Notice(person, day, True))
 
 
-def _take_back(unit: Unit, before: store.Told) -> None:
+def _take_back(unit: Unit, before: store.Notice) -> None:
     if before.stands:
         unit.withdraw_notice(_tag(before.person), key=f"client_check:{unit.portal.name}:{before.person}:{before.day}:back")
-        store.keep_told(unit.tx, unit.portal.name, store.Told(before.person, before.day, False))
+        store.keep_notice(unit.tx, unit.portal.name, store.Notice(before.person, before.day, False))
 
 
 def _tag(person: str) -> str:

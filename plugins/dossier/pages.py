@@ -117,9 +117,11 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:
         """A page that is open for long brings a fresh proof of who looks at it."""
+        if not cards.has_dossier(portal.mapping, entity):
+            abort(404)
         connector, _, name = portal.name.partition("/")
         frame = site().frames.get((connector, name))
-        if frame is None or frame.prove is None or not cards.has_dossier(portal.mapping, entity):
+        if frame is None or frame.prove is None:
             return answers.answer(403, t("dos_open_again"))
         try:
             visitor = frame.prove(FrameRequest({}, {"AUTH_ID": request.form.get("AUTH_ID", "")}))

@@ -61,7 +61,7 @@ class Desk(Office):
     def kinds(self) -> list[tuple[str, str, str]]:
         return [(one.kind, one.record, one.remedy.action) for one in self.differs()]
 
-    def said(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Of `annex verify`."""
         assert plugin.differences is not None
         with self.portal.read() as unit:
