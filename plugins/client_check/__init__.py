@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from kernel.extension import Keeps, Plugin, RunsEvery, Watch
+from kernel.mapping import CLIENTS
 from plugins.client_check import asking, filling, handlers, telling
 from plugins.client_check.finding import lines
 from plugins.client_check.pages import pages
 from plugins.client_check.settings import EVERYTHING, NAME, ClientCheckSettings
-from plugins.dossier.api import CLIENT_ENTITIES, CLIENT_FORGOTTEN
+from plugins.dossier.api import CLIENT_FORGOTTEN
 
 plugin = Plugin(
     name=NAME,
@@ -17,13 +18,13 @@ plugin = Plugin(
     settings=ClientCheckSettings,
     needs=("dossier", "opening", "stage_lock"),
     connects={"source": "source"},
+    fields={"contact": ("assigned",)},
     watches=(
-        *(Watch(entity, handlers.card_seen) for entity in CLIENT_ENTITIES),
+        *(Watch(entity, handlers.card_seen) for entity in CLIENTS),
         Watch("deal", handlers.deal_seen),
     ),
     keeps=tuple(
-        Keeps(entity, partial(handlers.cards_after, entity), partial(handlers.card_gone, entity))
-        for entity in CLIENT_ENTITIES
+        Keeps(entity, partial(handlers.cards_after, entity), partial(handlers.card_gone, entity)) for entity in CLIENTS
     ),
     hooks=(CLIENT_FORGOTTEN.by(handlers.client_forgotten),),
     every=(

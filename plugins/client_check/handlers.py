@@ -9,6 +9,7 @@ from typing import Any
 from kernel.crm import Record, Ref
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
+from kernel.mapping import client_fields
 from kernel.storage import Tx
 from kernel.values import to_micros
 from plugins.client_check import store
@@ -21,9 +22,8 @@ from plugins.opening import api as opening
 def card_of(portal: Portal, record: Record, now: int) -> Card:
     """What of it is compared."""
     settings, owner = settings_of(portal), record.values.get("assigned")
-    name = record.name or _text(record.values.get("name"))
     return Card(
-        record.entity, record.id, name, owner.id if isinstance(owner, Ref) else "",
+        record.entity, record.id, record.name, owner.id if isinstance(owner, Ref) else "",
         _text(record.values.get(settings.status)), _text(record.values.get(settings.client_id)), now,
     )  # fmt: skip
 
@@ -100,15 +100,11 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     """A deal that went over to another client may be that of a merged card."""
     if seen.before is None:
         return
-    mapping = unit.portal.mapping
-    for entity in clients(mapping):
-        for name, field in mapping.entity(seen.record.entity).field.items():
-            if field.type != entity:
-                continue
-            old, new = seen.before.values.get(name), seen.record.values.get(name)
-            if isinstance(old, Ref) and isinstance(new, Ref) and old.id != new.id:
-                store.note_moved(unit.tx, unit.portal.name, entity, old.id, new.id, to_micros(unit.now))
-                unit.tx.after_commit(unit.portal.changed)
+    for entity, name in client_fields(unit.portal.mapping.entity(seen.record.entity)):
+        old, new = seen.before.values.get(name), seen.record.values.get(name)
+        if isinstance(old, Ref) and isinstance(new, Ref) and old.id != new.id:
+            store.note_moved(unit.tx, unit.portal.name, entity, old.id, new.id, to_micros(unit.now))
+            unit.tx.after_commit(unit.portal.changed)
 
 
 def client_forgotten(unit: Unit, client_id: str, _cards: Sequence[tuple[str, str]]) -> None:

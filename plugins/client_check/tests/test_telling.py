@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from plugins.client_check.tests.desk import MONDAY_MORNING, Desk
-from plugins.opening.tests.office import SET
 
 pytestmark = pytest.mark.row("BR-18")
 
@@ -85,10 +82,7 @@ def test_a_card_that_is_nobodys_is_every_heads(desk: Desk) -> None:
     assert "Ничей" in desk.listed(desk.head) and "Ничей" in desk.listed(desk.other_head)
 
 
-def test_companies_are_clients_where_the_set_has_them(desk_of) -> None:
-    fields = {name: SET.entity("contact").field[name] for name in ("name", "assigned", "client_id", "client_status")}
-    company = SET.entity("contact").model_copy(update={"entity": "company", "field": fields})
-    desk = desk_of(mapping=replace(SET, entities={**SET.entities, "company": company}))
+def test_companies_are_clients_as_well(desk: Desk) -> None:
     person = desk.card(client_id="1000417", client_status="Действующий")
     firm = desk.card("company", client_id="1000417", client_status="Действующий")
     [one] = desk.differs()
