@@ -103,6 +103,14 @@ def _noted(connection: Connection, call: Call, what: str, run: Callable[[], T], 
     return ask(connection.clock, what, declared.service.face if declared else "", run, judged)
 
 
+def find_clients(connection: Connection, declared: PushMap, **by: str) -> list[FoundClient]:
+    """Beside any call: whom the back office knows by ИНН or phone. Noted like what a call asks."""
+    accounts = connection.source.accounts
+    if accounts is None:
+        return []
+    return ask(connection.clock, FIND, declared.service.face, lambda: accounts.find(declared.name, **by), _of_clients)
+
+
 def _of_opened(opened: Opened, one: Asked) -> Asked:
     if isinstance(opened, Accepted):
         return replace(one, outcome="ok", rows=1, client_id=opened.client_id)

@@ -1,8 +1,11 @@
-"""What other plugins may use: answers as they are kept, and when one was; the request log."""
+"""What other plugins may use: answers as they are kept, whose cards have a dossier, a question beside it; its log."""
 
 from __future__ import annotations
 
+from plugins.dossier.asking import probe
+from plugins.dossier.cards import clients
 from plugins.dossier.hooks import ANSWER_KEPT, CLIENT_CHANGED, CLIENT_FORGOTTEN, LOGGED, REGISTRATION
+from plugins.dossier.logbook import log_asked
 from plugins.dossier.settings import DossierSettings, settings_of
 from plugins.dossier.store import KeptAnswer, kept
 from plugins.dossier.store_log import Line as LogLine
@@ -12,5 +15,5 @@ from plugins.dossier.words import title_of as question_title
 
 __all__ = [
     "ANSWER_KEPT", "CLIENT_CHANGED", "CLIENT_FORGOTTEN", "LOGGED", "REGISTRATION", "DossierSettings", "KeptAnswer",
-    "LogLine", "kept", "log_lines", "outcome_text", "question_title", "settings_of",
+    "LogLine", "clients", "kept", "log_asked", "log_lines", "outcome_text", "probe", "question_title", "settings_of",
 ]  # fmt: skip
