@@ -109,10 +109,15 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
         return response
 
     @pages.get("/block/<entity>/<record>")
-    def block_page(entity: str, record: str) -> str:
+    def block_page(entity: str, record: str) -> Response:
         """The position in the card itself: asks as an opening of its sub-tab does."""
         card = _card(portal, entity, record)
-        return render_template("dossier/block.html", card=card, topic=TOPIC, set_name=exports.POSITION)
+        page = render_template(
+            "dossier/block.html", card=card, topic=TOPIC, set_name=exports.POSITION, source=SCRIPT_SOURCE
+        )  # fmt: skip
+        response = make_response(page)
+        response.headers["Content-Security-Policy"] = _policy()  # a card stays open for long
+        return response
 
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:
