@@ -29,17 +29,22 @@ LOCAL = ("127.0.0.1", "::1", "localhost", "")
 SIMULATION_DAY = "ANNEX_SIMULATION_DAY"
 #: Files that take longest, the longest first. They are begun first, or at the end one process would work alone.
 LONG = (
-    "tests/e2e/test_demo.py",
+    "tests/e2e/test_partners.py",
     "tests/e2e/test_broker.py",
+    "tests/e2e/test_demo.py",
     "tests/e2e/test_desk.py",
     "tests/crash/test_crash.py",
-    "tests/crash/test_fleet.py",
+    "tests/toy/test_processes.py",
+    "tests/simulation/test_can_fail.py",
     "tests/simulation/test_exchange_desk_bitrix24.py",
     "tests/simulation/test_exchange_desk_planfix.py",
     "tests/simulation/test_broker_bitrix24.py",
+    "tests/crash/test_fleet.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
+    "tests/e2e/test_lock_in_planfix.py",
     "tests/browser/test_board.py",
+    "tests/conformance/test_new.py",
     "plugins/exchange/tests/test_history.py",
     "tests/conformance/test_outside_packages.py",
 )
