@@ -115,6 +115,7 @@ class MemoryCRM(CRM):
         self.people: People | None = parts.MemoryPeople(self)
         self.comments: MemoryComments = MemoryComments(self)
         self.tasks: parts.MemoryTasks | None = parts.MemoryTasks(self)
+        self.activities: parts.MemoryActivities | None = parts.MemoryActivities(self)
         self.lists: parts.MemoryLists | None = parts.MemoryLists(self)
         self.notices, self.processes = parts.MemoryNotices(self), parts.MemoryProcesses(self)
         self.history: History | None = parts.MemoryHistory(self) if keeps_history else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.extension.portal import Portal
@@ -25,6 +27,9 @@ class OpeningSettings(BaseModel):
     base_deal: str = Field("base_deal", description="the next deal's field that names the deal it came from")
     not_copied: list[str] = Field(
         default_factory=lambda: ["assigned", "created_by"], description="fields of the deal that the next one does not get"
+    )
+    activities: Literal["move", "leave"] = Field(
+        "move", description="what is planned for the deal and not done: goes to the next deal, or stays"
     )
     slow_seconds: int = Field(60, ge=5, description="after so long without an answer the deal is told once")
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from kernel.crm import Ref
-from kernel.datasets import Accepted, FieldError, Opened, Refusal, Standing
-from kernel.errors import Unreachable
+from kernel.datasets import Accepted, FieldError, FoundClient, Opened, Refusal, Standing
+from kernel.errors import AnnexError, Unreachable
 from kernel.extension import Connection, Connector, SettingLine
 from kernel.extension.account_verbs import ACCOUNT_VERBS
+from kernel.extension.decisions import doubt_what_waits
 from kernel.http import Vault
+from kernel.jobs import outgoing
 from kernel.mapping import MappingSet, load_set
 from kernel.storage import Database
-from kernel.testing import Crash, FakeClock, MemoryAccounts, MemorySource, World
+from kernel.testing import Crash, FakeClock, MemoryAccounts, MemoryQueue, MemorySource, World
+from kernel.values import to_micros
 from plugins.assignment import plugin as assignment
 from plugins.opening import plugin as opening
 from plugins.opening import registering, store
@@ -45,6 +50,8 @@ class Accounts(MemoryAccounts):
         self.point: Callable[[str], None] = lambda _name: None
         self.clients: list[str] = []  #: of each account that was opened, the whole request
         self.asked = 0  #: look-ups
+        self.ask_faults: list[AnnexError] = []  #: one for each of the next look-ups
+        self.there: list[FoundClient] = []  #: who is found besides
 
     def open(self, push: str, request: bytes) -> Opened:
         self.point("call.before")
@@ -67,9 +74,14 @@ class Accounts(MemoryAccounts):
     def standing(self, push: str, request_id: str) -> Standing:
         self.asked += 1
         self.point("call.before")
+        if self.ask_faults:
+            raise self.ask_faults.pop(0)
         found = super().standing(push, request_id)
         self.point("call.after")
         return found
+
+    def find(self, push: str, *, inn: str = "", phone: str = "") -> list[FoundClient]:
+        return [*super().find(push, inn=inn, phone=phone), *self.there]
 
 
 class Office(World):
@@ -141,6 +153,33 @@ class Office(World):
         """The same as the CRM tells of it, and what runs by itself; no time passes."""
         self.staff.move(deal, "push", author="Ирина Белова")
         self.hears(deal)
+
+    def copy(self) -> str:
+        """All that the database holds at this moment, as a file."""
+        made = f"{self._file}.copy{len(list(Path(self._file).parent.glob('*.copy*')))}"
+        with closing(sqlite3.connect(self._file)) as own:
+            own.execute("VACUUM INTO ?", (made,))
+        return made
+
+    def restored(self, copy: str) -> None:
+        """The database is as it was then, and Annex is told, as by `annex restore`."""
+        for database in (self.database, self.vault_database):
+            database.engine.dispose()
+        with closing(sqlite3.connect(copy)) as held, closing(sqlite3.connect(self._file)) as own:
+            held.backup(own)
+        self.queue = MemoryQueue(self.clock)
+        self.restart()
+        doubt_what_waits(self.portal, "restored")
+        with self.portal.unit() as unit:
+            assert opening.restored
+            opening.restored(unit)
+        with self.database.write() as tx:
+            for call in outgoing.overdue(tx, to_micros(self.clock.now()) + 1):
+                outgoing.revive(tx, call, queue=self.queue, mark="restored")
+
+    @property
+    def _file(self) -> str:
+        return str(self.database.engine.url.database)
 
     def hears(self, deal: str, **of_whom: str) -> None:
         self.deliver(deal, **of_whom)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kernel.datasets import FoundClient
 from kernel.errors import Maintenance, NoRight, Rejected, Unreachable
 from plugins.opening.tests.office import BAD_INN, BAD_MARKET, Office, rejected
 
@@ -65,6 +66,9 @@ def test_errors_of_the_back_office_name_the_field_and_are_corrected_one_by_one(o
     client, deal = handed_over(office)
     assert office.state(deal) == "rejected" and office.record(deal).stage == "push"
     [told] = office.told(deal)
+    [note] = office.crm.notices.of(office.irina.id)
+    assert note.startswith(told) and office.portal.crm.link("deal", deal) in note
+    assert [tag for tag, _person in office.crm.notices.kept] == [f"PUSH|{deal}"]
     assert "не приняла клиента: ошибок 2" in told and "INN_CHECKSUM — «ИНН»" in told
     assert "MARKET_CLOSED — «Рынки»" in told and "Рынок «MOEX_FX» не открыт на этом тарифе" in told
     office.sync(deal)
@@ -182,6 +186,22 @@ def test_a_double_is_linked_by_a_head(office: Office) -> None:
 
 
 @pytest.mark.row("BR-08")
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [([FoundClient("0007-A", "Н")], "0007-A"), ([], ""), ([FoundClient("1", "Н"), FoundClient("2", "Н")], "")],
+)
+def test_a_double_that_the_answer_does_not_name_is_looked_up(office: Office, there: list[FoundClient], named: str) -> None:
+    office.accounts.there = there
+    office.accounts.answers = [rejected(replace(BAD_INN, code="DUPLICATE_PERSON", field="Person", message="is there"))]
+    _client, deal = handed_over(office)
+    [told] = office.told(deal)
+    assert (f"ClientID {named}. Попросите" if named else "Узнайте его ClientID") in told
+    assert f'name="client_id" required maxlength="40" autocomplete="off" value="{named}"' in office.page(
+        office.head, f"/opening/deal/{deal}"
+    )[1]  # fmt: skip
+
+
+@pytest.mark.row("BR-08")
 @pytest.mark.parametrize("arrived", [True, False])
 def test_without_any_promise_a_person_says_what_became_of_it(office_of: Callable[..., Office], *, arrived: bool) -> None:
     office = office_of(promise="none")
@@ -266,12 +286,70 @@ def test_what_the_portal_refuses_is_told_and_tried_again(office: Office) -> None
     client, deal = handed_over(office)
     assert any("«Следующая сделка» не удался" in told and "«Сумма»" in told for told in office.told(deal))
     assert office.steps(deal) == {
-        "card": "done", "next": "stopped", "close": "waiting", "responsible": "waiting", "told": "waiting",
+        "card": "done", "next": "stopped", "activities": "waiting", "close": "waiting", "responsible": "waiting",
+        "told": "waiting",
     }  # fmt: skip
     assert "Сумма" in office.page(office.head, "/opening/")[1]
     office.rests()
     office.rests()
     assert office.faults(deal, client) == []
+
+
+@pytest.mark.row("BR-09")
+@pytest.mark.parametrize("activities", ["move", "leave"])
+def test_what_is_planned_goes_to_the_next_deal(office_of: Callable[..., Office], activities: str) -> None:
+    office = office_of(settings={"activities": activities})
+    client = office.client_card()
+    deal = office.deal(client)
+    planned = office.crm.activities
+    planned.plan("Позвонить", ("deal", deal), ("contact", client))
+    planned.plan("Уже сделано", ("deal", deal), done=True)
+    office.push(deal)
+    office.rests()
+    further = office.next_of(deal)
+    moved = activities == "move"
+    assert [one.subject for one in planned.open_of("deal", further if moved else deal)] == ["Позвонить"]
+    assert planned.open_of("deal", deal if moved else further) == ()
+    assert office.steps(deal)["activities"] == ("done" if moved else "left")
+    assert office.record(deal).stage == "opened" and office.verified() == []
+
+
+@pytest.mark.row("BR-09")
+def test_what_is_planned_goes_before_the_deal_is_won(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CRM takes what is planned for a closed deal as done."""
+    deal, stages = office.deal(office.client_card()), []
+    move = office.crm.activities.move
+    monkeypatch.setattr(office.crm.activities, "move", lambda *of: (stages.append(office.record(deal).stage), move(*of))[1])
+    office.push(deal)
+    office.rests()
+    assert stages == ["push"] and office.record(deal).stage == "opened"
+
+
+@pytest.mark.row("BR-09")
+def test_activities_that_cannot_go_stay_and_are_told_and_hold_nothing_up(office: Office) -> None:
+    client = office.client_card()
+    deal = office.deal(client)
+    planned = office.crm.activities
+    for subject in ("Позвонить", "Встреча"):
+        planned.plan(subject, ("deal", deal))
+    planned.stays = {"Встреча": "access denied"}
+    office.push(deal)
+    office.rests()
+    assert office.steps(deal)["activities"] == "left" and office.record(deal).stage == "opened"
+    [told] = [one for one in office.told(deal) if "Дела, оставшиеся" in one]
+    assert "«Встреча»: access denied" in told and "Позвонить" not in told
+    assert [one.subject for one in planned.open_of("deal", office.next_of(deal))] == ["Позвонить"]
+    assert office.verified() == []
+
+    other_client = office.client_card(inn="500100732259")
+    other = office.deal(other_client)
+    planned.plan("Третье", ("deal", other))
+    office.crm.fail_next(Rejected("no such method"), on="move_activities")
+    office.push(other)
+    office.rests()
+    assert office.steps(other)["activities"] == "left" and office.record(other).stage == "opened"
+    assert any("Дела, оставшиеся" in one and "no such method" in one for one in office.told(other))
+    assert "осталось в этой сделке" in office.page(office.head, f"/opening/deal/{other}")[1]
 
 
 @pytest.mark.row("BR-09")
