@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kernel.extension import Plugin, RunsEvery, Watch
+from kernel.mapping import CLIENTS
 from plugins.opening.check import verify
 from plugins.opening.handlers import client_seen, deal_gone, deal_seen, hold, prepare
 from plugins.opening.handover import (
@@ -30,7 +31,7 @@ plugin = Plugin(
     fields={"contact": ("client_id",), "deal": ("client", "assigned")},
     watches=(
         Watch("deal", deal_seen, prepare=prepare, gone=deal_gone),
-        Watch("contact", client_seen),
+        *(Watch(kind, client_seen) for kind in CLIENTS),
     ),
     every=(RunsEvery("opening.look_on", timedelta(minutes=1), look_on, "goes on with hand-overs that are not over"),),
     done={DONE: answered, ASKED: asked, NEXT_MADE: next_made, ACTIVITIES_MOVED: activities_moved},

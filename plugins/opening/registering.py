@@ -26,7 +26,7 @@ from kernel.telemetry import log
 from kernel.values import to_micros
 from plugins.opening import asking, handover, store
 from plugins.opening.rules import DUPLICATE, FORMAT, REQUIRED, Composed, Finding, compose, corrected, located
-from plugins.opening.settings import NAME, client_field, push_of, settings_of
+from plugins.opening.settings import NAME, naming_client, push_of, settings_of
 from plugins.opening.store import ACCEPTED, ASKING, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal, Request
 from plugins.opening.telling import administrators, changed, findings_text, in_words, tell
 
@@ -109,12 +109,13 @@ def consider(unit: Unit, one: Deal, record: Record, client: Record | None, *, en
 
 
 def _no_client(unit: Unit, one: Deal, push: PushMap, *, entered: bool) -> Deal:
-    _, field = client_field(unit.portal)
     if one.state == CHECKED_BAD and not one.client and not (entered or one.wanted):
         return one
-    label = unit.portal.mapping.entity(push.entity).field[field].name
+    fields = unit.portal.mapping.entity(push.entity).field
+    named = [name for _kind, name in naming_client(unit.portal, push)]
+    label = " / ".join(fields[name].name for name in named)
     return _bad(unit, push, replace(one, client="", content="", wanted=False), (
-        Finding(REQUIRED, entity=push.entity, field=field, label=label),
+        Finding(REQUIRED, entity=push.entity, field=named[-1] if named else "", label=label),
     ))  # fmt: skip
 
 
@@ -310,6 +311,8 @@ def settle(unit: Unit, one: Deal, request: Request, opened: Opened, *, by: str =
         )
         one = _now(unit, counted, REJECTED, findings=findings)
         changed(unit, tell(unit, one, "opn_rejected", n=len(findings), errors=findings_text(unit.portal, push, one)))
+        if not one.gone:
+            unit.resync(push.entity, one.deal)  # the cards may have been corrected before this answer came
     wake_others(unit, one)
     log.info("opening.answered", deal=one.deal, state=one.state, number=request.number)
 

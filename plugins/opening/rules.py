@@ -103,8 +103,20 @@ def _no_part(
                 Finding(REQUIRED, own[0].at, entity, name, plans[entity].field[name].name)
                 for name in names
                 if records[entity].values.get(name) is None
-            ] or [Finding(FORMAT, own[0].at, entity, name, plans[entity].field[name].name) for name in names]
+            ] or [
+                Finding(
+                    FORMAT, own[0].at, entity, name, plans[entity].field[name].name,
+                    _shown(plans[entity], name, records[entity].values.get(name)),
+                )
+                for name in names
+            ]  # fmt: skip
     return found
+
+
+def _shown(plan: EntityMap, name: str, value: Value) -> str:
+    """A value as staff see it: of a list the words, not our key."""
+    text = text_of(value)
+    return plan.field[name].values.get(text, text)[:200]
 
 
 class _Element:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.extension.portal import Portal
-from kernel.mapping import PushMap
+from kernel.mapping import PushMap, client_fields
 
 NAME = "opening"
 
@@ -43,13 +43,7 @@ def push_of(portal: Portal) -> PushMap | None:
     return portal.mapping.pushes.get(settings_of(portal).push)
 
 
-def client_field(portal: Portal) -> tuple[str, str]:
-    """Which kind of record the client is, and the deal's field that names them."""
-    push = push_of(portal)
-    if push is not None:
-        fields = portal.mapping.entity(push.entity).field
-        for part in push.part:
-            name = next((name for name, one in fields.items() if one.type == part.of), "")
-            if name:
-                return part.of, name
-    return "contact", "client"
+def naming_client(portal: Portal, push: PushMap) -> list[tuple[str, str]]:
+    """Which kind of record the client is, and the deal's field that names them; the first that is filled counts."""
+    handed_over = {part.of for part in push.part}
+    return [(kind, name) for kind, name in client_fields(portal.mapping.entity(push.entity)) if kind in handed_over]

@@ -14,11 +14,16 @@ from tests.e2e.conftest import Desk
 from tests.e2e.test_broker_terms import CONTACT, NEED, OFFER, PUSH, TERMS, the_tab
 
 OPENED, NEXT = "Счёт открыт", "Приём на сопровождение"
-DEAL, PERSON = 2, 3
+DEAL, PERSON, COMPANY = 2, 3, 4
 CARD = {
     "Тип клиента": "Физическое лицо", "Статус клиента": "Кандидат", "ИНН": "770987654340", "lastName": "Новиков",
     "name": "Иван", "birthdate": "1990-05-04",
     "fm": [{"typeId": "PHONE", "valueType": "WORK", "value": "8 (900) 111-22-98"}],
+}  # fmt: skip
+FIRM = {
+    "title": "ООО «Клён»", "Тип клиента": "Юридическое лицо", "Статус клиента": "Кандидат", "Короткое название": "Клён",
+    "ИНН": "7709876545", "КПП": "770901001", "ОГРН": "1027700132195", "Подписант": "Клён И. И., директор",
+    "fm": [{"typeId": "PHONE", "valueType": "WORK", "value": "+7 495 111-22-33"}],
 }  # fmt: skip
 pytestmark = pytest.mark.usefixtures("everybody_works")
 
@@ -67,6 +72,13 @@ class Cards:
         return found
 
 
+def handed_over(broker: Desk, who: str, deal: int) -> None:
+    """Through all stages to where clients are handed over."""
+    for stage in (CONTACT, NEED, OFFER, TERMS, PUSH):
+        broker.office.move(who, deal, stage)
+    broker.quiet()
+
+
 def told(broker: Desk, deal: int) -> list[str]:
     where = {"filter": {"ENTITY_ID": deal, "ENTITY_TYPE": "deal"}, "order": {"ID": "ASC"}, "select": ["ID", "COMMENT"]}
     return [str(one["COMMENT"]) for one in broker.office.ask("1", "crm.timeline.comment.list", where)]
@@ -92,10 +104,7 @@ def test_a_client_is_refused_mended_registered_and_goes_to_the_next_department(b
     activity = office.ask(who, "crm.activity.todo.add", {
         "ownerTypeId": DEAL, "ownerId": deal, "deadline": "2031-01-01T10:00:00+03:00", "title": "Поздравить",
     })["id"]  # fmt: skip
-    broker.quiet()
-    for stage in (CONTACT, NEED, OFFER, TERMS, PUSH):
-        office.move(who, deal, stage)
-        broker.quiet()
+    handed_over(broker, who, deal)
 
     # Our own check first: what is plainly wrong leaves nowhere.
     assert backoffice.control(f"registered?request_id=annex:main:{deal}:1")["requests"] == []
@@ -141,6 +150,27 @@ def test_a_client_is_refused_mended_registered_and_goes_to_the_next_department(b
     assert f"ClientID {number}" in last and support in last and f"/{further['id']}/" in last
     assert "передан" in the_page(broker, who, deal)
     assert broker.annex("verify")[1]["ok"]
+
+
+@pytest.mark.row("BR-08", "BR-09")
+def test_a_legal_entity_is_registered_and_its_own_card_filled(broker: Desk) -> None:
+    office, who = broker.office, broker.office.managers[1]
+    cards, firms, deals = (Cards(broker, kind) for kind in (PERSON, COMPANY, DEAL))
+    firm, person = firms.add(who, FIRM), cards.add(who, CARD)
+    deal = office.new_deal(who, "Счёт для «Клёна»")
+    terms = dict.fromkeys(deals.answered("нет"), "нет")
+    deals.set(who, deal, companyId=firm, contactId=person, **{"Тариф": "Базовый", "Рынки": "MOEX_STOCK", **terms})
+    handed_over(broker, who, deal)
+    until(lambda: office.stage_of(deal) == OPENED, "the deal is won", seen=lambda: told(broker, deal)[-1:])
+    broker.quiet()
+    [registered] = broker.systems["broker"].control(f"registered?request_id=annex:main:{deal}:1")["requests"]
+    card = firms.get(firm)
+    assert (card["ClientID"], card["Статус клиента"]) == (registered["client"], "Действующий") and card["Номер договора"]
+    assert not cards.get(person)["ClientID"], "the person only speaks for the company"
+    there = broker.systems["broker"].control(f"client?id={registered['client']}")
+    assert {"full_name": "ООО «Клён»", "ogrn": "1027700132195"}.items() <= there["details"].items()
+    further = deals.get(int(re.sub(r"\D", "", str(deals.get(deal)["Следующая сделка"]))))
+    assert (further["companyId"], further["contactId"]) == (firm, person)
 
 
 def the_page(broker: Desk, who: str, deal: int) -> str:

@@ -35,6 +35,11 @@ PERSON = {
     "last_name": "Новиков", "first_name": "Иван", "name": "Иван Новиков", "birth_date": date(1990, 5, 4),
     "inn": "770987654347", "phone": "8 (900) 111-22-99", "client_type": "Физическое лицо", "client_status": "Кандидат",
 }  # fmt: skip
+FIRM = {
+    "name": "ООО «Клён»", "short_name": "Клён", "inn": "7709876545", "kpp": "770901001", "ogrn": "1027700132195",
+    "phone": "+7 495 111-22-33", "signer": "Клён И. И., директор", "client_type": "Юридическое лицо",
+    "client_status": "Кандидат",
+}  # fmt: skip
 TERMS_SAID = {"tariff": "Трейдер", "markets": "MOEX_STOCK, MOEX_FX", **{f"terms_{name}": "да" for name in TERMS}}
 BAD_INN = FieldError("INN_CHECKSUM", "Person/INN", "Check digits do not match")
 BAD_MARKET = FieldError("MARKET_CLOSED", "Terms/Market[2]", "Not open for this tariff")
@@ -129,9 +134,13 @@ class Office(World):
     def client_card(self, **other: Any) -> str:
         return str(self.staff.new("contact", **{**PERSON, **other}))
 
-    def deal(self, client: str = "", **other: Any) -> str:
+    def firm(self, **other: Any) -> str:
+        return str(self.staff.new("company", **{**FIRM, **other}))
+
+    def deal(self, client: str = "", *, firm: str = "", **other: Any) -> str:
         """A deal whose terms are said, one move away from being handed over."""
         known = {"client": Ref(client, "Иван Новиков")} if client else {}
+        known |= {"company": Ref(firm, "ООО «Клён»")} if firm else {}
         made = self.staff.new(
             "deal", stage="new", author="Ирина Белова",
             **{"name": "Открытие счёта", "assigned": self.irina, "amount": 250000, **TERMS_SAID, **known, **other},
@@ -186,9 +195,9 @@ class Office(World):
         while self.run_one():
             pass
 
-    def corrects(self, client: str, **values: Any) -> None:
-        self.staff.set("contact", client, author="Ирина Белова", **values)
-        self.insist(lambda: self.sync(client, entity="contact", author="Ирина Белова"))
+    def corrects(self, client: str, entity: str = "contact", **values: Any) -> None:
+        self.staff.set(entity, client, author="Ирина Белова", **values)
+        self.insist(lambda: self.sync(client, entity=entity, author="Ирина Белова"))
 
     def restart(self) -> None:
         super().restart()
@@ -251,12 +260,12 @@ class Office(World):
         with self.portal.read() as unit:
             return list(opening.verify(unit)) if opening.verify else []
 
-    def faults(self, deal: str, client: str) -> list[str]:
+    def faults(self, deal: str, client: str, entity: str = "contact") -> list[str]:
         """What must not be, once all has come to rest after an accepted registration."""
         found = self.verified()
         if len(self.accounts.clients) != 1:
             found.append(f"the back office has {len(self.accounts.clients)} clients")
-        card, old = self.record(client, "contact").values, self.record(deal)
+        card, old = self.record(client, entity).values, self.record(deal)
         if (card["client_id"], card["client_status"]) != ("1000500", "active") or not card["account_opened_at"]:
             found.append(f"the card says {card['client_id']}, {card['client_status']}")
         if old.stage != "opened":

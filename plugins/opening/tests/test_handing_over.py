@@ -55,9 +55,63 @@ def test_what_our_own_check_finds_leaves_nowhere_and_is_told_by_label(office: Of
 def test_a_deal_without_a_client_or_of_an_unknown_kind_says_so(office: Office) -> None:
     deal = office.deal()
     office.push(deal)
-    assert "«Контакт»" in office.told(deal)[0] and office.accounts.sent == []
+    assert "«Компания / Контакт»" in office.told(deal)[0] and office.accounts.sent == []
     _client, other = handed_over(office, client_type="")
     assert "REQUIRED — «Тип клиента»" in office.told(other)[0] and office.accounts.sent == []
+    _client, third = handed_over(office, client_type="Юридическое лицо")
+    assert "«Тип клиента»: недопустимый формат; сейчас «Юридическое лицо»" in office.told(third)[0]
+    assert office.accounts.sent == []
+
+
+@pytest.mark.row("BR-08", "BR-09")
+@pytest.mark.parametrize("with_person", [True, False])
+def test_a_legal_entity_is_registered_as_one_and_its_card_is_filled(both: Office, *, with_person: bool) -> None:
+    firm, person = both.firm(), both.client_card() if with_person else ""
+    deal = both.deal(person, firm=firm)
+    both.push(deal)
+    both.rests()
+    assert both.faults(deal, firm, "company") == []
+    [request] = both.accounts.clients
+    lines = request.split("\n")
+    for line in ("FullName=ООО «Клён»", "INN=7709876545", "OGRN=1027700132195", "Signer=Клён И. И., директор"):
+        assert f"Company/{line}" in lines
+    assert not any(line.startswith("Person/") for line in lines)
+    further = both.record(both.next_of(deal)).values
+    assert further["company"].id == firm
+    if with_person:
+        assert further["client"].id == person and not both.record(person, "contact").values["client_id"]
+
+
+@pytest.mark.row("BR-08")
+def test_what_is_wrong_with_a_legal_entity_names_its_own_card(office: Office) -> None:
+    firm = office.firm(inn="7709876540", kpp="77090100", ogrn="1027700132194", signer="")
+    deal = office.deal(firm=firm)
+    office.push(deal)
+    [told] = office.told(deal)
+    for words in (
+        "ошибок 4", "INN_CHECKSUM — «ИНН»", "FORMAT — «КПП»", "CHECK_DIGITS — «ОГРН»", "REQUIRED — «Подписант»",
+        f"https://crm.example/company/{firm}",
+    ):  # fmt: skip
+        assert words in told, words
+    double = replace(BAD_INN, code="DUPLICATE_PERSON", field="Company", message="is 1000417")
+    office.accounts.answers = [rejected(double, replace(BAD_INN, field="Company/INN"))]
+    office.corrects(firm, "company", inn="7707083893", kpp="770901001", ogrn="1027700132195", signer="Клён И. И.")
+    told = office.told(deal)[-1]
+    assert f"«карточка клиента» (карточка клиента, https://crm.example/company/{firm})" in told and "«ИНН»" in told
+    office.corrects(firm, "company", inn="7736050003")
+    assert office.state(deal) == "accepted"
+    office.rests()
+    assert office.faults(deal, firm, "company") == []
+
+
+@pytest.mark.row("BR-08")
+def test_a_company_that_was_deleted_leaves_the_person(office: Office) -> None:
+    firm, client = office.firm(), office.client_card()
+    deal = office.deal(client, firm=firm)
+    office.staff.delete("company", firm)
+    office.push(deal)
+    office.rests()
+    assert office.faults(deal, client) == []
 
 
 @pytest.mark.row("BR-08")
@@ -95,6 +149,23 @@ def test_a_lost_answer_brings_the_same_bytes_again_and_is_told_once(office: Offi
     assert len(set(office.accounts.sent)) == 1 and len(office.accounts.sent) == 7
     assert sum("пока не отвечает" in told for told in office.told(deal)) == 1
     assert office.faults(deal, client) == []
+
+
+@pytest.mark.row("BR-08")
+def test_what_was_corrected_before_the_rejection_came_is_sent_then(office: Office) -> None:
+    """Changes of the card wait while it is not known what became of the request."""
+    office.accounts.lose, office.accounts.answers = 1, [rejected(BAD_INN, BAD_MARKET)]
+    client = office.client_card()
+    deal = office.deal(client)
+    office.pushes(deal)
+    office.staff.set("contact", client, author="Ирина Белова", inn="500100732259")
+    office.hears(client, entity="contact")
+    office.staff.set("deal", deal, author="Ирина Белова", markets="MOEX_STOCK")
+    office.hears(deal)
+    assert office.state(deal) == "uncertain"
+    office.rests()
+    assert office.faults(deal, client) == []
+    assert office.accounts.clients[0].startswith(f"annex:main:{deal}:2\n")
 
 
 @pytest.mark.row("BR-08")

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from kernel.datasets import FoundClient
+from kernel.datasets import Accepted, FoundClient
 from kernel.errors import NoRight, Unreachable
 from kernel.mapping import MappingSet
 from plugins.opening.tests.office import BAD_INN, SET, Office, rejected
 
 pytestmark = pytest.mark.row("BR-08")
-NO_STATUS = {"status": "", "find": ""}
 TOLD_AGAIN = ("was told 2 times", "told was carried out twice")  #: what the copy does not know of
 
 
@@ -47,6 +46,18 @@ def test_a_registration_since_the_copy_is_found_whatever_its_number(
     office.hears(deal)
     office.rests()
     assert len(office.accounts.sent) == sent and faults(office, deal, client) == []
+
+
+def test_a_number_in_between_that_never_arrived_hides_nothing(office: Office) -> None:
+    """A person had said of it that no client came of it, and the next one went out."""
+    client = office.client_card()
+    deal = office.deal(client)
+    office.accounts.opened[f"annex:main:{deal}:2"] = Accepted("1000500", "B-1000500", office.clock.now().date())
+    office.accounts.clients.append("known")
+    office.restored(office.copy())
+    office.push(deal)
+    office.rests()
+    assert office.accounts.sent == [] and office.faults(deal, client) == []
 
 
 @pytest.mark.parametrize("promise", ["request_id", "lookup"])
