@@ -23,7 +23,7 @@ from plugins.assignment import api as assignment
 from plugins.opening import store
 from plugins.opening.settings import NAME, push_of, settings_of
 from plugins.opening.store import ACCEPTED, DONE, LEFT, WAITING, Deal, Step
-from plugins.opening.telling import changed, in_words, say, tell
+from plugins.opening.telling import changed, in_words, tell, tell_in
 
 NEXT_MADE, ACTIVITIES_MOVED = "next_made", "activities_moved"
 ACTIVITIES_TOLD_MAX = 10
@@ -273,7 +273,7 @@ def _told(unit: Unit, one: Deal, step: Step, seen: Seen) -> bool:
             unit.portal, "opn_told", client=opened.client_id, contract=opened.contract_number or "—",
             link=unit.portal.crm.link(seen.record.entity, next_deal), person=steps["responsible"].reason or "—",
         )  # fmt: skip
-        say(unit, seen.record.entity, one.deal, text, (one.owner,) if one.owner else (), deal=one.deal, key=key)
+        tell_in(unit, seen.record.entity, one.deal, text, (one.owner,) if one.owner else (), deal=one.deal, key=key)
         _step(unit, one, step, state="doing", tries=1)
         unit.resync(seen.record.entity, one.deal)
     elif call.state in ("failed", "uncertain") and _may_try(unit, step, seen):

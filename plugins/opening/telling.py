@@ -32,11 +32,11 @@ def tell(unit: Unit, one: Deal, code: str, *, heads: bool = False, **values: Any
         # Numbers go back with a restored copy, and a key must not find what another notice said.
         since = store.restored_at(unit.tx, one.portal)
         key = f"opening:{one.deal}:{number}{f':{since}' if since else ''}"
-        say(unit, entity, record, text, tuple(dict.fromkeys(to)), deal=one.deal, key=key)
+        tell_in(unit, entity, record, text, tuple(dict.fromkeys(to)), deal=one.deal, key=key)
     return replace(one, number=number)
 
 
-def say(unit: Unit, entity: str, record: str, text: str, to: tuple[str, ...], *, deal: str, key: str) -> None:
+def tell_in(unit: Unit, entity: str, record: str, text: str, to: tuple[str, ...], *, deal: str, key: str) -> None:
     """A comment, and where the CRM has notices the same as one, in place of what these people were told of that deal
     before."""
     has_notices = unit.portal.crm.notices is not None

@@ -1,5 +1,5 @@
-"""A client is handed over by a broker's people: refused with two errors, mended in the card, sent anew; and the deal goes on
-in the next department."""
+"""A client is handed over by a broker's people: refused with two errors, corrected in the card, sent anew; and the deal
+goes on in the next department."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def note(broker: Desk, who: str, deal: int) -> str:
 
 
 @pytest.mark.row("BR-08", "BR-09")
-def test_a_client_is_refused_mended_registered_and_goes_to_the_next_department(broker: Desk) -> None:
+def test_a_client_is_refused_corrected_registered_and_goes_to_the_next_department(broker: Desk) -> None:
     office, who = broker.office, broker.office.managers[0]
     cards, deals = Cards(broker, PERSON), Cards(broker, DEAL)
     backoffice = broker.systems["broker"]
@@ -119,7 +119,7 @@ def test_a_client_is_refused_mended_registered_and_goes_to_the_next_department(b
         assert words in refused and any(words in one for one in told(broker, deal)), words
     assert office.stage_of(deal) == PUSH and "не принят: ошибки в полях" in the_page(broker, who, deal)
 
-    # Mended in the cards, it goes out by itself; an answer that gets lost on the way makes no second client.
+    # Corrected in the cards, it goes out by itself; an answer that gets lost makes no second client.
     backoffice.control("faults", {"lose_answer_next": 2})
     cards.set(who, client, birthdate="1990-05-03")
     deals.set(who, deal, Рынки="MOEX_STOCK")

@@ -55,7 +55,7 @@ class Accounts(MemoryAccounts):
         self.point: Callable[[str], None] = lambda _name: None
         self.clients: list[str] = []  #: of each account that was opened, the whole request
         self.asked = 0  #: look-ups
-        self.ask_faults: list[AnnexError] = []  #: one for each of the next look-ups
+        self.ask_faults: list[AnnexError] = []  #: one for each of the following look-ups
         self.there: list[FoundClient] = []  #: who is found besides
 
     def open(self, push: str, request: bytes) -> Opened:

@@ -73,7 +73,7 @@ def test_a_request_that_waits_in_the_copy_is_asked_for_and_the_next_one_too(
     assert office.state(deal) in ("ready", "uncertain")
     office.accounts.faults, office.accounts.answers = [], [rejected(BAD_INN)]
     office.rests()
-    office.corrects(client, inn="500100732259")  # rejected, mended, and accepted under the next number
+    office.corrects(client, inn="500100732259")  # rejected, corrected, and accepted under the next number
     office.rests()
     assert office.faults(deal, client) == []
     sent = len(office.accounts.sent)
