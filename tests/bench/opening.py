@@ -108,7 +108,7 @@ def measured(bench: Bench) -> Table:
         with back_office() as address:
             _one(bench, table, kind, address)
     table.notes += [
-        f"{ROWS} securities of a client, {PEOPLE} people at once, {ROUNDS} clients. The back office takes {SLOW_SECONDS:g} s,",
+        f"{ROWS} securities of a client; {PEOPLE} people at once, {ROUNDS} times. The back office takes {SLOW_SECONDS:g} s,",
         "and what a bare request for the same rows takes beside it; «own share» is what is above that, pauses between",
         f"two requests for the state ({LOOKED_EVERY_SECONDS:g} s). All people's threads and pages share one Python process.",
     ]
