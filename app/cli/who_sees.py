@@ -30,18 +30,17 @@ def lines(mapping: MappingSet, plugins: Sequence[Plugin]) -> list[Line]:
     """Nothing for a set that says of no role what it sees in the CRM."""
     roles, language = list(mapping.portal.role.values()), mapping.portal.language
 
-    def said(code: str) -> str:
-        return translate(language, code)
+    def text(how: str) -> str:
+        return translate(language, f"doctor_sees_{how}")
 
     kinds = [name for name in mapping.entities if any(name in role.sees for role in roles)]
     if not kinds:
         return []
     found = [
-        Line(name, _kind(name, language), tuple(said(f"doctor_sees_{one.sees.get(name, 'none')}") for one in roles), False)
-        for name in kinds
+        Line(name, _kind(name, language), tuple(text(one.sees.get(name, "none")) for one in roles), False) for name in kinds
     ]
     for right in known_rights(plugins):
-        allowed = tuple(said("doctor_sees_yes" if {right, ALL} & set(one.rights) else "doctor_sees_none") for one in roles)
+        allowed = tuple(text("yes" if {right, ALL} & set(one.rights) else "none") for one in roles)
         found.append(Line(right, right, allowed, True))
     return found
 

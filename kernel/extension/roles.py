@@ -63,7 +63,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def check_rights(mapping: MappingSet, plugins: Sequence[Plugin]) -> None:
-    """Every right, and every kind of record, that a role names must exist. Raises Misconfigured naming file, key and line."""
+    """Every right and every kind of record that a role names must exist. Raises Misconfigured naming file, key and line."""
     known = known_rights(plugins)
     wrong = []
     for name, role in mapping.portal.role.items():

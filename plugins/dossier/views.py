@@ -194,7 +194,7 @@ class _Writer:
         return RowView(
             row.key,
             self.cells(row),
-            tuple(self.cells(part) for part in row.parts) if len(row.parts) > 1 else (),
+            tuple(self.cells(part, self.finer) for part in row.parts) if len(row.parts) > 1 else (),
             tuple(self.lines(after, label)) if after else (),
         )
 
@@ -203,8 +203,14 @@ class _Writer:
         columns = [self.plan.columns[self.plan.places[name]] for name in self.plan.group]
         return ", ".join(self.cell(one, row.cells[self.plan.places[one.name]]).text for one in columns)
 
-    def cells(self, row: Row) -> tuple[CellView, ...]:
-        return tuple(self.cell(one, row.cells[self.plan.places[one.name]]) for one in self.columns)
+    @property
+    def finer(self) -> Sequence[SetColumn]:
+        """What a part of a folded row shows: the day itself where the row shows its month."""
+        hidden = {one.source: one for one in self.plan.columns if one.hidden}
+        return [hidden.get(one.source, one) for one in self.columns]
+
+    def cells(self, row: Row, columns: Sequence[SetColumn] = ()) -> tuple[CellView, ...]:
+        return tuple(self.cell(one, row.cells[self.plan.places[one.name]]) for one in columns or self.columns)
 
     def cell(self, column: SetColumn, value: Cell) -> CellView:
         negative = isinstance(value, int | Decimal) and value < 0
@@ -224,7 +230,9 @@ class _Writer:
 
     def per(self, line: Line) -> str:
         names = zip(self.plan.per, line.per, strict=True)
-        return ", ".join(self.plan.columns[self.plan.places[name]].words.get(code, code) or showing.NOTHING for name, code in names)
+        return ", ".join(
+            self.plan.columns[self.plan.places[name]].words.get(code, code) or showing.NOTHING for name, code in names
+        )
 
     def line(self, line: Line, label: str) -> tuple[CellView, ...]:
         per = dict(zip(self.plan.per, line.per, strict=True))

@@ -69,7 +69,8 @@ class Tab:
 
     def says(self, text: str) -> None:
         self.page.wait_for_function(
-            "(text) => document.querySelector('[data-panel]:not([hidden]) [data-status]')?.innerText.includes(text)", arg=text
+            "(text) => document.querySelector('[data-panel]:not([hidden]) [data-status]')?.innerText.includes(text)",
+            arg=text,
         )
 
     def open_position(self) -> None:
@@ -97,13 +98,17 @@ class Tab:
 
 
 THIRD_CELLS = "rows => rows.map(row => row.cells[2]?.innerText ?? row.innerText)"
-IN_VIEW = """selector => { const rows = [...document.querySelectorAll(selector)];
-  const box = rows[0]?.closest("[data-scroll]").getBoundingClientRect();
-  return rows.filter(row => { const one = row.getBoundingClientRect(); return one.top >= box.top && one.bottom <= box.bottom; })
-             .map(row => row.cells[2].innerText); }"""
-STAYS = """(selector) => { const box = document.querySelector(selector + " [data-scroll]").getBoundingClientRect();
-  return ["thead th", "tfoot"].every((one) => { const found = document.querySelector(selector + " " + one).getBoundingClientRect();
-    return found.height > 0 && found.top >= box.top - 1 && found.bottom <= box.bottom + 1; }); }"""
+IN_VIEW = """selector => {
+  const rows = [...document.querySelectorAll(selector)], box = rows[0]?.closest("[data-scroll]").getBoundingClientRect();
+  const inside = (one) => one.top >= box.top && one.bottom <= box.bottom;
+  return rows.filter(row => inside(row.getBoundingClientRect())).map(row => row.cells[2].innerText);
+}"""
+STAYS = """selector => {
+  const box = document.querySelector(selector + " [data-scroll]").getBoundingClientRect();
+  const place = (one) => document.querySelector(selector + " " + one).getBoundingClientRect();
+  return ["thead th", "tfoot"].map(place).every(
+    (one) => one.height > 0 && one.top >= box.top - 1 && one.bottom <= box.bottom + 1);
+}"""
 
 
 def figure(text: str) -> Decimal:
@@ -222,7 +227,9 @@ def test_an_answer_comes_in_behind(tab_of: Callable[..., Tab]) -> None:
     tab.says("обновляем…")
     page.focus(f"{TABLE} input[type=search]")
     tab.answered()
-    tab.wait(f"document.querySelector('{TABLE} tbody:nth-of-type(n)').closest('table').innerText.includes('777\\u00a0777,77')")
+    tab.wait(
+        f"document.querySelector('{TABLE} tbody:nth-of-type(n)').closest('table').innerText.includes('777\\u00a0777,77')"
+    )
     assert tab.in_view() == before and page.evaluate(f"document.querySelector('{TABLE} [data-scroll]').scrollTop") == top
     assert page.input_value(f"{TABLE} input[type=search]") == "moex"
     assert page.evaluate("document.activeElement.name") == "q" and page.evaluate("window.kept") == "not reloaded"
@@ -238,7 +245,9 @@ def test_an_answer_comes_in_behind(tab_of: Callable[..., Tab]) -> None:
     choice.get_by_label("Статус").select_option("Новая")
     tab.wait("document.querySelector('#panel-withdrawals tfoot').innerText.includes('Строк: 15')")
     assert "Исполнена" not in choice.locator("tbody").first.inner_text()
-    office.source.put("withdrawals", CLIENT, withdrawals_cash=[*WITHDRAWALS, {**WITHDRAWALS[0], "number": "W-999", "status": "ODD"}])
+    office.source.put(
+        "withdrawals", CLIENT, withdrawals_cash=[*WITHDRAWALS, {**WITHDRAWALS[0], "number": "W-999", "status": "ODD"}]
+    )
     office.advance(seconds=20)
     page.click("#panel-withdrawals [data-refresh]")
     tab.says("обновляем…")
@@ -265,7 +274,10 @@ def test_what_it_says_in_trouble(tab_of: Callable[..., Tab]) -> None:
     tab.says("Учётная система не отвечает. Данные на 23.11.2026 13:00")
     tab.answered()
     tab.says("на 13:01")
-    for fault, text in ((BadAnswer("x"), "Ответ учётной системы не разобран"), (Unreachable(), "Учётная система не отвечает")):
+    for fault, text in (
+        (BadAnswer("x"), "Ответ учётной системы не разобран"),
+        (Unreachable(), "Учётная система не отвечает"),
+    ):
         office.source.fail(fault)
         asked_anew()
         tab.answered()

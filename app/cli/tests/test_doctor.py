@@ -119,7 +119,7 @@ def test_who_may_see_what_and_which_lines_nobody_can_check(home: dict[str, str],
     cells = [[cell for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
     found = {line[1].strip(): [line[0].strip(), *(cell.strip() for cell in line[2:])] for line in cells if len(line) == 5}
     assert found["контакты"] == found["сделки"] == found["компании"] == ["?", "все", "своего отдела", "свои"]
-    assert found["dossier"] == ["✓", "да", "да", "да"] and found["dossier.log"] == ["✓", "да", "да", "нет"]
+    assert found["workday"] == ["✓", "да", "да", "да"] and found["workday.team"] == ["✓", "да", "да", "нет"]
     assert "что" in text and "владелец" in text and "? проверить некому" in text
     _code, text = run({**home, "ANNEX_SET": "broker-bitrix24"}, "--json", capsys=capsys)
     [deal] = [one for one in json.loads(text)["sees"] if one["what"] == "deal"]

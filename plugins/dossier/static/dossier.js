@@ -84,7 +84,7 @@
     await Promise.all(tablesOf(panel).map((table) => table.reload()));
   };
 
-  const trouble = (panel, error) => { // said above what is shown; the next look opens it again
+  const trouble = (panel, error) => { // said above what is shown; the timer opens it again
     if (error instanceof Ended) return;
     const set = holder(panel), text = Object.assign(document.createElement("p"), { className: "notice", textContent: root.dataset.lost });
     if (set) {

@@ -140,7 +140,9 @@ def listing(call: Call, kind: Kind) -> Listed:
     }
     counting = start(call) >= 0
     first = 0 if counting or kind.hidden else PAGE
-    found = [one for one in kind.find(tree, order, call.portal.zone, groups=False, first=first) if rights.sees(call, kind, one)]
+    found = [
+        one for one in kind.find(tree, order, call.portal.zone, groups=False, first=first) if rights.sees(call, kind, one)
+    ]
     names, multi = _select(kind, [str(name).upper() for name in formats.items(call.get("select"))])
     return page(call, found, lambda record: _show(kind, record, names, multi))
 

@@ -117,7 +117,9 @@ def listing(call: Call) -> Listed:
     order = _order(formats.mapping(call.get("order"), "order"), sought)
     counting = start(call) >= 0
     first = 0 if counting or kind.hidden else PAGE
-    found = [one for one in kind.find(tree, order, call.portal.zone, groups=True, first=first) if rights.sees(call, kind, one)]
+    found = [
+        one for one in kind.find(tree, order, call.portal.zone, groups=True, first=first) if rights.sees(call, kind, one)
+    ]
     select, fm = _select(call, known)
 
     def show(record: Record) -> dict[str, Any]:
