@@ -3,6 +3,7 @@
 from kernel.mapping.clients import CLIENTS, client_fields
 from kernel.mapping.feeds import FeedElement, FeedMap
 from kernel.mapping.plan import Change, Setup
+from kernel.mapping.pushes import OpeningService, PushField, PushMap, PushPart
 from kernel.mapping.schema import (
     ConnectionMap,
     EntityMap,
@@ -18,18 +19,9 @@ from kernel.mapping.schema import (
     TableMap,
     load_set,
 )
-from kernel.mapping.sets import (
-    OpeningService,
-    PushField,
-    PushMap,
-    PushPart,
-    RowPath,
-    ServiceMap,
-    SetColumn,
-    SetMap,
-    SetTable,
-)
+from kernel.mapping.sets import RowPath, SetColumn, SetMap, SetTable
 from kernel.mapping.values import read_value, write_value
+from kernel.mapping.wire import ServiceMap
 
 __all__ = [
     "CLIENTS", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",

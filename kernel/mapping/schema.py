@@ -17,9 +17,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from kernel.errors import Misconfigured
-from kernel.mapping import sets
 from kernel.mapping.feeds import FEED_FILES, FeedMap, load_feeds
-from kernel.mapping.sets import PushMap, SetMap
+from kernel.mapping.pushes import PUSH_FILES, PushMap, load_pushes
+from kernel.mapping.sets import SET_FILES, SetMap, load_sets
 from kernel.mapping.strict import Strict, line_of, load
 
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
@@ -251,12 +251,12 @@ def load_set(folder: Path) -> MappingSet:
         if path.name.startswith("list."):
             one = load(path, ListMap)
             lists[one.name] = one
-        elif path.name != "portal.toml" and not path.name.startswith((sets.SET_FILES, sets.PUSH_FILES, FEED_FILES)):
+        elif path.name != "portal.toml" and not path.name.startswith((SET_FILES, PUSH_FILES, FEED_FILES)):
             entity = load(path, EntityMap)
             entities[entity.entity] = entity
     known = {name: {key: field.type for key, field in one.field.items()} for name, one in lists.items()}
     fields = {name: one.field for name, one in entities.items()}
     return MappingSet(
         folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
-        sets.load_sets(folder, known), sets.load_pushes(folder, fields), load_feeds(folder, fields),
+        load_sets(folder, known), load_pushes(folder, fields), load_feeds(folder, fields),
     )  # fmt: skip

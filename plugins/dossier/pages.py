@@ -20,6 +20,7 @@ from plugins.dossier import asking, cards, exports, store_questions, views
 from plugins.dossier.hooks import REGISTRATION
 from plugins.dossier.pages_log import log_pages
 from plugins.dossier.rules.rows import Wish
+from plugins.dossier.settings import settings_of
 from plugins.dossier.store_cards import Card
 
 HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def _opened(portal: Portal, visitor: Visitor, path: str) -> bool:
     if parts[1:2] == ["block"]:
         del parts[1]
     if len(parts) != 3:
-        return parts[1:2] == ["log"]
+        return len(parts) == 2  # about no card: what it shows depends on their rights alone
     _, entity, record = parts
     if visitor.sight is None or not cards.has_dossier(portal.mapping, entity):
         return False
@@ -111,14 +112,16 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
     def block_page(entity: str, record: str) -> str:
         """The position in the card itself: asks as an opening of its sub-tab does."""
         card = _card(portal, entity, record)
-        return render_template("dossier/block.html", card=card, topic=TOPIC, set_name=exports.POSITION)
+        return render_template("dossier/block.html", card=card, topic=TOPIC, set_name=settings_of(portal).position.set)
 
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:
         """A page that is open for long brings a fresh proof of who looks at it."""
+        if not cards.has_dossier(portal.mapping, entity):
+            abort(404)
         connector, _, name = portal.name.partition("/")
         frame = site().frames.get((connector, name))
-        if frame is None or frame.prove is None or not cards.has_dossier(portal.mapping, entity):
+        if frame is None or frame.prove is None:
             return answers.answer(403, t("dos_open_again"))
         try:
             visitor = frame.prove(FrameRequest({}, {"AUTH_ID": request.form.get("AUTH_ID", "")}))
