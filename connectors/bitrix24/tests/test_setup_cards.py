@@ -102,7 +102,7 @@ def test_what_staff_arranged_is_shown_beside_what_shall_be_and_what_they_set_of_
     assert phone == {"name": "PHONE", "optionFlags": "0", "options": {"defaultCountry": "RU"}}
 
 
-@pytest.mark.parametrize("changed", ["title", "order", "flag", "gone"])
+@pytest.mark.parametrize("changed", ["title", "order", "flag", "gone", "more"])
 def test_each_difference_is_noticed(changed: str) -> None:
     place = Place()
     place.apply(a_card(), cards=True)
@@ -116,6 +116,8 @@ def test_each_difference_is_noticed(changed: str) -> None:
             view[0]["elements"][1]["optionFlags"] = 1
         case "gone":
             del view[1]
+        case "more":
+            view.append({"name": "own", "title": "Моё", "type": "section", "elements": [{"name": "POST"}]})
     place.client.call(PUT, {"entityTypeId": 3, "scope": "C", "data": view})
     assert only(place.plan(a_card())).kind == "arrange"
     assert place.apply(a_card(), cards=True) == []
@@ -199,7 +201,9 @@ def test_while_the_connection_is_off_there_is_neither_type_nor_field_nor_a_gap_i
     place, on = Place(), a_card()
     place.apply(on, cards=True)
     off = replace(on, portal=on.portal.model_copy(update={"field_type": {}}))
-    assert {one.kind for one in place.plan(off)} == {"change", "arrange"}, "no data is lost with it"
+    planned = place.plan(off)
+    assert {one.kind for one in planned} == {"change", "arrange"}, "no data is lost with it"
+    assert not any("тип поля" in one.what for one in planned), "not while a field of it stands in a card"
     assert place.apply(off, cards=True) == []
     assert blocks(place) == [] and place.snapshot()["field types"] == []
     assert arranged(place)[0] == ("Клиент", [("NAME", "0"), ("UF_CRM_CLIENT_ID", "1")])
