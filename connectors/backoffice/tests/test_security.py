@@ -22,6 +22,8 @@ from kernel.http import Answer
 from kernel.http.reach import allowed
 from kernel.mapping import MappingSet, load_set
 
+pytestmark = pytest.mark.row("BR-20")
+
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 HOSTILE = [
     "external", "parameter", "xinclude", "deep", "attributes", "long_text", "wrong_root", "wrong_namespace",

@@ -14,6 +14,8 @@ from connectors.backoffice.tests.office import CLIENT, connection_to
 from kernel.errors import Unreachable
 from sandbox.backoffice import Options, Sandbox
 
+pytestmark = pytest.mark.row("BR-20")
+
 
 @pytest.fixture
 def files(tmp_path) -> dict[str, str]:
