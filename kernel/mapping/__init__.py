@@ -1,5 +1,6 @@
 """Mapping sets: what a portal calls our things."""
 
+from kernel.mapping.cards import CardMap, FieldTypeMap, SectionMap
 from kernel.mapping.clients import CLIENTS, client_fields
 from kernel.mapping.feeds import FeedElement, FeedMap
 from kernel.mapping.plan import Change, Setup
@@ -24,8 +25,8 @@ from kernel.mapping.values import read_value, write_value
 from kernel.mapping.wire import ServiceMap
 
 __all__ = [
-    "CLIENTS", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",
-    "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap",
-    "RoleMap", "RowPath", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap",
-    "client_fields", "load_set", "read_value", "write_value",
+    "CLIENTS", "CardMap", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "FieldTypeMap",
+    "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap",
+    "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup",
+    "StageMap", "TableMap", "client_fields", "load_set", "read_value", "write_value",
 ]  # fmt: skip
