@@ -5,7 +5,6 @@ back office is slow, silent, down, wrong and back. Every figure is reckoned from
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,13 @@ import requests
 from lxml import html
 
 from kernel.errors import Unreachable
+from kernel.testing import until
 from kernel.testing.demo import DemoStory, Desk, Result
 
 BACK_OFFICE = "broker"  #: the connection's name in the set
 OLD_CLIENT = {"number": "1000417", "lastName": "Семёнов", "name": "Артём", "secondName": "Ильич"}
 OPENINGS = 20
 SLOW_SECONDS = 20  #: of the emulated back office, twenty times quicker than ours
-PATIENCE_SECONDS = 30
 PAGE_SECONDS = 60
 TROUBLES = (
     ({"down": "on"}, "не отвечает"),
@@ -81,9 +80,7 @@ class Tab:
 
     def settled(self, set_name: str) -> Any:
         """What it shows once nothing more is to come."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.waits(set_name) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: not self.waits(set_name), f"an answer for «{set_name}»", every=0.05)
         return self._got(self.browser.get(f"{self._base}/{set_name}/part", timeout=PAGE_SECONDS))
 
     def _got(self, answer: requests.Response) -> Any:
@@ -145,6 +142,7 @@ class DossierDemo(DemoStory):
         self._faults({"hang": "on", "only": "position"})
         page = tab.open("position", anew=True)
         shown, same = _words(page), _figures(page) == before
+        until(lambda: self._control("state")["in_flight"], "the question hangs at the back office")
         self._faults({"hang": "off", "only": ""})
         cut = _words(tab.settled("position"))
         wrong = "" if same and re.search(r"на \d\d:\d\d, обновляем", shown) else f"{shown}, figures as before: {same}"

@@ -4,12 +4,11 @@ other one's answer gets lost with the worker that waits for it. What it comes to
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from kernel.errors import Unreachable
+from kernel.testing import until
 from kernel.testing.demo import Client, DemoStory, Desk, Result
 
 BACK_OFFICE = "broker"  #: the connection's name in the set
@@ -27,7 +26,6 @@ OPTIONS = {
 TARIFFS = {"BASE": "Базовый", "PREMIUM": "Премиум"}
 SPOILED_INN, GOOD_INN, OTHER_INN = "770234567819", "770234567818", "781945612343"
 CHILD, GROWN = 17, 34  #: years
-WITHIN_SECONDS = 60
 
 
 class OpeningDemo(DemoStory):
@@ -71,7 +69,7 @@ class OpeningDemo(DemoStory):
         for one in (mended, lost):
             desk.office.move(one.owner, one.deal, PUSH)
         desk.announce("both clients are handed over, one of them with a wrong ИНН")
-        self._wait(lambda: self._registered()["registered"] == 1, "the back office makes the client")
+        until(lambda: self._registered()["registered"] == 1, "the back office makes the client", every=0.05)
         desk.kill_worker()
         desk.announce("    … before the back office's answer came")
         self._control("faults", {"hang": "off", "only": ""})
@@ -216,10 +214,3 @@ class OpeningDemo(DemoStory):
 
     def _control(self, door: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.desk.systems[BACK_OFFICE].control(door, body)
-
-    def _wait(self, until: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while not until():
-            if time.monotonic() > deadline:
-                raise Unreachable(f"waited {WITHIN_SECONDS} s: {what}; see the logs in {self.desk.home}")
-            time.sleep(0.05)
