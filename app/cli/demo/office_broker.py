@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.demo.portal_bitrix24 import CONTACT, DEAL, LEAD, Staff
+from app.cli.demo.portal_bitrix24 import COMPANY, CONTACT, DEAL, LEAD, Staff
 
 SALES, SERVICE = "Отдел продаж", "Отдел сопровождения"
 FIRST_PIPELINE, NEXT_PIPELINE = "Продажи", "Сопровождение"
@@ -13,9 +13,9 @@ SOURCES = ("WEB", "CALL", "EMAIL")
 
 
 class BrokerOffice(Staff):
-    """The portal as its people use it. A record is named by its kind, `LEAD`, `DEAL` or `CONTACT`, and its number."""
+    """The portal as its people use it. A record is named by its kind, `DEAL` or another of these, and its number."""
 
-    LEAD, DEAL, CONTACT = LEAD, DEAL, CONTACT
+    LEAD, DEAL, CONTACT, COMPANY = LEAD, DEAL, CONTACT, COMPANY
 
     def __init__(self, address: str) -> None:
         super().__init__(address)

@@ -15,7 +15,7 @@ import requests
 
 from kernel.errors import Unreachable
 
-LEAD, DEAL, CONTACT = 1, 2, 3
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
 PAGE = 50
 TIMELINES = {"task": "deal", "contact": "contact"}
 PAGE_SECONDS = 120

@@ -178,10 +178,11 @@ class FeedsDemo(DemoStory):
     def _clients(self) -> Mapping[str, Mapping[str, str]]:
         office = self.desk.office
         found = {}
-        for item in office.items(office.CONTACT, {}):
-            shown = office.shown(office.CONTACT, item)
-            status = STATUSES.get(str(shown["Статус клиента"]), "")
-            found[str(item["id"])] = {"clientId": shown["ClientID"] or "", "status": status, "kind": "person"}
+        for number, kind, start in ((office.CONTACT, "person", ""), (office.COMPANY, "company", "company:")):
+            for item in office.items(number, {}):
+                shown = office.shown(number, item)
+                status = STATUSES.get(str(shown["Статус клиента"]), "")
+                found[f"{start}{item['id']}"] = {"clientId": shown["ClientID"] or "", "status": status, "kind": kind}
         return found
 
     def _in_pipelines(self) -> list[dict[str, Any]]:
