@@ -1,4 +1,4 @@
-"""Clients are handed over to the back office. One is refused for what it finds wrong and goes again when that is mended; the
+"""Clients are handed over to the back office. One is refused for what it finds wrong and goes again when that is corrected; the
 other one's answer gets lost with the worker that waits for it. What it comes to is read from the back office's own book.
 """
 
@@ -44,12 +44,12 @@ class OpeningDemo(DemoStory):
         self._clients, self._day = self.desk.clients[:2], day
         if len(self._clients) < 2:
             return
-        mended, lost = self._clients
-        self._fill(mended, SPOILED_INN, CHILD, TARIFFS["BASE"], "MOEX_STOCK, MOEX_DERIV")
+        corrected, lost = self._clients
+        self._fill(corrected, SPOILED_INN, CHILD, TARIFFS["BASE"], "MOEX_STOCK, MOEX_DERIV")
         self._fill(lost, OTHER_INN, GROWN, TARIFFS["PREMIUM"], "MOEX_STOCK, MOEX_FX, SPB_STOCK")
         self.desk.secrets += [SPOILED_INN, GOOD_INN, OTHER_INN]
-        self._lose_the_answer(mended, lost)
-        self._mend(mended)
+        self._lose_the_answer(corrected, lost)
+        self._correct(corrected)
         for one in self._clients:
             one.number = str(self._card(one)[NUMBER] or "")
 
@@ -62,24 +62,24 @@ class OpeningDemo(DemoStory):
         """The birthday of somebody who is so old."""
         return self._day.replace(year=self._day.year - age, day=1).isoformat()
 
-    def _lose_the_answer(self, mended: Client, lost: Client) -> None:
+    def _lose_the_answer(self, corrected: Client, lost: Client) -> None:
         """The back office has made the client, and whoever waits for its answer is killed."""
         desk = self.desk
         self._control("faults", {"hang": "after", "only": "open"})
-        for one in (mended, lost):
+        for one in (corrected, lost):
             desk.office.move(one.owner, one.deal, PUSH)
         desk.announce("both clients are handed over, one of them with a wrong ИНН")
         until(lambda: self._registered()["registered"] == 1, "the back office makes the client", every=0.05)
         desk.kill_worker()
         desk.announce("    … before the back office's answer came")
         self._control("faults", {"hang": "off", "only": ""})
-        desk.quiet(lambda: self._done(lost) and self._told(mended, f"«{INN}»"))
-        wrong = "; ".join(desk.office.told(desk.office.DEAL, mended.deal)) or "nothing is told"
-        named = self._told(mended, f"«{INN}»") and not self._sent(mended)
+        desk.quiet(lambda: self._done(lost) and self._told(corrected, f"«{INN}»"))
+        wrong = "; ".join(desk.office.told(desk.office.DEAL, corrected.deal)) or "nothing is told"
+        named = self._told(corrected, f"«{INN}»") and not self._sent(corrected)
         self._results.append(("a wrong ИНН is named with its label before anything leaves", "" if named else wrong))
 
-    def _mend(self, one: Client) -> None:
-        """The back office finds two more mistakes; when both are mended the client goes again by itself."""
+    def _correct(self, one: Client) -> None:
+        """The back office finds two more mistakes; when both are corrected the client goes again by itself."""
         desk, office = self.desk, self.desk.office
         office.fill(one.owner, office.CONTACT, one.card, {INN: GOOD_INN})
         words = ("AGE", "«Дата рождения»", "MARKET_CLOSED", f"«{MARKETS}»")
@@ -88,7 +88,7 @@ class OpeningDemo(DemoStory):
             "refused with two field errors: one note names both by code and label",
             "" if self._told(one, *words) else "; ".join(office.told(office.DEAL, one.deal)),
         ))  # fmt: skip
-        desk.announce("  the back office refuses one of them with two field errors; both are mended")
+        desk.announce("  the back office refuses one of them with two field errors; both are corrected")
         office.fill(one.owner, office.CONTACT, one.card, {}, birthdate=self._born(GROWN))
         office.fill(one.owner, office.DEAL, one.deal, {MARKETS: "MOEX_STOCK, MOEX_FX"})
         desk.quiet(lambda: self._done(one))
