@@ -1,5 +1,5 @@
-"""Clients are handed over to the back office. One is refused for what it finds wrong and goes again when that is corrected; the
-other one's answer gets lost with the worker that waits for it. What it comes to is read from the back office's own book.
+"""Clients are handed over to the back office. One is refused for what it finds wrong and goes again when that is corrected;
+the other one's answer gets lost with the worker that waits for it. What it comes to is read from the back office's own book.
 """
 
 from __future__ import annotations
