@@ -52,6 +52,7 @@ LONG = (
 TOGETHER = {
     "tests/e2e/test_desk_planfix.py": "tests/e2e/test_desk.py",
     "tests/e2e/test_broker_stage_lock.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_check.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_feeds.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_partners_groups.py": "tests/e2e/test_partners.py",
     "tests/e2e/test_partners_kinds.py": "tests/e2e/test_partners.py",

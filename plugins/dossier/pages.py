@@ -53,7 +53,7 @@ def _opened(portal: Portal, visitor: Visitor, path: str) -> bool:
     if parts[1:2] == ["block"]:
         del parts[1]
     if len(parts) != 3:
-        return parts[1:2] == ["log"]
+        return len(parts) == 2  # about no card: what it shows depends on their rights alone
     _, entity, record = parts
     if visitor.sight is None or not cards.has_dossier(portal.mapping, entity):
         return False
@@ -117,9 +117,11 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:
         """A page that is open for long brings a fresh proof of who looks at it."""
+        if not cards.has_dossier(portal.mapping, entity):
+            abort(404)
         connector, _, name = portal.name.partition("/")
         frame = site().frames.get((connector, name))
-        if frame is None or frame.prove is None or not cards.has_dossier(portal.mapping, entity):
+        if frame is None or frame.prove is None:
             return answers.answer(403, t("dos_open_again"))
         try:
             visitor = frame.prove(FrameRequest({}, {"AUTH_ID": request.form.get("AUTH_ID", "")}))

@@ -258,7 +258,10 @@ def _stop(unit: Unit, one: Deal, known: Step, code: str, **values: Any) -> None:
     reason = in_words(unit.portal, code, **values)
     if (known.state, known.reason) == ("stopped", reason[:500]):
         return
+    told = known.reason == reason[:500]  # the same once more, after another try
     _step(unit, one, known, state="stopped", reason=reason)
+    if told:
+        return
     changed(unit, tell(unit, one, "opn_stopped", heads=True, text=reason))
 
 

@@ -144,7 +144,7 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
         return now
     unit.call(
         settings.source, VERBS[push.once], {
-            "push": push.name, "request": body, "request_id": request_id, **_looked_up_by(push, composed),
+            "push": push.name, "request": body, "request_id": request_id, **looked_up_by(push, composed),
         },
         lane=f"client:{now.client}", key=request_id, done=DONE, context={"deal": now.deal, "request_id": request_id},
     )  # fmt: skip
@@ -152,7 +152,7 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
     return _now(unit, now, OPEN)
 
 
-def _looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
+def looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
     """By what the client is found where requests cannot be looked up by RequestID: the ИНН, else the phone."""
     texts = dict(composed.elements)
     found = {"inn": "", "phone": ""}
