@@ -85,7 +85,8 @@ class Demo:
         self._print_tables()
         for story in self._stories:
             results += story.checks()
-        results += [self._nothing_failed(), self._no_secret_logged(), self._stage.limit_kept(self.office.control)]
+        results += [self._nothing_failed(), self._verified(), self._no_secret_logged()]
+        results.append(self._stage.limit_kept(self.office.control))
         return self._end(print_checks(results))
 
     def _play(self, day: date, number: int) -> None:
@@ -152,6 +153,10 @@ class Demo:
         announcement = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
         wrong = f"{deliveries} deliveries, {len(calls)} calls: {announcement}" if deliveries or calls else ""
         return "no delivery and no call failed for good", wrong
+
+    def _verified(self) -> Result:
+        code, output = self.annex("verify")
+        return "annex verify finds nothing", output[-400:] if code else ""
 
     def _no_secret_logged(self) -> Result:
         """Those of the settings, and what stories planted."""
