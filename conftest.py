@@ -54,6 +54,7 @@ TOGETHER = {
     "tests/e2e/test_broker_stage_lock.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_check.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_feeds.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_card.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_partners_groups.py": "tests/e2e/test_partners.py",
     "tests/e2e/test_partners_kinds.py": "tests/e2e/test_partners.py",
     "tests/browser/test_heads.py": "tests/browser/test_board.py",

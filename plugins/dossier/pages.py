@@ -20,6 +20,7 @@ from plugins.dossier import asking, cards, exports, store_questions, views
 from plugins.dossier.hooks import REGISTRATION
 from plugins.dossier.pages_log import log_pages
 from plugins.dossier.rules.rows import AT_ONCE, Wish
+from plugins.dossier.settings import settings_of
 from plugins.dossier.store_cards import Card
 
 HERE = Path(__file__).parent
@@ -109,10 +110,14 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
         return response
 
     @pages.get("/block/<entity>/<record>")
-    def block_page(entity: str, record: str) -> str:
+    def block_page(entity: str, record: str) -> Response:
         """The position in the card itself: asks as an opening of its sub-tab does."""
         card = _card(portal, entity, record)
-        return render_template("dossier/block.html", card=card, topic=TOPIC, set_name=exports.POSITION)
+        name = settings_of(portal).position.set
+        page = render_template("dossier/block.html", card=card, topic=TOPIC, set_name=name, source=SCRIPT_SOURCE)
+        response = make_response(page)
+        response.headers["Content-Security-Policy"] = _policy()  # a card stays open for long
+        return response
 
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:

@@ -90,7 +90,7 @@ def card_values(portal: Portal, entity: str, opened: Accepted) -> dict[str, Valu
     told: dict[str, Value] = {
         "ClientID": opened.client_id, "ContractNumber": opened.contract_number or None, "AccountOpenDate": opened.opened_on,
     }  # fmt: skip
-    found = {place.partition(".")[2]: told.get(name) for name, place in (push.answer if push else {}).items()}
+    found = {field: told[name] for name, field in (push.card_fields() if push else {}).items()}
     found[settings.client_id] = opened.client_id
     found[settings.status] = settings.active
     return {name: value for name, value in found.items() if name in fields and value is not None}

@@ -158,7 +158,7 @@ def looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
     found = {"inn": "", "phone": ""}
     for part in push.part:
         for one in part.fields:
-            text = texts.get(f"{part.at}/{one.to}", "")
+            text = texts.get(part.path(one), "")
             if one.check in ("inn10", "inn12") and not found["inn"]:
                 found["inn"] = text
             if "e164" in (one.as_, one.check) and not found["phone"]:
