@@ -7,7 +7,8 @@ import pytest
 from kernel.crm import Ref
 from kernel.datasets import FoundClient
 from kernel.errors import BadAnswer, Rejected, Unreachable
-from plugins.client_check import store
+from kernel.extension.sync import sync
+from plugins.client_check import acting, store
 from plugins.client_check.tests.desk import Desk
 
 pytestmark = pytest.mark.row("BR-18")
@@ -356,8 +357,13 @@ def test_a_button_shown_for_another_state_does_nothing(desk: Desk) -> None:
     desk.asks()
     assert desk.press_it(old) == 409 and desk.values(card) == (None, "active")
     [new] = desk.forms()
-    assert desk.press_it(new) == 303 and desk.press_it(new) == 409
-    assert desk.values(card) == ("1000417", "active")
+    desk.found = {INN: [FoundClient("1000418", "")]}
+    desk.advance(hours=24)
+    desk.asks()
+    assert desk.press_it(new) == 409, "it says another number by now"
+    [newest] = desk.forms()
+    assert desk.press_it(newest) == 303 and desk.press_it(newest) == 409
+    assert desk.values(card) == ("1000418", "active")
 
 
 def test_cards_that_were_there_before_are_taken_over(desk: Desk) -> None:
@@ -383,3 +389,27 @@ def test_a_deal_of_somebody_else_says_nothing_of_a_card(desk: Desk) -> None:
     desk.knows("1")
     desk.asks()
     assert desk.kinds() == []
+
+
+def test_numbers_and_look_ups_together_are_no_more_than_ten_a_minute(desk: Desk) -> None:
+    for n in range(8):
+        desk.knows(str(2000000 + n))
+        desk.card(client_id=str(2000000 + n))
+        desk.card(client_status="Действующий", inn=f"77098765434{n}")
+    desk.asks()
+    assert len(desk.source.asked) + len(desk.looked_up) == 10
+    desk.asks()
+    assert (len(desk.source.asked), len(desk.looked_up)) == (8, 8)
+
+
+def test_what_a_head_has_put_right_stays_away_while_the_crm_does_not_take_it(desk: Desk) -> None:
+    card = desk.card(client_status="Действующий")
+    [form] = desk.forms()
+    with desk.portal.unit() as unit:
+        acting.act(unit, acting.find(unit, ("no_number", "contact", card, ""), form["action"], ""), by="Вера")
+    assert desk.kinds() == [], "at once"
+    desk.deliver(card, entity="contact")
+    sync(desk.portal, desk.plugins, {"entity": "contact", "id": card, "trace": ""})  # before our own write has left
+    assert desk.values(card) == (None, "active") and desk.kinds() == []
+    desk.run()
+    assert desk.values(card) == (None, "candidate") and desk.kinds() == []
