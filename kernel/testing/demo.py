@@ -25,6 +25,7 @@ class Client:
     card: str  #: in the CRM
     deal: int
     owner: str  #: who has both
+    kind: str = "contact"  #: or "company"
     number: str = ""  #: under which another system knows them, once it does
 
 

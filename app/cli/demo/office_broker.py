@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from app.cli.demo.portal_bitrix24 import COMPANY, CONTACT, DEAL, LEAD, Staff
 
@@ -16,6 +16,7 @@ class BrokerOffice(Staff):
     """The portal as its people use it. A record is named by its kind, `DEAL` or another of these, and its number."""
 
     LEAD, DEAL, CONTACT, COMPANY = LEAD, DEAL, CONTACT, COMPANY
+    CLIENTS: ClassVar[Mapping[str, int]] = {"contact": CONTACT, "company": COMPANY}
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
@@ -52,18 +53,17 @@ class BrokerOffice(Staff):
         """Somebody filled a form, called or wrote, and the portal made a lead; `known`: phone, email, name."""
         return int(self.doors("lead", {"source": source, "title": title, **known})["id"])
 
-    def convert(self, who: str, lead: int, person: Mapping[str, Any], title: str) -> tuple[str, int]:
-        """Who has the lead makes a client's card and a deal of it, as the CRM does: what the lead knows goes along."""
+    def convert(self, who: str, lead: int, kind: str, client: Mapping[str, Any], title: str) -> tuple[str, int]:
+        """Who has the lead makes a "contact" or a "company" of it, and a deal, as the CRM does: what it knows goes along."""
         known = self.item(LEAD, lead)
         communications = [{name: one[name] for name in ("typeId", "valueType", "value")} for one in known["fm"]]
-        card = self.add(who, CONTACT, {}, fm=communications, assignedById=who, **person)
-        deal = self.new_deal(who, title, client=str(card))
+        card = self.add(who, self.CLIENTS[kind], {}, fm=communications, assignedById=who, **client)
+        deal = self.new_deal(who, title, **{f"{kind}Id": card})
         self.fill(who, LEAD, lead, {}, stageId="CONVERTED")
         return str(card), deal
 
-    def new_deal(self, who: str, title: str, *, client: str = "") -> int:
-        system = {"contactId": client} if client else {}
-        return self.add(who, DEAL, {}, title=title, categoryId=self.pipeline, assignedById=who, **system)
+    def new_deal(self, who: str, title: str, **client: int) -> int:
+        return self.add(who, DEAL, {}, title=title, categoryId=self.pipeline, assignedById=who, **client)
 
     def move(self, who: str, deal: int, label: str) -> None:
         self.fill(who, DEAL, deal, {}, stageId=self.stage[label])

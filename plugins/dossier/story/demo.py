@@ -141,7 +141,7 @@ class DossierDemo(DemoStory):
         self._trade("10", "7100.25")
         self._faults({"hang": "on", "only": "position"})
         page = tab.open("position", anew=True)
-        shown, same = _words(page), _figures(page) == before
+        shown, same = _words(page), bool(before) and _figures(page) == before
         until(lambda: self._control("state")["in_flight"], "the question hangs at the back office")
         self._faults({"hang": "off", "only": ""})
         cut = _words(tab.settled("position"))
@@ -256,14 +256,14 @@ def _words(page: Any) -> str:
 
 def _figures(page: Any) -> list[list[str]]:
     """All cells of all rows, as they are shown."""
-    return [[_text(cell) for cell in row.xpath("./td")] for row in page.xpath("//*[@data-rows]/tr")]
+    return [[_text(cell) for cell in row.xpath("./td")] for row in page.xpath("//tbody/tr")]
 
 
 def _totals(page: Any, table: Table) -> Figures:
     """The lines below a table, by what they are summed up for."""
     heads = [_text(one) for one in page.xpath(f'//*[@data-table="{table.name}"]//thead//th')]
     found: Figures = {}
-    for row in page.xpath(f'//*[@data-table="{table.name}"]//tfoot/tr[not(@class="notes")]'):
+    for row in page.xpath(f'//*[@data-table="{table.name}"]//tfoot/tr[not(@class)]'):
         cells = dict(zip(heads, [_text(cell) for cell in row.xpath("./td")], strict=True))
         found[tuple(cells[name] for name in table.per)] = tuple(_number(cells[name]) for name in table.sums)
     return found

@@ -195,6 +195,7 @@ class FeedsDemo(DemoStory):
             str(item["id"]): {
                 "title": item["title"], "stageName": office.label[item["stageId"]],
                 "client": str(item.get("contactId") or ""),
+                "company": f"company:{item['companyId']}" if item.get("companyId") else "",
             }
             for item in self._in_pipelines()
         }  # fmt: skip
