@@ -195,7 +195,7 @@ class FeedsDemo(DemoStory):
             str(item["id"]): {
                 "title": item["title"], "stageName": office.label[item["stageId"]],
                 "client": str(item.get("contactId") or ""),
-                "company": f"company:{item['companyId']}" if item.get("companyId") else "",
+                "company": str(item.get("companyId") or ""),
             }
             for item in self._in_pipelines()
         }  # fmt: skip
