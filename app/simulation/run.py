@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Annex, build, our_sets, set_folder
+from app.simulation.backoffice import addresses_of, back_offices, with_promises
 from app.simulation.channel import channels_of, connected, settings_for
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
@@ -107,8 +108,14 @@ class Run:
         self.network = Network(self.clock, self.points, self.database)
         self.ids = CountingIds()
         self.queue = MemoryQueue(self.clock, self.seed)
-        self.bots = settings_for(load_set(set_folder(self.set_name)))
-        reader = build({"ANNEX_SET": self.set_name, **self.bots}, database=self.database, clock=self.clock)
+        declared = load_set(set_folder(self.set_name))
+        self.offices = back_offices(declared, self.seed, self.clock)
+        self.network.others = {office.host: office for office in self.offices.values()}
+        self.mapping = with_promises(declared, self.offices.values())
+        self.beside = {**settings_for(declared), **addresses_of(self.offices)}
+        reader = build(
+            {"ANNEX_SET": self.set_name, **self.beside}, database=self.database, clock=self.clock, mapping=self.mapping
+        )
         kinds = stories_of(reader.runtime.plugins)
         self.plugin_settings = {name: kind.settings(self.random) for name, kind in kinds.items()}
         self.channels = channels_of(reader.runtime.portal.connections, self.clock, self.points, self.database)
@@ -119,7 +126,9 @@ class Run:
             self.start(name)
         self.crm.set_up(self.processes[WORKERS[0]].annex)
         observer = self.build_process()
-        world = World(observer.runtime.portal, self.crm, self.random, self.clock, self.note, self.channels, self.settle)
+        world = World(
+            observer.runtime.portal, self.crm, self.random, self.clock, self.note, self.channels, self.offices, self.settle
+        )
         self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
         self.checks = Checks(observer, self.crm, self.stories, self.queue)
 
@@ -127,12 +136,12 @@ class Run:
 
     def build_process(self) -> Annex:
         environment = {
-            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings, **self.bots,
+            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings, **self.beside,
             "ANNEX_PUBLIC_URL": "https://annex.example.com", "ANNEX_DATABASE_URL": self.database.url,
         }  # fmt: skip
         annex = build(
-            environment, clock=self.clock, ids=self.ids, queue=self.queue, transport=self.network.call_portal,
-            database=self.database,
+            environment, clock=self.clock, ids=self.ids, queue=self.queue, transport=self.network.carry,
+            database=self.database, mapping=self.mapping,
         )  # fmt: skip
         portal = annex.runtime.portal
         portal.connections = {
@@ -345,6 +354,8 @@ class Run:
         self.crm.random_faults.turn(self.random, rough)
         for channel in self.channels.values():
             channel.turn(self.random, rough)
+        for office in self.offices.values():
+            office.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -361,12 +372,16 @@ class Run:
         self.crm.random_faults.turn(self.random, rough=False)
         for channel in self.channels.values():
             channel.turn(self.random, rough=False)
+        for office in self.offices.values():
+            office.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
             self.crm.open_annex()
             self.until_idle()
-        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note)
+        portal = self.processes[WORKERS[0]].annex.runtime.portal
+        elsewhere = [portal.connection(name).full_name for name in self.offices]
+        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note, elsewhere)
         for story in self.stories:
             story.repair()
         quiet = 0

@@ -84,7 +84,11 @@ class EntityPlan:
     @property
     def address(self) -> str:
         """The path under which staff open a record, without its number."""
-        return f"crm/type/{self.entity_type}/details/" if self.kind == "smart" else f"crm/{self.kind}/details/"
+        return address_of(self.kind, self.entity_type)
+
+
+def address_of(kind: Kind, entity_type: int = 0) -> str:
+    return f"crm/type/{entity_type}/details/" if kind == "smart" else f"crm/{kind}/details/"
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,12 @@ class Layout:
 
     def table(self, entity: str, table: str) -> TablePlan:
         return self._keep(("table", entity, table), lambda: self._table(self.mapping.entity(entity), table))
+
+    def address(self, entity: str) -> str:
+        """The path under which staff open such records. Only of a smart process the portal has to be asked: links are put
+        into texts in the middle of units of work."""
+        kind = kind_of(self.mapping.entity(entity))
+        return self.plan(entity).address if kind == "smart" else address_of(kind)
 
     def entity_type(self, entity: EntityMap) -> tuple[int, int]:
         """entityTypeId, and for a smart process its own number."""

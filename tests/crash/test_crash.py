@@ -29,7 +29,7 @@ def campaign(home: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.row("PL-01", "PL-02", "PL-03", "PL-07")
 def test_service_workers_and_database_are_killed_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    figures = campaign(tmp_path, "--database", "postgresql", "--runs", "3", "--seed", "14", "--database-dies")
+    figures = campaign(tmp_path, "--kind", "postgresql", "--runs", "3", "--seed", "14", "--database-dies")
     assert figures["kills"]["database"] >= 1 and sum(figures["kills"].values()) >= 6
     assert figures["webhooks"] > 50 and figures["effects"] > 50, "there was work to lose"
     assert figures["lost"] == 0
@@ -37,7 +37,7 @@ def test_service_workers_and_database_are_killed_and_nothing_is_lost_or_doubled(
 
 @pytest.mark.row("PL-01", "PL-02", "PL-03", "PL-07")
 def test_the_one_process_on_sqlite_is_killed_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    figures = campaign(tmp_path, "--database", "sqlite", "--runs", "2", "--seed", "14")
+    figures = campaign(tmp_path, "--kind", "sqlite", "--runs", "2", "--seed", "14")
     assert sum(figures["kills"].values()) >= 4
     assert figures["webhooks"] > 30 and figures["effects"] > 30, "there was work to lose"
     assert figures["lost"] == 0

@@ -34,6 +34,12 @@ def test_the_portal_is_read_in_two_requests_and_not_again(office):
     assert office.wire.sent[before:] == ["crm.item.add", "crm.item.update"]
 
 
+def test_a_link_is_made_without_asking_the_portal(office):
+    """It is put into texts in the middle of a unit of work, by a process that may have begun a moment ago."""
+    assert office.crm.link("deal", "7").endswith("/crm/deal/details/7/")
+    assert office.crm.link("contact", "8").endswith("/crm/contact/details/8/") and office.wire.sent == []
+
+
 def test_what_staff_renamed_is_found_by_what_the_set_up_kept(office):
     types = keep(office)
     category = office.numbers["Продажи"]

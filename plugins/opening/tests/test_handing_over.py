@@ -245,6 +245,21 @@ def test_nobody_moves_the_deal_while_its_client_is_handed_over(office: Office) -
     assert office.faults(deal, client) == []
 
 
+@pytest.mark.row("BR-08")
+@pytest.mark.parametrize("passed", [0, 2, 4])
+def test_nobody_says_by_hand_that_the_account_is_open_from_whatever_stage(office: Office, passed: int) -> None:
+    deal = office.staff.new("deal", stage="new", author="Ирина Белова", assigned=office.irina)
+    office.sync(deal)
+    for stage in ("contact", "need", "offer", "terms")[:passed]:
+        office.clock.advance(milliseconds=10)
+        office.staff.move(deal, stage, author="Ирина Белова")
+        office.sync(deal)
+    stood = office.record(deal).stage
+    office.staff.move(deal, "opened", author="Вера Главная")
+    office.sync(deal, author="Вера Главная")
+    assert office.record(deal).stage == stood, "the head's right does not count here"
+
+
 @pytest.mark.row("BR-09")
 def test_a_deal_deleted_meanwhile_leaves_a_filled_card_and_a_head_who_knows(office: Office) -> None:
     office.accounts.lose = 1
