@@ -43,7 +43,7 @@ browser: ## Debian's Chromium, through the system's package manager where that m
 	@sh tests/browser/install_chromium.sh
 
 test: $(VENV)/.dev browser ## all tests, on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-each: $(VENV)/.dev browser ## every test file in a process of its own; ARGS="plugins/exchange --jobs 4" for some
 	@$(BIN)/python -m tests.harness.each $(ARGS)

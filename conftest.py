@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from _pytest.fixtures import reorder_items
 
@@ -28,17 +29,22 @@ LOCAL = ("127.0.0.1", "::1", "localhost", "")
 SIMULATION_DAY = "ANNEX_SIMULATION_DAY"
 #: Files that take longest, the longest first. They are begun first, or at the end one process would work alone.
 LONG = (
-    "tests/e2e/test_demo.py",
+    "tests/e2e/test_partners.py",
     "tests/e2e/test_broker.py",
+    "tests/e2e/test_demo.py",
     "tests/e2e/test_desk.py",
     "tests/crash/test_crash.py",
-    "tests/crash/test_fleet.py",
+    "tests/toy/test_processes.py",
+    "tests/simulation/test_can_fail.py",
     "tests/simulation/test_exchange_desk_bitrix24.py",
     "tests/simulation/test_exchange_desk_planfix.py",
     "tests/simulation/test_broker_bitrix24.py",
+    "tests/crash/test_fleet.py",
     "tests/e2e/test_setup_bitrix24.py",
     "tests/e2e/test_migrate.py",
+    "tests/e2e/test_lock_in_planfix.py",
     "tests/browser/test_board.py",
+    "tests/conformance/test_new.py",
     "plugins/exchange/tests/test_history.py",
     "tests/conformance/test_outside_packages.py",
 )
@@ -52,6 +58,11 @@ TOGETHER = {
     "tests/browser/test_heads.py": "tests/browser/test_board.py",
     "tests/browser/test_workday.py": "tests/browser/test_board.py",
 }
+
+
+# Nothing here is judged by its speed: on a busy machine drawing examples may take long.
+hypothesis.settings.register_profile("annex", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("annex")
 
 
 def pytest_configure() -> None:

@@ -96,8 +96,7 @@ class BitrixCRM(CRM):
         raw, rows = self._read(plan, number, wanted)
         [record] = self._records(plan, [raw], wanted, {name: {number: found} for name, found in rows.items()})
         if record.elsewhere:
-            what = f"of the type «{plan.map.object}»" if plan.sort else "in a pipeline that the mapping set names"
-            raise Elsewhere(f"bitrix24: {plan.kind} {number} is not {what}", record)
+            raise Elsewhere(f"bitrix24: {plan.kind} {number} is {_where(plan)}", record)
         return record
 
     def find(
@@ -113,7 +112,7 @@ class BitrixCRM(CRM):
         wanted = {name: self._layout.table(entity, name) for name in tables}
         found = self._finder.records(plan, where, ids, changed_since)
         rows = self._finder.rows_of_many(wanted, [number_in(raw.get("id")) for raw in found])
-        return self._records(plan, found, wanted, rows)
+        return [one for one in self._records(plan, found, wanted, rows) if not one.elsewhere]
 
     def existing(self, entity: str, ids: Iterable[str]) -> frozenset[str]:
         plan = self._layout.plan(entity)
@@ -217,3 +216,10 @@ class BitrixCRM(CRM):
         if codes - {None, ""} - set(plan.stages.names) or records.strange(plan.slots, raws):
             return True
         return any(records.strange(tables[name].slots, found) for name in tables for found in rows[name].values())
+
+
+def _where(plan: EntityPlan) -> str:
+    """In words, what a record is that stands outside of what the set names."""
+    if plan.kind == "company":
+        return "one of the portal's own companies"
+    return f"not of the type «{plan.map.object}»" if plan.sort else "not in a pipeline that the mapping set names"

@@ -25,6 +25,7 @@ WRITABLE: Mapping[str, frozenset[str]] = {
     "bool": frozenset({"boolean"}),
     "choice": frozenset({"enumeration", "string"}),
     "contact": frozenset({kind for kind in RECORDS if kind in ("crm", "crm_contact", "crm_entity")}),
+    "company": frozenset({"crm", "crm_entity", "crm_company"}),
     "deal": frozenset({"crm", "crm_entity", "crm_deal"}),
     "user": PEOPLE,
     "users": PEOPLE,
@@ -36,7 +37,7 @@ READABLE: Mapping[str, frozenset[str]] = {
 }
 # Scopes of REST that we cannot do without, and for what.
 SCOPES: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "crm": (("crm",), "сделки, лиды, контакты и их поля"),
+    "crm": (("crm",), "сделки, лиды, контакты, компании и их поля"),
     "user": (("user", "user_basic", "user_brief"), "имена сотрудников"),
     "department": (("department",), "отделы и их руководители"),
     "timeman": (("timeman",), "начат ли рабочий день"),

@@ -23,7 +23,7 @@ ASKS: Mapping[Kind, tuple[str, ...]] = {
     "lead": (*_COMMON, "title", "stageId", "movedBy"),
     "smart": (*_COMMON, "title", "stageId", "categoryId", "movedBy"),
     "contact": (*_COMMON, "name", "secondName", "lastName", "typeId"),
-    "company": (*_COMMON, "title"),
+    "company": (*_COMMON, "title", "isMyCompany"),
 }
 ORIGINAL = {"useOriginalUfNames": "Y"}  #: custom fields under their own names
 
@@ -59,7 +59,10 @@ def record(
 
 
 def elsewhere(plan: EntityPlan, raw: Raw) -> bool:
-    """Whether it is in a pipeline that the set does not name, or a contact of another type."""
+    """Whether it is in a pipeline that the set does not name, a contact of another type, or one of the portal's own
+    companies, in whose name documents are written."""
+    if plan.kind == "company":
+        return raw.get("isMyCompany") in ("Y", True)
     if plan.sort:
         return str(raw.get("typeId") or "") != plan.sort
     return bool(plan.pipelines) and number_in(raw.get("categoryId")) not in plan.pipelines.values()
@@ -100,7 +103,7 @@ def canonical(slot: Slot, value: Value, zone: ZoneInfo) -> Value:
     match slot.map.type, value:
         case "date", datetime() if value.tzinfo:
             return value.astimezone(zone).date()
-        case (("contact" | "user" | "deal"), Ref()):
+        case (("contact" | "company" | "user" | "deal"), Ref()):
             return Ref(str(number_of(value.id)), value.name)
         case "users", Ref() | tuple():
             return tuple(Ref(str(number_of(ref.id)), ref.name) for ref in refs(value))

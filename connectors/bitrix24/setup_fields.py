@@ -15,14 +15,14 @@ from kernel.mapping import FieldMap
 # The portal's types that can hold ours: the first is the one to make. Exact digits only live in a line of text.
 TYPES: Mapping[str, tuple[str, ...]] = {
     "text": ("string", "url"), "decimal": ("string",), "date": ("date", "datetime"), "datetime": ("datetime",),
-    "bool": ("boolean",), "choice": ("enumeration",), "contact": ("crm",), "deal": ("crm",), "user": ("employee",),
-    "users": ("employee",),
+    "bool": ("boolean",), "choice": ("enumeration",), "contact": ("crm",), "company": ("crm",), "deal": ("crm",),
+    "user": ("employee",), "users": ("employee",),
 }  # fmt: skip
 READ_ONLY: Mapping[str, tuple[str, ...]] = {
     "decimal": ("double", "integer", "money"),
     "text": ("enumeration", "double", "integer"),
 }
-LINKS: Mapping[str, str] = {"contact": "CONTACT", "deal": "DEAL"}
+LINKS: Mapping[str, str] = {"contact": "CONTACT", "company": "COMPANY", "deal": "DEAL"}
 TEXT_ROWS = 4
 Fields = Mapping[str, UserField]
 

@@ -17,7 +17,7 @@ CARD = "CARD"  #: code of the field that ties a line to a card
 # Exact digits only live in a line of text; a list's own numbers are rounded.
 TYPES: Mapping[str, str] = {
     "text": "S", "decimal": "S", "date": "S:Date", "datetime": "S:DateTime", "bool": "L", "choice": "L",
-    "contact": "S:ECrm", "deal": "S:ECrm", "user": "S:employee", "users": "S:employee",
+    "contact": "S:ECrm", "company": "S:ECrm", "deal": "S:ECrm", "user": "S:employee", "users": "S:employee",
 }  # fmt: skip
 READ_TOO: Mapping[str, tuple[str, ...]] = {"text": ("S:HTML",), "decimal": ("N", "S:Money")}
 FLAG = {"yes": "Да", "no": "Нет"}

@@ -24,6 +24,7 @@ WRITABLE: Mapping[str, tuple[int, ...]] = {
     "datetime": (types.MOMENT,),
     "bool": (types.FLAG,),
     "contact": (types.CONTACT, types.COUNTERPARTY, types.ANYBODY),
+    "company": (types.CONTACT, types.COUNTERPARTY, types.ANYBODY),
     "user": (types.EMPLOYEE, types.ANYBODY),
     "users": (types.USERS, types.EMPLOYEE, types.ANYBODY),
     "choice": (types.LIST, types.LINE, types.TEXT),

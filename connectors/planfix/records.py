@@ -111,8 +111,8 @@ def canonical(slot: Slot, value: Value, zone: ZoneInfo) -> Value:
             return value.astimezone(zone).date()
         case "deal", Ref():
             return Ref(str(number_of(value.id)), value.name)
-        case (("contact" | "user"), Ref()):
-            return Ref(person_id(value.id, slot.map.type), value.name)
+        case (("contact" | "company" | "user"), Ref()):  # companies are contacts there
+            return Ref(person_id(value.id, "user" if slot.map.type == "user" else "contact"), value.name)
         case "users", Ref() | tuple():
             return tuple(Ref(person_id(ref.id, "user"), ref.name) for ref in refs(value))
     return write_value(slot.map, value)

@@ -1,5 +1,6 @@
 """Mapping sets: what a portal calls our things."""
 
+from kernel.mapping.clients import CLIENTS, client_fields
 from kernel.mapping.feeds import FeedElement, FeedMap
 from kernel.mapping.plan import Change, Setup
 from kernel.mapping.schema import (
@@ -31,8 +32,8 @@ from kernel.mapping.sets import (
 from kernel.mapping.values import read_value, write_value
 
 __all__ = [
-    "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",
+    "CLIENTS", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",
     "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap",
-    "RoleMap", "RowPath", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "load_set",
-    "read_value", "write_value",
+    "RoleMap", "RowPath", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap",
+    "client_fields", "load_set", "read_value", "write_value",
 ]  # fmt: skip

@@ -164,7 +164,7 @@ def _against_fields(element: FeedElement, feed: FeedMap, having: Mapping[str, Fi
         yield f"from: {' and '.join(having)}: there is no field «{element.field}»"
     for field in found:
         if element.source.endswith(NAMED):
-            if field.type not in ("choice", "contact", "user", "users", "deal"):
+            if field.type not in ("choice", "contact", "company", "user", "users", "deal"):
                 yield f"from: «{element.field}» is {field.type} and has no name beside it"
             elif element.type != "text":
                 yield f"from: «{element.source}» is a text, not a {element.type}"

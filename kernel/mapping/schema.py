@@ -24,7 +24,9 @@ from kernel.mapping.strict import Strict, line_of, load
 
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
-FieldType = Literal["text", "decimal", "date", "datetime", "bool", "contact", "user", "users", "choice", "deal"]
+FieldType = Literal[
+    "text", "decimal", "date", "datetime", "bool", "contact", "company", "user", "users", "choice", "deal"
+]  # fmt: skip
 
 
 class FieldMap(Strict):

@@ -38,7 +38,7 @@ def _typed(field: FieldMap, raw: Value) -> Value:
         case "bool":
             if isinstance(raw, bool):
                 return raw
-        case "contact" | "user" | "deal" if isinstance(raw, Ref):
+        case "contact" | "company" | "user" | "deal" if isinstance(raw, Ref):
             return raw
         case "users":
             if isinstance(raw, Ref):

@@ -57,6 +57,7 @@ class AssignmentSettings(BaseModel):
         True, description="a client who comes again goes to the person who has their open lead or deal"
     )
     client_fields: list[str] = Field(
-        default_factory=lambda: ["phone", "email", "client"], description="fields by which a client is known again"
+        default_factory=lambda: ["phone", "email", "client", "company"],
+        description="fields by which a client is known again",
     )
     tell_minutes: int = Field(15, ge=1, description="heads are told at most once in so many minutes per queue")

@@ -6,14 +6,13 @@ from kernel.crm import Elsewhere, Record, Ref
 from kernel.crm.sight import Sight
 from kernel.errors import NotFound
 from kernel.extension.portal import Portal
-from kernel.mapping import MappingSet
+from kernel.mapping import CLIENTS, MappingSet, client_fields
 from kernel.values import to_micros
 from plugins.dossier import store_cards
 from plugins.dossier.hooks import CLIENT_CHANGED
 from plugins.dossier.store_cards import Card
 
 CLIENT_ID = "client_id"
-CLIENTS = ("company", "contact")  #: a deal of a company is the company's, also where it names a person there
 DEAL = "deal"
 READ_SECONDS = 60  #: within that a sub-tab does not read the card again
 PERMITTED_SECONDS = 15 * 60
@@ -65,14 +64,14 @@ def _get(portal: Portal, entity: str, record_id: str) -> Record:
 
 
 def _client_of(portal: Portal, deal: Record) -> Record | None:
-    for entity in clients(portal.mapping):
-        for name, field in portal.mapping.entity(DEAL).field.items():
-            value = deal.values.get(name)
-            if field.type == entity and isinstance(value, Ref):
-                try:
-                    return _get(portal, entity, value.id)
-                except NotFound:
-                    continue
+    having = clients(portal.mapping)
+    for entity, name in client_fields(portal.mapping.entity(DEAL)):
+        value = deal.values.get(name)
+        if entity in having and isinstance(value, Ref):
+            try:
+                return _get(portal, entity, value.id)
+            except NotFound:
+                continue
     return None
 
 

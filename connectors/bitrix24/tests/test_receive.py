@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ from connectors.bitrix24.tests.pocket import (
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import Delivery, NotProven
+from kernel.mapping import EntityMap
 
 FIXTURES = Path(__file__).parent / "fixtures"
 PROOF = {"auth[application_token]": APPLICATION_TOKEN, "auth[member_id]": MEMBER}
@@ -88,12 +90,18 @@ def test_what_the_portal_tells(connection, name, expected):
     assert events_of(fixture(name), connection) == expected
 
 
+def test_a_company_of_a_set_that_has_companies(connection):
+    entities = {**connection.mapping.entities, "company": EntityMap(entity="company")}
+    having = replace(connection, mapping=replace(connection.mapping, entities=entities))
+    assert events_of(fixture("company__changed"), having) == [Event("company.changed", "company", "640", author="14")]
+    assert events_of(fixture("company__changed"), connection) == []
+
+
 def test_other_words_for_smart_processes(connection):
     assert events_of(event("ONCRMDYNAMICITEMADD_1044", ID="3"), connection) == [Event("journal.added", "journal", "3")]
     [found] = events_of(event("onCrmDynamicItemDelete", ID="3", ENTITY_TYPE_ID="1040"), connection)
     assert (found.name, found.entity) == ("row.deleted", "deal/operation")
     assert events_of(event("ONCRMDYNAMICITEMADD_9999", ID="3"), connection) == []  # staff's own, not of the set
-    assert events_of(event("ONCRMCOMPANYADD", ID="3"), connection) == []  # no company in this set
     assert events_of(event("ONAPPTEST"), connection) == []
 
 

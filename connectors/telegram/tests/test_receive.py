@@ -257,7 +257,7 @@ def spoilt(value: Any, path: list[int], new: Any) -> Any:
     return copy
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.sampled_from(NAMES), path=st.lists(st.integers(0, 20), min_size=1, max_size=5), new=VALUES)
 def test_nothing_whatever_raises(pocket: Pocket, name: str, path: list[int], new: Any) -> None:
     body = json.dumps(spoilt(fixture(name), path, new)).encode()

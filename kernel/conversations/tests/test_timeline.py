@@ -58,7 +58,7 @@ def test_a_message_delivered_twice_stands_once(talk: Talk) -> None:
     assert [line.text for line in talk.lines()] == ["привіт"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(order=st.permutations(range(4)), again=st.integers(0, 3))
 def test_changes_in_any_order_end_in_the_newest_text(fresh_sqlite: Callable[[], str], order: list[int], again: int) -> None:
     database = Database(fresh_sqlite())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,19 @@ def test_migrations_run_side_by_side_once_and_again_not_at_all(empty_url: str) -
     assert tables(opened[0]) >= {"inbox", "outgoing", "ledger_journal", "exchange_deal", "annex_migration"}
     for database in opened:
         database.close()
+
+
+def test_a_new_file_that_another_process_is_just_setting_up_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "empty.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # SQLite does not wait for this one
+    monkeypatch.setattr("kernel.storage.database.time.sleep", lambda _seconds: other.execute("COMMIT"))
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with database.read() as tx:
+        assert tx.value("PRAGMA journal_mode") == "wal"
+    database.close()
+    other.close()
 
 
 def test_a_broken_migration_leaves_nothing_of_itself(empty_url: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kernel.testing import at_once
 from plugins.assignment import api
 from plugins.assignment.departed import departed
 from plugins.assignment.rules import client_keys
+from plugins.assignment.settings import AssignmentSettings
 from plugins.assignment.tests.office import SALES, Office
 
 PHONE = "+7 916 123-45-67"
@@ -40,6 +41,8 @@ def test_a_client_is_known_again_however_the_phone_is_written() -> None:
         "email:ivan@example.org", "client:17",
     }  # fmt: skip
     assert client_keys({"phone": None, "email": "", "client": Ref("")}, fields) == frozenset()
+    usual = AssignmentSettings().client_fields
+    assert client_keys({"client": Ref("17"), "company": Ref("17")}, usual) == {"client:17", "company:17"}
 
 
 def test_the_second_lead_of_a_client_goes_to_the_same_person_while_the_first_is_open(office: Office) -> None:

@@ -21,13 +21,12 @@ CLIENT = "1000417"
 
 
 class Desk(World):
-    entity = "contact"
-
-    def __init__(self, url, archive="tell"):
+    def __init__(self, url, archive="tell", entity="contact"):
+        self.entity = entity
         super().__init__(url, SET, [dossier, plugin], settings={"client_status": {"archive": archive}})
         self.source = MemorySource(SET, self.clock)
         self.irina = self.crm.staff.hire("Ирина Белова")
-        self.card = self.crm.staff.new("contact", name="Пётр", client_id=CLIENT, client_status="active", assigned=self.irina)
+        self.card = self.crm.staff.new(entity, name="Пётр", client_id=CLIENT, client_status="active", assigned=self.irina)
 
     def contracts(self, *states):
         self.advance(seconds=40)
@@ -37,7 +36,7 @@ class Desk(World):
         with self.portal.unit() as unit:
             dossier_store.keep(unit.tx, self.portal.name, answer, to_micros(self.clock.now()))
             for run in ANSWER_KEPT.functions(self.portal):
-                run(unit, "contact", self.card, CLIENT, "contracts")
+                run(unit, self.entity, self.card, CLIENT, "contracts")
 
     def seen(self, *states):
         self.contracts(*states)
@@ -54,7 +53,7 @@ class Desk(World):
 
 @pytest.fixture
 def desk_of(fresh_sqlite, closing):
-    return lambda archive="tell": closing(Desk(fresh_sqlite(), archive))
+    return lambda archive="tell", **how: closing(Desk(fresh_sqlite(), archive, **how))
 
 
 def test_the_manager_is_told_once_when_all_are_closed(desk_of):
@@ -67,6 +66,13 @@ def test_the_manager_is_told_once_when_all_are_closed(desk_of):
     assert CLIENT in text and "«Договор расторгнут»" in text and desk.status == "active"
     [effect] = [one for one in desk.crm.effects if one.verb == "comment"]
     assert effect.to and effect.record_id == desk.card
+
+
+def test_a_companys_card_as_a_persons(desk_of):
+    desk = desk_of("set", entity="company")
+    desk.seen("CLOSED")
+    assert desk.status == "closed" and len(desk.comments) == 1
+    assert {(one.entity, one.record_id) for one in desk.crm.effects} == {("company", desk.card)}
 
 
 def test_the_card_is_set_and_set_back(desk_of):

@@ -276,6 +276,24 @@ def test_a_deal_shows_its_clients_dossier_and_another_clients_needs_a_right_of_i
     assert statuses(served, f"/dossier/deal/{served.deal}") == {403}
 
 
+@pytest.mark.row("BR-05", "BR-16")
+def test_a_company_has_a_dossier_of_its_own_and_a_deal_that_names_it_is_the_companys(served):
+    person = served.card
+    firm = served.crm.staff.new("company", name="ООО «Ромашка»", client_type="legal", client_id="1000555")
+    served.source.put("position", "1000555", securities=SECURITIES[:1])
+    served.card, served.base = firm, f"/dossier/company/{firm}"
+    page = served.browser.open("company", firm).text
+    assert "ООО «Ромашка»" in page and "Юридическое лицо" in page and "1000555" in page
+    opened(served)
+    served.ask()
+    assert "37 370,40" in plain(served.browser.http.get(f"{served.base}/position/part").text)
+    served.crm.staff.set("deal", served.deal, company=Ref(firm), client=Ref(person))
+    assert "1000555" in served.browser.open("deal", served.deal).text and CLIENT not in page
+    assert served.sight_asked[-1] == [("deal", served.deal), ("company", firm)]
+    served.crm.staff.delete("company", firm)
+    assert CLIENT in served.browser.open("deal", served.deal).text, "a company that is gone is nobody's client"
+
+
 @pytest.mark.row("BR-06")
 def test_no_client_id_no_question_and_a_changed_one_shows_nothing_of_the_old(served):
     served.browser.open("contact", served.card)

@@ -54,7 +54,9 @@ class Lists(World):
 
     # --- the back office ------------------------------------------------------------------------------------------------
 
-    def answered(self, set_name: str = "position", *, client: str = CLIENT, card: str = "", **tables: Rows) -> Answer:
+    def answered(
+        self, set_name: str = "position", *, client: str = CLIENT, card: str = "", entity: str = "contact", **tables: Rows
+    ) -> Answer:
         """A good answer comes in; nothing of what follows from it is done yet."""
         self.clock.advance(milliseconds=1)
         self.source.put(set_name, client, **tables)
@@ -62,7 +64,7 @@ class Lists(World):
         with self.portal.unit() as unit:
             dossier_store.keep(unit.tx, self.portal.name, answer, to_micros(self.clock.now()))
             for run in ANSWER_KEPT.functions(self.portal):
-                run(unit, "contact", card or self.card, client, set_name)
+                run(unit, entity, card or self.card, client, set_name)
         return answer
 
     def changed(self, client: str = CLIENT) -> None:

@@ -196,6 +196,15 @@ def test_many_clients_share_a_request(lists):
     assert lists.settle() == 1, "24 summaries"
 
 
+def test_a_companys_rows_hang_on_the_companys_card(lists):
+    firm = lists.crm.staff.new("company", name="ООО «Ромашка»", client_id="2")
+    lists.answered(cash=cash(1))
+    lists.answered(client="2", card=firm, entity="company", cash=cash(1, first=7))
+    lists.settle()
+    assert [(one.entity, one.record_id) for one in lists.held()] == [("contact", lists.card), ("company", firm)]
+    assert lists.held()[1].code.startswith(f"CO_{firm}:")
+
+
 def test_the_rows_of_another_client_leave_the_card(lists):
     lists.stored(cash=cash(3))
     lists.changed()
