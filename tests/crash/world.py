@@ -135,7 +135,7 @@ class World:
         while self._turn() < turn + 2:
             assert time.monotonic() < until, "no sweep came through"
             with self.database.write() as tx:
-                tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%:sweep'")
+                tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE :n", n="%:sweep")
             time.sleep(0.3)
         self.quiet()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kernel.crm import Ref
 from kernel.testing.stories import Action, EmulatedAccounts, SimulatedStory, World
@@ -70,11 +71,11 @@ class OpeningSimulation(SimulatedStory):
         for person in self._staff.clients:
             numbers = [one.client_id for one in self._staff.at_the_office(person)]
             assert len(numbers) <= 1, f"client {person.card.id} is registered {len(numbers)} times: {numbers}"
-        for deal, person in self._staff.deals.items():
-            if person is not None and deal not in self._won and self._put_to_won(deal):
+        for deal, client in self._staff.deals.items():
+            if client is not None and deal not in self._won and self._put_to_won(deal):
                 self._won.add(deal)
-                number = self._crm.value(client_field(self._portal)[0], person.card.id, self._settings.client_id)
-                assert number, f"deal {deal} is won, and the card of {person.card.id} holds no ClientID"
+                number = self._crm.value(client_field(self._portal)[0], client.card.id, self._settings.client_id)
+                assert number, f"deal {deal} is won, and the card of {client.card.id} holds no ClientID"
 
     def _put_to_won(self, deal: str) -> bool:
         assert self._staff is not None
@@ -156,11 +157,10 @@ class OpeningSimulation(SimulatedStory):
         return [one for one in self._crm.records_of_ours() if self._crm.value(entity, one, name).removeprefix("D_") == deal]
 
     def _somebody_fits(self) -> bool:
-        queue = self._portal.plugin_settings["assignment"].queue[self._settings.queue]
-        there = [
-            one.id for one in self._crm.people if {*queue.groups} & {*one.groups} and not {*queue.groups} & {*one.heads}
-        ]
-        return any(self._crm.day_of(person) in ("open", "off") for person in there)
+        queues: Any = self._portal.plugin_settings["assignment"]
+        groups = {*queues.queue[self._settings.queue].groups}
+        members = [one.id for one in self._crm.people if groups & {*one.groups} and not groups & {*one.heads}]
+        return any(self._crm.day_of(person) in ("open", "off") for person in members)
 
     def _notes(self, one: Deal, *, waits: bool) -> None:
         assert self._staff is not None

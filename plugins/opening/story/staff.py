@@ -18,7 +18,7 @@ from kernel.testing.stories import Action, Card, EmulatedAccounts, Member, Typed
 from plugins.opening import registering, store
 from plugins.opening.settings import client_field, push_of, settings_of
 from plugins.opening.store import ACCEPTED, CHECKED_BAD, OPEN, REFUSED, REJECTED, Deal
-from plugins.stage_lock.hooks import OBJECTION
+from plugins.stage_lock.api import OBJECTION
 
 INN_WEIGHTS = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
 TYPED_BY_MISTAKE = "777777"  #: a ClientID that nobody has

@@ -120,8 +120,8 @@ class Burst:
                 if self._needs_person(deal):
                     self._decide(case, deal)
         with self._database.write() as tx:  # what looks around each minute does so now
-            tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%:opening.look_on'")
-            tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%:assignment.give_out'")
+            for name in ("opening.look_on", "assignment.give_out"):
+                tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE :n", n=f"%:{name}")
         mine = [deal for case in self._now for deal in case.deals]
         return not self._open() and all(self._state(deal) in ("accepted", "known") for deal in mine)
 
