@@ -21,6 +21,7 @@ from sandbox.backoffice.tables import LOOKUPS, OPENING, READERS, SERVICE_OPERATI
 from sandbox.backoffice.values import Impossible
 from sandbox.common.clock import Clock
 from sandbox.common.http import CUT, HALF, STREAM
+from sandbox.common.options import CommonOptions
 from sandbox.common.serving import Listening
 
 #: Importing them puts their doors on the list.
@@ -32,18 +33,8 @@ SET_OF_LOOKUP = dict(zip(LOOKUPS, ("request", "clients"), strict=True))
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says; every field has its default there too."""
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    token: str = "sandbox"  # noqa: S105 - a word for a sandbox, not a secret
-    speedup: float = 1.0
-    tls: tuple[str, str] | None = None
-    seed: int = 0
-    faults: tuple[tuple[str, Any], ...] = ()
+class Options(CommonOptions):
     portal: str = "broker"
-    post_to: str = ""
     client_ca: str = ""
 
 
@@ -52,8 +43,7 @@ class Still:
 
     def __init__(self, options: Options, clock: Clock) -> None:
         faults = Faults(options.seed)
-        for name, value in options.faults:
-            faults.set(name, value)
+        faults.set_all(dict(options.faults))
         self.office = Office(clock, faults)
         self.token = options.token
         seed.load(self.office, options.portal)

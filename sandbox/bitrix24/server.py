@@ -20,23 +20,14 @@ from sandbox.bitrix24.rest import Rest
 from sandbox.bitrix24.state import Portal
 from sandbox.common.clock import Clock
 from sandbox.common.http import CUT
+from sandbox.common.options import CommonOptions
 from sandbox.common.serving import Listening
 
 NOT_METHODS = ("tests", "portals", "__main__", "server", "cli")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says; every field has its default there too."""
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    token: str = "sandbox"  # noqa: S105 - a word for a sandbox, not a secret
-    speedup: float = 1.0
-    tls: tuple[str, str] | None = None
-    seed: int = 0
-    faults: tuple[tuple[str, Any], ...] = ()
-    portal: str = "empty"
+class Options(CommonOptions):
     post_to: str = "http://127.0.0.1:8080"
 
 
@@ -55,8 +46,7 @@ class Still:
     def __init__(self, options: Options, clock: Clock) -> None:
         modules = import_methods()  # first: they may bring switches of their own
         faults = Faults(options.seed)
-        for name, value in options.faults:
-            faults.set(name, value)
+        faults.set_all(dict(options.faults))
         self.portal = Portal(clock, faults, post_to=options.post_to.rstrip("/"))
         seed.load(self.portal, options.portal, options.token)
         self.delivery = Delivery(self.portal)

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from sandbox.common.clock import Clock
+from sandbox.common.options import CommonOptions
 from sandbox.common.serving import Listening
 from sandbox.planfix import (
     access,
@@ -39,16 +40,7 @@ from sandbox.planfix.state import Portal
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says; every field has its default there too."""
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    token: str = "sandbox"  # noqa: S105 - a word for a sandbox, not a secret
-    speedup: float = 1.0
-    tls: tuple[str, str] | None = None
-    seed: int = 0
-    faults: tuple[tuple[str, Any], ...] = ()
+class Options(CommonOptions):
     portal: str = "exchange-desk"
     post_to: str = "http://127.0.0.1:8080"
     hook_secret: str = "sandbox-hook"  # noqa: S105
@@ -74,8 +66,7 @@ class Still:
 
     def __init__(self, options: Options, clock: Clock) -> None:
         faults = Faults(options.seed)
-        for name, value in options.faults:
-            faults.set(name, value)
+        faults.set_all(dict(options.faults))
         self.portal = Portal(clock, faults, post_to=options.post_to.rstrip("/"))
         load(self.portal, options.portal, options.token, options.hook_secret)
         self.busy = BusyQueue(self.portal)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from sandbox.common.clock import Clock
 from sandbox.common.http import CUT
+from sandbox.common.options import CommonOptions
 from sandbox.common.serving import Listening
 from sandbox.telegram import (
     bot_methods,
@@ -38,18 +39,9 @@ REGISTERED = (
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says; every field has its default there too."""
-
-    port: int = 0
-    host: str = "127.0.0.1"
+class Options(CommonOptions):
     token: str = "7000000001:sandbox"  # noqa: S105 - a word for a sandbox, not a secret
-    speedup: float = 1.0
-    tls: tuple[str, str] | None = None
-    seed: int = 0
-    faults: tuple[tuple[str, Any], ...] = ()
     portal: str = "partners"
-    post_to: str = ""
 
 
 class Still:
@@ -57,8 +49,7 @@ class Still:
 
     def __init__(self, options: Options, clock: Clock) -> None:
         faults = Faults(options.seed)
-        for name, value in options.faults:
-            faults.set(name, value)
+        faults.set_all(dict(options.faults))
         self.world = World(clock, faults)
         self.token = options.token
         seed.load(self.world, options.portal, options.token)
