@@ -30,6 +30,8 @@ class TermsSimulation(SimulatedStory):
         self._deleted: list[str] = []
 
     def begin(self) -> None:
+        self.world.settle()  # what stood before the lock was switched on stays where it stands
+        self.world.clock.advance(seconds=2)
         for _ in range(self.world.random.randint(1, FIRST_MAX)):
             self.new_deal()
 
