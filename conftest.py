@@ -52,7 +52,9 @@ LONG = (
 TOGETHER = {
     "tests/e2e/test_desk_planfix.py": "tests/e2e/test_desk.py",
     "tests/e2e/test_broker_stage_lock.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_check.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_feeds.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_card.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_partners_groups.py": "tests/e2e/test_partners.py",
     "tests/e2e/test_partners_kinds.py": "tests/e2e/test_partners.py",
     "tests/browser/test_heads.py": "tests/browser/test_board.py",

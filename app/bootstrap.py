@@ -315,11 +315,13 @@ def _portal(
 
 def _with_pages_of(mapping: MappingSet, connections: Mapping[str, Connection]) -> MappingSet:
     """The set without places in the CRM for pages that need a connection which is switched off."""
-    declared = mapping.portal.placement
-    placed = {name: one for name, one in declared.items() if not (one.connection and connections[one.connection].off)}
-    if len(placed) == len(declared):
-        return mapping
-    return replace(mapping, portal=mapping.portal.model_copy(update={"placement": placed}))
+    off = {name for name, one in connections.items() if one.off}
+    portal = mapping.portal
+    shown = {
+        "placement": {name: one for name, one in portal.placement.items() if one.connection not in off},
+        "field_type": {name: one for name, one in portal.field_type.items() if one.connection not in off},
+    }
+    return replace(mapping, portal=portal.model_copy(update=shown))
 
 
 def _idle(portal: Portal, plugin: Plugin) -> bool:

@@ -12,7 +12,15 @@ from kernel.errors import Misconfigured
 from kernel.mapping import Change, Setup
 from kernel.telemetry import mask
 
-MARKS: Mapping[str, str] = {"create": "+", "change": "~", "rename": "~", "drop": "-", "manual": "!", "note": "·"}
+MARKS: Mapping[str, str] = {
+    "create": "+",
+    "change": "~",
+    "rename": "~",
+    "drop": "-",
+    "arrange": "#",
+    "manual": "!",
+    "note": "·",
+}
 TO_DO = 2  #: exit code
 
 
@@ -59,7 +67,7 @@ def _plan(annex: Annex, args: argparse.Namespace) -> int:
         print(format_change(change))
     made = sum(1 for change in open_ones(changes) if change.kind != "manual")
     if todo:
-        print(f"\n{made} for `annex apply` (+ make, ~ change, - drop if you say so), {todo - made} for you (!)")
+        print(f"\n{made} for `annex apply` (+ make, ~ change; - drop, # arrange if you say so), {todo - made} for you (!)")
     else:
         print("✓ the portal is as the set says")
     if text := by_hand(annex):

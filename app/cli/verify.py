@@ -14,6 +14,7 @@ from kernel.extension.portal import Unit
 from kernel.ledger import check
 
 FAULTS_SHOWN = 20
+DIFFERENCES_SHOWN = 200
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,18 +43,30 @@ def _all(annex: Annex, unit: Unit) -> Iterator[str]:
     yield from seen.faults(unit.tx)
 
 
+def differences(annex: Annex, unit: Unit) -> Iterator[str]:
+    """What people have to put right in the CRM or in another system: the books are well all the same."""
+    for plugin in annex.runtime.plugins:
+        if plugin.differences:
+            yield from plugin.differences(unit)
+
+
 def _verify(annex: Annex, args: argparse.Namespace) -> int:
     annex.migrate(closed_too=True)
     with annex.runtime.portal.read() as unit:
         unit.tx.unhurried()
         found = list(islice(faults(annex, unit), FAULTS_SHOWN))
+        differing = list(islice(differences(annex, unit), DIFFERENCES_SHOWN))
         seq, digest = annex.runtime.portal.books.head(unit.tx)
     if args.json:
-        data = {"ok": not found, "first": found[0] if found else None, "faults": found, "rows": seq, "head": digest}
+        data = {
+            "ok": not (found or differing), "first": found[0] if found else None, "faults": found, "differences": differing,
+            "rows": seq, "head": digest,
+        }  # fmt: skip
         print(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        print("\n".join(found) if found else f"all well: {seq} rows, head {digest}")
-    return 1 if found else 0
+        print("\n".join(found or [f"{'the books are well' if differing else 'all well'}: {seq} rows, head {digest}"]))
+        print("\n".join(differing), end="\n" if differing else "")
+    return 1 if found or differing else 0
 
 
 VERIFY = BuiltIn("verify", "are the books what they were, and do they add up", _arguments, _verify)

@@ -25,9 +25,9 @@ from sandbox.bitrix24.server import Options, Still
 from sandbox.common.clock import LedClock
 
 ADDRESS, DOOR = "https://desk.bitrix24.ru", "https://annex.example.com/hooks/bitrix24/main"
-LEAD, DEAL, CONTACT = 1, 2, 3
-KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT}
-PARENT = {"deal": "parentId2", "contact": "parentId3"}
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
+KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
+PARENT = {"deal": "parentId2", "contact": "parentId3", "company": "parentId4"}
 CALLED = {"deal": "Обмін", "lead": "Заявка"}  #: a title, where staff give none
 DAYS: Mapping[DayStatus, str] = {"open": "OPENED", "paused": "PAUSED", "closed": "CLOSED"}
 UNCONFIRMED = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 from app.bootstrap import Annex
 from app.cli.jobs import act, failed
@@ -11,11 +11,12 @@ from kernel.jobs import outgoing
 
 
 def retry_what_failed(
-    annex: Annex, channels: Iterable[SimulatedChannel], note: Callable[[str], None], elsewhere: Collection[str] = ()
+    annex: Annex, channels: Iterable[SimulatedChannel], note: Callable[[str], None], offices: Iterable[str] = ()
 ) -> None:
     """They go through the list of what failed for good while the portal was ill. Where a message may have arrived they do
-    as they are asked, and look into the chat. What was meant for a connection of `elsewhere` is decided on the page of the
+    as they are asked, and look into the chat. What was meant for one of these connections is decided on the page of the
     plugin that meant it."""
+    elsewhere = {annex.runtime.portal.connection(name).full_name for name in offices}
     shown = [one for channel in channels for one in channel.messages]
     with annex.database.read() as tx:
         rows = [(row, outgoing.load(tx, row["id"])) for row in failed(tx) if row["connection"] not in elsewhere]

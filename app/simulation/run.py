@@ -54,13 +54,8 @@ TIMERS_WAITED_FOR = timedelta(minutes=15)  #: at rest; what is due later concern
 UNDELIVERED = 4  #: last actions of which the portal tells nobody
 DEEDS_SHOWN = 14  #: how many of the last notes a failure shows
 MONTH_ENDS = (
-    "2026-10-31T21:30",
-    "2026-11-30T21:40",
-    "2026-12-31T21:20",
-    "2027-02-28T21:50",
-    "2026-11-23T10:00",
-    "2026-03-28T23:10",
-)
+    "2026-10-31T21:30", "2026-11-30T21:40", "2026-12-31T21:20", "2027-02-28T21:50", "2026-11-23T10:00", "2026-03-28T23:10",
+)  # fmt: skip
 
 
 class Failed(AssertionError):
@@ -126,9 +121,8 @@ class Run:
             self.start(name)
         self.crm.set_up(self.processes[WORKERS[0]].annex)
         observer = self.build_process()
-        world = World(
-            observer.runtime.portal, self.crm, self.random, self.clock, self.note, self.channels, self.offices, self.settle
-        )
+        portal, others = observer.runtime.portal, (self.channels, self.offices)
+        world = World(portal, self.crm, self.random, self.clock, self.note, *others, self.settle)
         self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
         self.checks = Checks(observer, self.crm, self.stories, self.queue)
 
@@ -352,10 +346,8 @@ class Run:
         """For a while things break more often, or not at all."""
         rough = self.random.random() < 0.7
         self.crm.random_faults.turn(self.random, rough)
-        for channel in self.channels.values():
-            channel.turn(self.random, rough)
-        for office in self.offices.values():
-            office.turn(self.random, rough)
+        for other in (*self.channels.values(), *self.offices.values()):
+            other.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -370,18 +362,14 @@ class Run:
             self.clock.advance(seconds=self.random.choice((1, 20, 70)))
             self.somebody_acts()
         self.crm.random_faults.turn(self.random, rough=False)
-        for channel in self.channels.values():
-            channel.turn(self.random, rough=False)
-        for office in self.offices.values():
-            office.turn(self.random, rough=False)
+        for other in (*self.channels.values(), *self.offices.values()):
+            other.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
             self.crm.open_annex()
             self.until_idle()
-        portal = self.processes[WORKERS[0]].annex.runtime.portal
-        elsewhere = [portal.connection(name).full_name for name in self.offices]
-        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note, elsewhere)
+        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note, self.offices)
         for story in self.stories:
             story.repair()
         quiet = 0

@@ -51,7 +51,7 @@ class Received:
 
     def __init__(self) -> None:
         self.file: IO[bytes] = SpooledTemporaryFile(max_size=limits.IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `close`
-        self.bytes = 0
+        self.bytes = self.status = 0
 
     def write(self, piece: bytes) -> None:
         self.bytes += len(piece)
@@ -70,53 +70,79 @@ class Received:
 class Client:
     """One back office."""
 
-    def __init__(self, http: HttpClient, read: settings.Settings, clock: Clock, answer_bytes_max: int) -> None:
-        self._http, self._read, self._clock, self._most = http, read, clock, answer_bytes_max
+    def __init__(self, http: HttpClient, read: settings.Settings, clock: Clock) -> None:
+        self._http, self._read, self._clock = http, read, clock
         self._gate = JudgedGate(http.gate)
         http.gate = self._gate
 
     @contextmanager
-    def soap(self, path: str, action: str, element: bytes, where: str, *, maybe: bool = False) -> Iterator[Received]:
+    def soap(
+        self,
+        path: str,
+        action: str,
+        element: bytes,
+        where: str,
+        *,
+        maybe: bool = False,
+        most: int = limits.ANSWER_BYTES_MAX,
+        encoding: str = "utf-8",
+    ) -> Iterator[Received]:
         """The answer to that element in an envelope; `where` names the service in the set. Raises the tree under Fault."""
         head = ""
         if self._read.auth == "wsse":
             proof = wsse.header(self._read.user, self._read.password, self._clock.now())
             head = f"<s:Header>{proof}</s:Header>"
-        body = (
-            f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{ENVELOPE}">{head}<s:Body>'.encode()
-            + element
-            + b"</s:Body></s:Envelope>"
-        )
+        begin = f'<?xml version="1.0" encoding="{encoding}"?><s:Envelope xmlns:s="{ENVELOPE}">{head}<s:Body>'
+        body = written(begin, encoding) + element + b"</s:Body></s:Envelope>"
         headers = {
-            "Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"', **self._proof(plain=False)
+            "Content-Type": f"text/xml; charset={encoding}", "SOAPAction": f'"{action}"', **self._proof(plain=False)
         }  # fmt: skip
-        with self._exchange("POST", path, headers, body, where, maybe) as received:
+        with self._exchange("POST", path, headers, body, where, maybe, most) as received:
             yield received
 
     @contextmanager
     def plain(
-        self, path: str, query: Mapping[str, str], where: str, *, body: bytes | None = None, maybe: bool = False
+        self,
+        path: str,
+        query: Mapping[str, str],
+        where: str,
+        *,
+        body: bytes | None = None,
+        maybe: bool = False,
+        most: int = limits.ANSWER_BYTES_MAX,
+        encoding: str = "utf-8",
     ) -> Iterator[Received]:
         """The same over plain XML: a question by its address, or with `body` a document that is handed over."""
         headers = self._proof(plain=True)
         if body is not None:
-            headers["Content-Type"] = "text/xml; charset=utf-8"
+            headers["Content-Type"] = f"text/xml; charset={encoding}"
         address = f"{path}?{urlencode(query)}" if query else path
-        with self._exchange("GET" if body is None else "POST", address, headers, body, where, maybe) as received:
+        with self._exchange("GET" if body is None else "POST", address, headers, body, where, maybe, most) as received:
             yield received
 
     @contextmanager
     def _exchange(
-        self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, where: str, maybe: bool
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        where: str,
+        maybe: bool,
+        most: int,
     ) -> Iterator[Received]:
         received = Received()
         try:
-            self._send(method, address, headers, body, where, maybe, received)
+            self._send(method, address, headers, body, where, maybe, most, received)
             try:
                 yield received
+                errors.expect_good(received.status, maybe=maybe)
             except Exception as exc:
-                self._judge(exc)
-                raise
+                told = errors.by_bad_status(exc, received.status, maybe=maybe)
+                self._judge(told)
+                if told is exc:
+                    raise
+                raise told from exc
             self._gate.below.succeeded()
         finally:
             received.close()
@@ -129,6 +155,7 @@ class Client:
         body: bytes | None,
         where: str,
         maybe: bool,
+        most: int,
         received: Received,
     ) -> None:
         url, about = self._read.url + address, address.partition("?")[0]
@@ -136,11 +163,12 @@ class Client:
             answer = self._http.exchange(
                 method, url, headers={"Accept": XML_TYPES, **headers}, body=body, timeout=self._read.timeout_s,
                 writes=maybe, about=about,
-                into=Into(received.write, self._most),
+                into=Into(received.write, most),
             )  # fmt: skip
         except TooLarge:
             self._gate.below.succeeded()
-            raise errors.bad(f"the answer is larger than {self._most} bytes", received.head(), maybe=maybe) from None
+            raise errors.bad(f"the answer is larger than {most} bytes", received.head(), maybe=maybe) from None
+        received.status = answer.status
         if answer.body:  # an answer with an error's status comes as a whole
             received.write(answer.body)
         found = errors.by_status(answer, received.head(64 * 1024), where, maybe=maybe)
@@ -164,7 +192,7 @@ class Client:
         return {self._read.header: self._read.password} if self._read.auth == "header" else {}
 
 
-def connect(connection: Connection, answer_bytes_max: int = limits.ANSWER_BYTES_MAX) -> Client:
+def connect(connection: Connection) -> Client:
     """Raises Misconfigured."""
     read = settings.read(connection.settings)
     http = connection.http(
@@ -174,7 +202,7 @@ def connect(connection: Connection, answer_bytes_max: int = limits.ANSWER_BYTES_
         ),
         reach=Reach(read.host, limits.CONNECT_SECONDS, read.timeout_s, read.ca, read.certificate, read.key),
     )
-    return Client(http, read, connection.clock, answer_bytes_max)
+    return Client(http, read, connection.clock)
 
 
 def question(ask: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
@@ -188,10 +216,16 @@ def question(ask: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def element(name: str, namespace: str, texts: Mapping[str, str]) -> bytes:
+def element(name: str, namespace: str, texts: Mapping[str, str], encoding: str = "utf-8") -> bytes:
     """A flat request element of SOAP."""
     inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in texts.items())
-    return f'<{name} xmlns="{escape(namespace, {chr(34): "&quot;"})}">{inner}</{name}>'.encode()
+    declared = f' xmlns="{escape(namespace, {chr(34): "&quot;"})}"' if namespace else ""
+    return written(f"<{name}{declared}>{inner}</{name}>", encoding)
+
+
+def written(text: str, encoding: str) -> bytes:
+    """Markup as it leaves; what the encoding does not have stands as its number."""
+    return text.encode(encoding, "xmlcharrefreplace")
 
 
 def jitter(seconds: float) -> float:

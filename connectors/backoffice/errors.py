@@ -27,10 +27,12 @@ from kernel.http import Answer
 from kernel.telemetry import mask
 
 NAME = "backoffice"
+BUSY = (408, 425, 429)  #: as with 5xx, a later try may get an answer
 PAGE_EXPIRED = "PAGE_EXPIRED"
 _DIGITS = re.compile(r"\d{2,4}[-.]\d{2}[-.]\d{2,4}|\+?\d[\d ()-]{3,}\d")
 _MAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
-_HTML = (b"<html", b"<!doctype html")
+#: A page's beginning, whatever stands before it. Nothing is tried twice: an answer made of comments costs no time.
+_HTML = re.compile(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
 
 
 class Expired(Exception):
@@ -40,7 +42,7 @@ class Expired(Exception):
 def is_html(answer: Answer, head: bytes) -> bool:
     """A sign-in page, a proxy's own page: somebody else than the back office speaks."""
     kind = next((value for name, value in answer.headers.items() if name.lower() == "content-type"), "")
-    return "html" in kind.lower() or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(_HTML)
+    return "html" in kind.lower() or _HTML.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def by_status(answer: Answer, head: bytes, where: str, *, maybe: bool) -> Exception | None:
@@ -63,11 +65,28 @@ def by_status(answer: Answer, head: bytes, where: str, *, maybe: bool) -> Except
         )
     if not head.strip():
         return Unreachable(f"{NAME}: an empty answer (HTTP {status})", vendor_code=str(status), maybe_done=maybe)
-    if status >= 500 and b"Fault" not in head:
-        return Unreachable(f"{NAME} failed: HTTP {status}", vendor_code=str(status), maybe_done=maybe)
     if status >= 400 and b"<" not in head:
-        return Rejected(f"{NAME} refused: HTTP {status}", vendor_code=str(status))
+        return _no_answer(status, maybe)
     return None
+
+
+def _no_answer(status: int, maybe: bool) -> Exception:
+    """A status that says that something went wrong, and nothing that says what."""
+    if status >= 500 or status in BUSY:
+        return Unreachable(f"{NAME} failed: HTTP {status}", vendor_code=str(status), maybe_done=maybe)
+    return Rejected(f"{NAME} refused: HTTP {status}", vendor_code=str(status))
+
+
+def expect_good(status: int, *, maybe: bool) -> None:
+    """After a body was read that is no fault: an answer comes with a good status, or it is none. Raises the tree under
+    Fault."""
+    if status >= 400:
+        raise _no_answer(status, maybe)
+
+
+def by_bad_status(exc: Exception, status: int, *, maybe: bool) -> Exception:
+    """What cannot be read beside such a status is no answer at all."""
+    return _no_answer(status, maybe) if status >= 400 and isinstance(exc, BadAnswer) else exc
 
 
 def ours(fault: Faulted, *, maybe: bool) -> Exception:

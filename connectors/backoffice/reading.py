@@ -13,10 +13,10 @@ from typing import IO
 from connectors.backoffice import limits, values, xml
 from connectors.backoffice.xml import Bad, Element
 from kernel.datasets import Cell, Row, Unread
-from kernel.mapping import ServiceMap, SetColumn, SetTable
+from kernel.mapping import OpeningService, ServiceMap, SetColumn, SetTable
+from kernel.mapping.wire import prefix_of
 
 ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
-ERRORS, CURSOR = "errors", "cursor"
 
 
 class Faulted(Exception):
@@ -24,8 +24,14 @@ class Faulted(Exception):
 
     def __init__(self, code: str, message: str, trace: str, who: str = "") -> None:
         super().__init__(code)
-        self.code, self.message, self.trace = code, message[: limits.FAULT_CHARACTERS_MAX], trace[:100]
+        self.code, self.trace = short(code, limits.CODE_CHARACTERS_MAX), short(trace, limits.TRACE_CHARACTERS_MAX)
+        self.message = short(message, limits.FAULT_CHARACTERS_MAX)
         self.who = who  #: of SOAP: Client or Server
+
+
+def short(text: str, most: int) -> str:
+    """Somebody else's words as people and terminals may read them."""
+    return "".join(one if one.isprintable() else " " for one in text[:most])
 
 
 @dataclass
@@ -38,6 +44,12 @@ class Page:
     rows: int = 0
     index: int | None = None  #: of plain XML: where it begins, and how many rows there are
     total: int | None = None
+
+    def names(self, client_id: str) -> None:
+        """Whose rows these are. Raises Bad where it was somebody else's a moment ago."""
+        if self.client_id and client_id and client_id != self.client_id:
+            raise Bad("it names two clients")
+        self.client_id = client_id or self.client_id
 
 
 @dataclass
@@ -56,7 +68,7 @@ class TableReader:
 
     def __post_init__(self) -> None:
         soap = self.service.face == "soap"
-        prefix = f"{{{self.service.namespace}}}" if soap else ""
+        prefix = prefix_of(self.service.namespace) if soap else ""
         self.tag = prefix + self.table.row_path.steps[-1] if soap else "row"
         self.parents = [prefix + one for one in reversed(self.table.row_path.steps[:-1])]
         self._child = prefix + self.table.row_path.child if self.table.row_path.child else ""
@@ -233,12 +245,12 @@ class PageReader:
     # -- SOAP
 
     def _soap(self, file: IO[bytes]) -> Page:
-        prefix = f"{{{self.service.namespace}}}"
-        root_tag = f"{prefix}{self.service.operation}Response"
+        prefix = prefix_of(self.service.namespace)
+        root_tag = prefix + self.service.answer_tag
         by_tag: dict[str, list[TableReader]] = {}
         for one in self.tables:
             by_tag.setdefault(one.tag, []).append(one)
-        places = {"token": "Page/NextPageToken", "client_id": self.service.client_at, "as_of": self.service.as_of_at}
+        places = {"token": self.service.next_page, "client_id": self.service.client_at, "as_of": self.service.as_of_at}
         heads = {prefix + one.split("/")[0] for one in places.values() if one and not one.startswith("@")}
         fault = f"{ENVELOPE}Fault"
         page, known = self._page, {tag: set().union(*(one.known for one in some)) for tag, some in by_tag.items()}
@@ -251,7 +263,7 @@ class PageReader:
             tag, parent = element.tag, element.getparent()
             if tag not in by_tag:
                 if tag == fault:
-                    raise fault_of(element)
+                    raise fault_of(element, self.service)
                 if tag in heads and parent is not None and parent.tag == root_tag:
                     _head(page, element, prefix, places)
                 return
@@ -273,7 +285,7 @@ class PageReader:
         if root.tag != f"{ENVELOPE}Envelope" or body is None or not len(body):
             raise Bad("it is no envelope of SOAP 1.1 with something in it")
         if body[-1].tag != root_tag:
-            raise Bad(f"it is no {self.service.operation}Response of {self.service.namespace}")
+            raise Bad(f"it is no {self.service.answer_tag} of «{self.service.namespace}»")
         return page
 
     # -- plain XML
@@ -286,6 +298,7 @@ class PageReader:
         client_block, _, client_name = self.service.client_at.rpartition("/")
         moment_block, _, moment_name = self.service.as_of_at.rpartition("/")
         page, read_moment = self._page, values.moment
+        errors, cursor, index, total = (self.service.word(name) for name in ("errors", "cursor", "INDEX", "TOTAL"))
         last_parent: Element | None = None
         block = ""
         present: set[str] = set()
@@ -306,14 +319,12 @@ class PageReader:
                     self._note(name for name in texts if name not in known[block])
                 for one in by_id[block]:
                     one.take(element, texts, {})
-            elif block == ERRORS:
-                raise Faulted(
-                    element.get("CODE") or "", element.get("MESSAGE") or "", element.get("TRACE_ID") or "", "Client"
-                )
-            elif block == CURSOR:
-                page.index, page.total = _count(element.get("INDEX")), _count(element.get("TOTAL"))
+            elif block == errors:
+                raise error_of(element, self.service)
+            elif block == cursor:
+                page.index, page.total = _count(element.get(index)), _count(element.get(total))
             if client_name and block == client_block:
-                page.client_id = element.get(client_name.removeprefix("@")) or page.client_id
+                page.names((element.get(client_name.removeprefix("@")) or "").strip())
             if moment_name and block == moment_block:
                 try:
                     page.as_of = read_moment(element.get(moment_name.removeprefix("@")) or "")
@@ -323,7 +334,7 @@ class PageReader:
         root = xml.Reader(["row"], found, also=["data"], encoding=self.service.encoding).read(file)
         if root.tag != "document":
             raise Bad("its root is no «document»")
-        if ERRORS in present:
+        if errors in present:
             raise Faulted("", "", "", "Client")
         for name in by_id:
             if name not in present:
@@ -367,20 +378,28 @@ def _head(page: Page, element: Element, prefix: str, places: Mapping[str, str]) 
                 page.as_of = values.moment(bare)
             except ValueError:
                 page.as_of = None
+        elif name == "client_id":
+            page.names(bare)
         elif bare:
-            setattr(page, name, bare)
+            page.token = bare
 
 
-def fault_of(element: Element) -> Faulted:
+def fault_of(element: Element, service: ServiceMap | OpeningService) -> Faulted:
     """A SOAP fault; what stands in its detail is a ServiceFault of whatever namespace."""
     who = (element.findtext("faultcode") or "").rpartition(":")[2].strip()
-    found = {"Code": "", "Message": "", "TraceID": ""}
+    found = {service.word(name): "" for name in ("Code", "Message", "TraceID")}
     for one in element.iterfind("detail//*"):
         name = str(one.tag).rpartition("}")[2]
         if name in found and not found[name]:
             found[name] = (one.text or "").strip()
-    message = found["Message"] or (element.findtext("faultstring") or "").strip()
-    return Faulted(found["Code"], message, found["TraceID"], who)
+    code, message, trace = found.values()
+    return Faulted(service.code(code), message or (element.findtext("faultstring") or "").strip(), trace, who)
+
+
+def error_of(row: Element, service: ServiceMap | OpeningService) -> Faulted:
+    """What plain XML says in the place of rows."""
+    code, message, trace = (row.get(service.word(name)) or "" for name in ("CODE", "MESSAGE", "TRACE_ID"))
+    return Faulted(service.code(code.strip()), message, trace, "Client")
 
 
 def _block_of(rows: Element | None) -> str:

@@ -28,15 +28,14 @@ class BackOffice(DataSource):
 
     accounts: Accounts
 
-    def __init__(self, connection: Connection, *, answer_bytes_max: int = limits.ANSWER_BYTES_MAX) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection, self._clock = connection, connection.clock
-        self._most = answer_bytes_max
         self._unknown: dict[str, list[str]] = {}
         self.accounts = OpenedAccounts(connection, lambda: self._client)
 
     @cached_property
     def _client(self) -> Client:
-        return connect(self._connection, self._most)
+        return connect(self._connection)
 
     def read(
         self,
@@ -257,15 +256,15 @@ class _Question:
         asked = {
             "client_id": self._client_id, "start": str(start), "limit": str(service.page_size), "page_token": token,
         }  # fmt: skip
-        texts = question(service.ask, asked)
+        texts, most = question(service.ask, asked), service.max_mb * limits.MEGABYTE
         if service.face == "soap":
             if token and not any("{page_token}" in text for text in service.ask.values()):
                 texts["PageToken"] = token
             body = element(service.operation, service.namespace, texts)
-            with self._client.soap(service.path, service.soap_action, body, self._where) as received:
+            with self._client.soap(service.path, service.soap_action, body, self._where, most=most) as received:
                 yield received
             return
         if not any("{start}" in text for text in service.ask.values()):
             texts |= {"start": asked["start"], "limit": asked["limit"]}
-        with self._client.plain(service.path, texts, self._where) as received:
+        with self._client.plain(service.path, texts, self._where, most=most) as received:
             yield received

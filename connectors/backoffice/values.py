@@ -33,7 +33,7 @@ def reader(column: SetColumn, service: ServiceMap) -> Read:
         case "qty" | "price" | "money":
             return _number(service)
         case "date":
-            return _remembering(_russian_day if service.dates == "ru" else day)
+            return _remembering(russian_day if service.dates == "ru" else day)
         case "datetime":
             return _remembering(_russian_moment if service.dates == "ru" else moment)
         case "month":
@@ -117,7 +117,7 @@ def day(text: str) -> date:
     return date.fromisoformat(found[1])
 
 
-def _russian_day(text: str) -> date:
+def russian_day(text: str) -> date:
     found = _RUSSIAN_DAY.fullmatch(text)
     if found is None:
         raise ValueError
@@ -145,4 +145,4 @@ def _month(text: str) -> str:
 
 
 def _russian_month(text: str) -> str:
-    return f"{_russian_day(text):%Y-%m}"
+    return f"{russian_day(text):%Y-%m}"

@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from lxml import etree
 
 from connectors.backoffice import limits
-from kernel.mapping.sets import ENCODINGS
+from kernel.mapping.wire import ENCODINGS
 
 Element = etree._Element
 SAFE: dict[str, Any] = {
@@ -43,7 +43,10 @@ def check_prolog(head: bytes) -> None:
     if b"\x00" in head[:200] or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Bad("an encoding that is not taken")
     rest = head.removeprefix(MARK)
-    if found := _DECLARATION.match(rest):
+    found = _DECLARATION.match(rest)
+    if found is None and rest[:5].lower() == b"<?xml" and not rest[5:6].isalnum():
+        raise Bad("its declaration is none that is taken")  # however long: it may name an encoding that hides what follows
+    if found:
         named = _ENCODING.search(found[0])
         encoding = named[1].decode().lower() if named else "utf-8"
         if _SAME.get(encoding, encoding) not in ENCODINGS:

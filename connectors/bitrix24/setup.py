@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from connectors.bitrix24 import settings
 from connectors.bitrix24.client import Client, Outcome, connect
 from connectors.bitrix24.setup_app import Addresses, app_steps, refused_steps
+from connectors.bitrix24.setup_blocks import block_steps
+from connectors.bitrix24.setup_cards import card_steps
 from connectors.bitrix24.setup_fields import field_steps
 from connectors.bitrix24.setup_lists import list_steps
 from connectors.bitrix24.setup_model import VAULT_NAME, Call, Memory, State, Step
@@ -48,7 +50,9 @@ def steps_of(
         steps += type_steps(every, types, state, memory)
         steps += field_steps(every, types, state, memory)
     steps += list_steps(mapping, state, memory)
-    return [*steps, *app_steps(mapping, plugins, addresses, state, memory)]
+    steps += app_steps(mapping, plugins, addresses, state, memory)
+    steps += block_steps(mapping, addresses, state, memory)
+    return [*steps, *card_steps(mapping, state, memory)]
 
 
 class BitrixSetup:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from connectors.bitrix24.codes import ENTITY_TYPES, kind_of, smart_key
-from connectors.bitrix24.setup_model import LANGUAGES, Application, Call, Key, Memory, Placed, State, Step
+from connectors.bitrix24.setup_model import LANGUAGES, Application, Call, Key, Memory, Placed, State, Step, digest
 from connectors.bitrix24.setup_words import INSTALL, PUBLIC, is_shall, remedy
 from kernel.errors import Fault
 from kernel.extension import Plugin
@@ -17,6 +15,7 @@ from kernel.mapping import MappingSet, RobotMap
 
 ROBOT_PREFIX = "annex_"
 WORKER = "PAGE_BACKGROUND_WORKER"
+FIELD = "USERFIELD_TYPE"  #: a portal may list pages in the place of a field, too: they have methods of their own
 CHANGES = ("ADD", "UPDATE", "DELETE")
 LIFE = ("ONAPPUNINSTALL", "ONAPPUPDATE")
 MOVED = "ONCRMDEALMOVETOCATEGORY"
@@ -61,7 +60,8 @@ def app_steps(
     mapping: MappingSet, plugins: Sequence[Plugin], addresses: Addresses, state: State, memory: Memory
 ) -> list[Step]:
     events, later = wanted_events(mapping, plugins, memory)
-    wanted = len(events) + len(later) + len(mapping.portal.robot) + len(mapping.portal.placement)
+    portal = mapping.portal
+    wanted = len(events) + len(later) + len(portal.robot) + len(portal.placement) + len(portal.field_type)
     app, handler = state.app, addresses.hooks
     if "app" in state.refused:
         return []
@@ -179,7 +179,7 @@ def _placements(mapping: MappingSet, app: Application, addresses: Addresses) -> 
         else:
             steps.append(Step("rename", what, is_shall(same[0].title, one.title), calls))
     for item in app.placed:
-        if item not in kept and addresses.page_of(item.handler) is not None:
+        if item not in kept and item.place != FIELD and addresses.page_of(item.handler) is not None:
             what = f"встройка «{item.title}» ({item.place})"
             steps.append(Step("change", what, "в наборе её больше нет: снять", (_unplace(item),)))
     return steps
@@ -215,13 +215,13 @@ def _robots(mapping: MappingSet, app: Application, addresses: Addresses, memory:
             steps.append(Step("manual", what, "робот бывает только у лидов, сделок, контактов и компаний: исправьте набор"))
             continue
         fields = _robot(one, kind, app.user_id, addresses)
-        digest = _hash(fields)
+        mark = digest(fields)
         if code not in app.robots:
             call = Call("bizproc.robot.add", {"CODE": code, **fields}, app=True)
-            steps.append(Step("create", what, "на стадию его ставит человек", (call,), key, remember=digest))
-        elif memory.get("robot", name) != digest:
+            steps.append(Step("create", what, "на стадию его ставит человек", (call,), key, remember=mark))
+        elif memory.get("robot", name) != mark:
             call = Call("bizproc.robot.update", {"CODE": code, "FIELDS": fields}, app=True)
-            steps.append(Step("change", what, "описание или адрес изменились", (call,), key, remember=digest))
+            steps.append(Step("change", what, "описание или адрес изменились", (call,), key, remember=mark))
     wanted = {ROBOT_PREFIX + name for name in mapping.portal.robot}
     for code in sorted(app.robots - wanted):
         if code.startswith(ROBOT_PREFIX):
@@ -239,7 +239,3 @@ def _robot(one: RobotMap, kind: str, user: str, addresses: Addresses) -> dict[st
         "DOCUMENT_TYPE": ["crm", name, document], "FILTER": {"INCLUDE": [["crm", name]]},
     }  # fmt: skip
     return {**fields, "AUTH_USER_ID": int(user)} if user.isdigit() else fields
-
-
-def _hash(fields: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]

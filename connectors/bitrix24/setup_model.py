@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
@@ -10,7 +12,7 @@ from kernel.errors import Fault
 from kernel.http import Vault
 from kernel.mapping.plan import Kind
 
-Section = Literal["pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "robot"]
+Section = Literal["pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "robot", "field_type"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 VAULT_NAME = "ids"
 # Labels are written in every language of the suite, so that a portal shows them whatever its own language is.
@@ -126,9 +128,28 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Element:
+    """A field in a section of a card."""
+
+    name: str  #: as the card calls it
+    always: bool = False  #: shown although it is empty
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardSection:
+    title: str
+    elements: tuple[Element, ...]
+
+
+CardView = tuple[CardSection, ...]
+
+
+@dataclass(frozen=True)
 class Application:
     """Our local application as the portal sees it."""
 
+    id: str = ""  #: the portal's number of it: part of the names of its field types
     user_id: str = ""
     installed: bool = True
     events: tuple[tuple[str, str], ...] = ()  #: (EVENT, handler)
@@ -136,6 +157,11 @@ class Application:
     placed: tuple[Placed, ...] = ()
     places: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)  #: field types: code -> handler
+
+    def type_of(self, code: str) -> str:
+        """Under which type fields of that field type stand in the portal."""
+        return f"rest_{self.id}_{code}"
 
 
 @dataclass
@@ -151,6 +177,7 @@ class State:
     departments: dict[str, str] = field(default_factory=dict)  #: folded name -> number
     user_id: str = ""
     app: Application | None = None
+    cards: dict[str, CardView | None] = field(default_factory=dict)  #: by our key of the place; None: nobody arranged it
     refused: dict[str, Fault] = field(default_factory=dict)  #: "crm", "fields", "lists", "placement", "bizproc" …
 
     def of(self, entity: str) -> list[Status]:
@@ -193,6 +220,11 @@ class Step:
     count: Call | None = None  #: the call whose `total` says how many records hold what would go
     full: str = ""  #: for a drop: if records hold data, only a person can do it, and this says how
     empty_first: int = 0  #: for a drop: the entityTypeId whose items go first
+
+
+def digest(fields: Mapping[str, object]) -> str:
+    """To remember what the portal does not tell."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 # --- what we remember ----------------------------------------------------------------------------------------------------

@@ -11,11 +11,16 @@ from connectors.bitrix24.commands import Outcome
 from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.marks import folded
 from connectors.bitrix24.portal import pages, rows
+from connectors.bitrix24.setup_cards import GET as CARD
+from connectors.bitrix24.setup_cards import places_of
 from connectors.bitrix24.setup_lists import BLOCK, find_lists
 from connectors.bitrix24.setup_model import (
     LANGUAGES,
     Application,
+    CardSection,
+    CardView,
     Category,
+    Element,
     ListField,
     Memory,
     Option,
@@ -36,7 +41,8 @@ Asked = tuple[str, str, Mapping[str, Any]]  #: area, method, parameters
 AREAS: Mapping[str, str] = {
     "crm": "право на CRM (crm)", "fields": "право на настройку полей (userfieldconfig)", "lists": "право на списки (lists)",
     "departments": "право на отделы (department)", "placement": "право приложения на встройки (placement)",
-    "bizproc": "право приложения на роботов (bizproc)", "events": "события приложения", "app": "приложение",
+    "cards": "вид карточек (crm.item.details.configuration)", "bizproc": "право приложения на роботов (bizproc)",
+    "events": "события приложения", "app": "приложение",
 }  # fmt: skip
 # Some portals tell the end a stage means in words only.
 ENDS: Mapping[str, str] = {"success": "S", "failure": "F", "apology": "F"}
@@ -65,6 +71,7 @@ class SetupReader:
             for one in find_lists(self._mapping, state.lists, memory).values()
         ]
         self._take(state, second)
+        self._cards(state, memory)
         self._options(state)
         if app is not None:
             try:
@@ -121,6 +128,14 @@ class SetupReader:
             if _usable(state, "fields", outcome) and isinstance(outcome.value, dict):
                 state.fields[entity][number] = _user_field(outcome.value.get("field") or {}, self._language)
 
+    def _cards(self, state: State, memory: Memory) -> None:
+        """How cards are arranged for everybody, where the set says so."""
+        places = [place for place in places_of(self._mapping, state, memory) if place.number is not None]
+        answers = self._client.batch([(CARD, place.asked()) for place in places]) if places else []
+        for place, outcome in zip(places, answers, strict=True):
+            if _usable(state, "cards", outcome):
+                state.cards[place.key] = _card_view(outcome.value)
+
     def _coded(self, code: str) -> bool:
         """A renamed field of ours is known by its code only."""
         names = {name.upper() for owner in owners(self._mapping) for name, one in owner.fields.items() if one.values}
@@ -134,6 +149,7 @@ class SetupReader:
         asked: list[Asked] = [("events", method, {}) for method in INSTALLED_METHODS]
         # These demand a right of their own; where the set has no use for them, it is no fault if the right is not given.
         asked += [("placement" if portal.placement else "", method, {}) for method in ("placement.get", "placement.list")]
+        asked.append(("placement" if portal.field_type else "", "userfieldtype.list", {}))
         asked.append(("bizproc" if portal.robot else "", "bizproc.robot.list", {}))
         answers = self._client.batch([(method, params) for _area, method, params in asked], app=True)
         response = {
@@ -143,6 +159,7 @@ class SetupReader:
         }
         info = response.get("app.info")
         return Application(
+            id=str(info.get("ID") or "") if isinstance(info, dict) else "",
             user_id=str(token.get("user_id") or ""),
             installed=not isinstance(info, dict) or info.get("INSTALLED") is not False,
             events=tuple(
@@ -156,6 +173,10 @@ class SetupReader:
             ),
             places=frozenset(_texts(response.get("placement.list"))),
             robots=frozenset(_texts(response.get("bizproc.robot.list"))),
+            types={
+                str(one.get("USER_TYPE_ID") or ""): str(one.get("HANDLER") or "")
+                for one in rows(response.get("userfieldtype.list"))
+            },
         )
 
 
@@ -250,6 +271,23 @@ def _user_field(raw: Raw, language: str) -> UserField:
             Option(str(one.get("id")), str(one.get("value") or ""), str(one.get("xmlId") or ""), _number(one.get("sort")))
             for one in options
         ),
+    )
+
+
+def _card_view(value: Any) -> CardView | None:
+    """None where nobody has arranged these cards."""
+    sections = [raw for raw in rows(value) if raw.get("title")]
+    if not sections:
+        return None
+    return tuple(
+        CardSection(str(raw["title"]), tuple(_element(one) for one in rows(raw.get("elements")))) for raw in sections
+    )
+
+
+def _element(raw: Raw) -> Element:
+    options = raw.get("options")
+    return Element(
+        str(raw.get("name") or ""), str(raw.get("optionFlags")) == "1", options if isinstance(options, dict) else {}
     )
 
 

@@ -54,7 +54,7 @@ def stage_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]
     for entity in mapping.entities.values():
         kind = kind_of(entity)
         if kind in ("deal", "lead") and (entity.stage or entity.pipeline):
-            found = _categories(entity, state, memory)
+            found = find_pipelines(entity, state, memory)
             steps += _pipelines(entity, found)
             for line in _lines(entity, kind, found):
                 steps += _line_steps(line, state, memory)
@@ -67,7 +67,8 @@ def stage_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]
 # --- pipelines -----------------------------------------------------------------------------------------------------------
 
 
-def _categories(entity: EntityMap, state: State, memory: Memory) -> dict[str, Category]:
+def find_pipelines(entity: EntityMap, state: State, memory: Memory) -> dict[str, Category]:
+    """By our key, those that are there. What is found is remembered."""
     wanted = {key: Wanted(f"{entity.entity}.{key}", (one.label,)) for key, one in entity.pipeline.items()}
     things = [Known(str(one.id), one.origin, one.name, one) for one in state.categories]
     return matched("pipeline", wanted, things, memory, f"{entity.entity}.")[0]

@@ -139,7 +139,15 @@ def _context(form: Mapping[str, str], connection: Connection) -> Iterator[tuple[
             yield from _named(connection, ENTITY_TYPES[kind], record_id)  # type: ignore[index]
     data = options.get("ENTITY_DATA")
     if isinstance(data, dict) and NUMBER.match(str(data.get("entityTypeId") or "")):
-        yield from _named(connection, int(data["entityTypeId"]), data.get("entityId"))
+        yield from _field_of(connection, int(data["entityTypeId"]), data.get("entityId"))
+
+
+def _field_of(connection: Connection, entity_type_id: int, record_id: Any) -> Iterator[tuple[str, str]]:
+    """The record whose card has the field. Its page is one for the cards of several kinds, so it is told the kind, too."""
+    entities, found = connection.mapping.entities, dict(_named(connection, entity_type_id, record_id))
+    yield from found.items()
+    for name in [name for name in found if name in entities and not entities[name].narrow][:1]:
+        yield from (("entity", name), ("record", found[name]))
 
 
 def _bound(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -166,6 +166,9 @@ class Plugin:
     commands: tuple[Command, ...] = ()
     verify: Callable[[Unit], Iterable[str]] | None = None
     """Re-derive the plugin's tables; yields each fault found, first first."""
+    differences: Callable[[Unit], Iterable[str]] | None = None
+    """What stands otherwise in the CRM than another system says, for people to put right: no fault of ours, and `annex
+    verify` names it after the faults. In the set's language, each with what to do about it."""
     doctor: Callable[[Portal], Iterable[str]] | None = None
     """What `annex doctor` should say of it: each finding with what to do about it, in the set's language."""
     migrations: Path | None = None

@@ -25,12 +25,14 @@ from kernel.clock import Clock
 from kernel.errors import Rejected, Unreachable
 from kernel.http.bodies import PIECE_BYTES, Body, Element, Stream, parse_xml
 from kernel.http.gate import Gate, OpenGate
-from kernel.http.reach import Reach
+from kernel.http.reach import Reach, TooLate, in_time
 from kernel.telemetry import log, metrics
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 ANSWER_SECONDS_MAX = 120.0  #: for the whole answer, however it trickles in
 FILE_SECONDS_MAX = 900.0
+#: What an exception names where there was no connection, or none that was trusted: no byte of the request was sent.
+NEVER_LEFT = ("NewConnectionError", "NameResolutionError", "SSLCertVerificationError")
 EXPONENT_MAX = 1000  #: what is larger would be written out digit by digit somewhere
 Sink = Callable[[bytes], object]
 Content = bytes | Stream | None  #: of a request, as it leaves
@@ -125,8 +127,37 @@ class RequestsTransport:
             session.trust_env = False  # a proxy of the machine is a setting of ours, not a surprise
             if self._reach is not None:
                 self._reach.prepare(session)
-        connect = self._reach.connect_seconds if self._reach is not None else timeout
-        most = self._reach.answer_seconds if self._reach is not None else 0.0
+        if self._reach is None:
+            return self._exchange(session, method, url, headers, body, timeout, timeout, 0.0, into)
+        try:
+            with in_time(self._reach.answer_seconds):
+                return self._exchange(
+                    session,
+                    method,
+                    url,
+                    headers,
+                    body,
+                    self._reach.connect_seconds,
+                    timeout,
+                    self._reach.answer_seconds,
+                    into,
+                )
+        except TooLate as exc:
+            raise requests.exceptions.ReadTimeout(str(exc)) from exc
+
+    def _exchange(
+        self,
+        session: requests.Session,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Stream | None,
+        connect: float,
+        timeout: float,
+        most: float,
+        into: Into | None,
+    ) -> Answer:
+        """`most`: seconds for all of it; 0: what is usual."""
         began = time.monotonic()
         response = session.request(
             method, url, headers=dict(headers), data=body, timeout=(connect, timeout), allow_redirects=False, stream=True
@@ -275,7 +306,7 @@ class HttpClient:
             self._note(started, "none")
             reason = f"{self.system} did not answer: {type(exc).__name__}"
             self.gate.failed(reason)
-            never_left = isinstance(exc, requests.exceptions.ConnectTimeout) or "NewConnectionError" in repr(exc)
+            never_left = isinstance(exc, requests.exceptions.ConnectTimeout) or any(one in repr(exc) for one in NEVER_LEFT)
             log.warning("call.failed", system=self.system, method=method, path=about, error=type(exc).__name__)
             raise Unreachable(reason, maybe_done=writes and not never_left) from exc
         finally:

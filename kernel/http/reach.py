@@ -8,8 +8,11 @@ that means something else a moment later leads nowhere.
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import requests
@@ -20,7 +23,11 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 #: Where clouds answer with keys of the machine, beside the link-local address.
-METADATA = frozenset(map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
+METADATA = frozenset(map(ip_address, (
+    "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+)))  # fmt: skip
+#: IPv6 addresses whose last four bytes are an IPv4 address that a gateway leads to.
+TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
 class Forbidden(OSError):
@@ -51,10 +58,86 @@ class Reach:
 
 def allowed(address: IPv4Address | IPv6Address, *, local: bool) -> bool:
     """Whether a system outside may have that address; this machine itself only where the settings name it."""
-    plain = getattr(address, "ipv4_mapped", None) or address
+    plain = _meant(address)
     if plain in METADATA or plain.is_link_local or plain.is_multicast or plain.is_unspecified:
         return False
     return local or not plain.is_loopback
+
+
+def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address behind one of IPv6, where it is one of those that only carry another."""
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
+        return address
+    if any(address in one for one in TRANSLATED):
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None) or address
+
+
+class TooLate(Exception):
+    """The whole answer took longer than it may."""
+
+
+class _Watch:
+    """The connection that one thread waits for. It is cut when the time is over, wherever the wait is: in a status line or
+    headers that never end no single wait need be long."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def on(self, waited_for: socket.socket) -> None:
+        with self._lock:
+            self._socket = waited_for
+            if self.over:
+                self._cut(waited_for)
+
+    def end(self) -> None:
+        with self._lock:
+            self.over = True
+            if self._socket is not None:
+                self._cut(self._socket)
+
+    def _cut(self, waited_for: socket.socket) -> None:
+        with suppress(OSError):  # it may have ended meanwhile
+            socket.socket.shutdown(waited_for, socket.SHUT_RDWR)
+
+
+_watches = threading.local()
+
+
+@contextmanager
+def in_time(seconds: float) -> Iterator[None]:
+    """What this thread asks by a connection of a Reach ends by then. Raises TooLate."""
+    watch = _Watch()
+    timer = threading.Timer(seconds, watch.end)
+    timer.daemon = True
+    timer.start()
+    _watches.current = watch
+    try:
+        yield
+    except Exception as exc:
+        if watch.over:
+            raise TooLate(f"the answer took longer than {seconds:g} s") from exc
+        raise
+    else:
+        if watch.over:  # it looks whole, where nothing said how long it was to be
+            raise TooLate(f"the answer took longer than {seconds:g} s")
+    finally:
+        _watches.current = None
+        timer.cancel()
+
+
+class _Watched:
+    """A connection whose answer is waited for no longer than its thread may."""
+
+    sock: socket.socket | None
+
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        watch = getattr(_watches, "current", None)
+        if watch is not None and self.sock is not None:
+            watch.on(self.sock)
+        return super().getresponse(*args, **kwargs)  # type: ignore[misc]
 
 
 def _connect(connection: Any, local: bool) -> socket.socket:
@@ -89,13 +172,13 @@ def _connect(connection: Any, local: bool) -> socket.socket:
 def _pools(host: str) -> dict[str, type[HTTPConnectionPool]]:
     named, local = host.lower().strip("[]"), host.lower().strip("[]") in LOCAL_NAMES
 
-    class Plain(HTTPConnection):
+    class Plain(_Watched, HTTPConnection):
         expected = named
 
         def _new_conn(self) -> socket.socket:
             return _connect(self, local)
 
-    class Secure(HTTPSConnection):
+    class Secure(_Watched, HTTPSConnection):
         expected = named
 
         def _new_conn(self) -> socket.socket:

@@ -1,8 +1,10 @@
 """Mapping sets: what a portal calls our things."""
 
+from kernel.mapping.cards import CardMap, FieldTypeMap, SectionMap
 from kernel.mapping.clients import CLIENTS, client_fields
 from kernel.mapping.feeds import FeedElement, FeedMap
 from kernel.mapping.plan import Change, Setup
+from kernel.mapping.pushes import OpeningService, PushField, PushMap, PushPart
 from kernel.mapping.schema import (
     ConnectionMap,
     EntityMap,
@@ -18,22 +20,13 @@ from kernel.mapping.schema import (
     TableMap,
     load_set,
 )
-from kernel.mapping.sets import (
-    OpeningService,
-    PushField,
-    PushMap,
-    PushPart,
-    RowPath,
-    ServiceMap,
-    SetColumn,
-    SetMap,
-    SetTable,
-)
+from kernel.mapping.sets import RowPath, SetColumn, SetMap, SetTable
 from kernel.mapping.values import read_value, write_value
+from kernel.mapping.wire import ServiceMap
 
 __all__ = [
-    "CLIENTS", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "ListMap", "MappingSet",
-    "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap",
-    "RoleMap", "RowPath", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap",
-    "client_fields", "load_set", "read_value", "write_value",
+    "CLIENTS", "CardMap", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "FieldTypeMap",
+    "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap", "PortalMap", "PushField", "PushMap",
+    "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup",
+    "StageMap", "TableMap", "client_fields", "load_set", "read_value", "write_value",
 ]  # fmt: skip

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Kind = Literal["create", "change", "rename", "drop", "manual", "note"]
-"""`create`, `change`, `rename`: made by `annex apply`. `drop`: data would go with it, so it is asked about. `manual`: the
+Kind = Literal["create", "change", "rename", "drop", "arrange", "manual", "note"]
+"""`create`, `change`, `rename`: made by `annex apply`. `drop`: data would go with it, so it is asked about. `arrange`: how
+staff see a card; what they arranged themselves would be overwritten, so it is asked about, too. `manual`: the
 portal lets only a person do it. `note`: seen and left alone; nothing to do."""
 
 

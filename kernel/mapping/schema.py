@@ -17,10 +17,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from kernel.errors import Misconfigured
-from kernel.mapping import sets
+from kernel.mapping.cards import CardMap, FieldTypeMap, against_entity, check_type_names
 from kernel.mapping.feeds import FEED_FILES, FeedMap, load_feeds
-from kernel.mapping.sets import PushMap, SetMap
-from kernel.mapping.strict import Strict, line_of, load
+from kernel.mapping.pushes import PUSH_FILES, PushMap, load_pushes
+from kernel.mapping.sets import SET_FILES, SetMap, load_sets
+from kernel.mapping.strict import Strict, line_of, load, place
 
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 OPERATOR = "operator"  #: whoever has the machine in hand; no role of any set
@@ -182,6 +183,8 @@ class PortalMap(Strict):
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
     robot: dict[str, RobotMap] = Field(default_factory=dict)
     placement: dict[str, PlacementMap] = Field(default_factory=dict)
+    card: dict[str, CardMap] = Field(default_factory=dict)  #: by entity: how its cards are arranged for everybody
+    field_type: dict[str, FieldTypeMap] = Field(default_factory=dict)  #: pages of ours in the place of a card's field
     by_hand: list[str] = Field(default_factory=list)  #: steps that only a person can do in the CRM's own settings
     role: dict[str, RoleMap] = Field(default_factory=dict)
 
@@ -194,9 +197,11 @@ class PortalMap(Strict):
 
     @model_validator(mode="after")
     def _placed_by_connections(self) -> PortalMap:
-        for name, one in self.placement.items():
-            if one.connection and one.connection not in self.connection:
-                raise ValueError(f"placement.{name}.connection names «{one.connection}», which is no connection here")
+        for kind, shown in (("placement", self.placement), ("field_type", self.field_type)):
+            for name, one in shown.items():
+                if one.connection and one.connection not in self.connection:
+                    raise ValueError(f"{kind}.{name}.connection names «{one.connection}», which is no connection here")
+        check_type_names(self.field_type)
         return self
 
     @model_validator(mode="after")
@@ -247,12 +252,33 @@ def load_set(folder: Path) -> MappingSet:
         if path.name.startswith("list."):
             one = load(path, ListMap)
             lists[one.name] = one
-        elif path.name != "portal.toml" and not path.name.startswith((sets.SET_FILES, sets.PUSH_FILES, FEED_FILES)):
+        elif path.name != "portal.toml" and not path.name.startswith((SET_FILES, PUSH_FILES, FEED_FILES)):
             entity = load(path, EntityMap)
             entities[entity.entity] = entity
+    _check_cards(folder / "portal.toml", portal, entities)
     known = {name: {key: field.type for key, field in one.field.items()} for name, one in lists.items()}
     fields = {name: one.field for name, one in entities.items()}
     return MappingSet(
         folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
-        sets.load_sets(folder, known), sets.load_pushes(folder, fields), load_feeds(folder, fields),
+        load_sets(folder, known), load_pushes(folder, fields), load_feeds(folder, fields),
     )  # fmt: skip
+
+
+def _check_cards(path: Path, portal: PortalMap, entities: Mapping[str, EntityMap]) -> None:
+    """Raises Misconfigured naming what a card shows and the set does not have."""
+    wrong: list[tuple[list[str], str]] = []
+    for name, type_ in portal.field_type.items():
+        wrong += [
+            (["field_type", name, "of"], f"«{one}» is no entity of this set") for one in type_.of if one not in entities
+        ]
+    for name, card in portal.card.items():
+        if (entity := entities.get(name)) is None:
+            wrong.append((["card", name], f"«{name}» is no entity of this set"))
+            continue
+        pages = [key for key, one in portal.field_type.items() if name in one.of]
+        wrong += [(["field_type", key], f"{name} has a field of that name") for key in pages if key in entity.field]
+        for keys, what in against_entity(card, entity.field, pages, entity.pipeline, entity.key):
+            wrong.append((["card", name, *keys], what))
+    if wrong:
+        text = path.read_text(encoding="utf-8")
+        raise Misconfigured("\n".join(f"{place(path, text, keys)}: {what}" for keys, what in wrong))

@@ -1,5 +1,5 @@
-"""Sets of data of another system, declared: `set.NAME.toml` says where the rows of a client come from and what they are,
-`push.NAME.toml` what is handed over. Another back office is other files of this kind, and no code.
+"""Sets of data of another system, declared: `set.NAME.toml` says where the rows of a client come from and what they are.
+Another back office is other files of this kind, and no code.
 
 A set is one question, or one per service; a table is rows of one kind in its answer.
 """
@@ -7,19 +7,19 @@ A set is one question, or one per service; a table is rows of one kind in its an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from kernel.errors import Misconfigured
-from kernel.mapping.strict import Strict, line_of, load, place
+from kernel.mapping.strict import Strict, load, place
+from kernel.mapping.wire import TAG, ServiceMap, keep_named
 
-SET_FILES, PUSH_FILES = "set.", "push."
-NAMESPACE = "urn:broker:backoffice:v1"
+SET_FILES = "set."
 ColumnType = Literal["text", "date", "datetime", "month", "int", "qty", "price", "money", "words"]
 NUMBERS = ("int", "qty", "price", "money")
 SUMMED = ("int", "money")  #: quantities and prices of different instruments are not added up
@@ -29,87 +29,9 @@ FIELD_TYPES: Mapping[str, tuple[str, ...]] = {
     "text": ("text",), "words": ("text",), "month": ("text",), "date": ("date", "text"),
     "datetime": ("datetime", "date", "text"), **dict.fromkeys(NUMBERS, ("decimal", "text")),
 }  # fmt: skip
-ENCODINGS = ("utf-8", "windows-1251", "us-ascii", "iso-8859-1", "iso-8859-5", "koi8-r", "cp866")
-"""Those that read ASCII as ASCII: what stands before the root can be looked at before anything is parsed."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_TAG = r"[A-Za-z_][\w.-]*"
-_SOURCE = re.compile(rf"(?:\.\./)?(?:(?:{_TAG}/)*@?{_TAG})")
-_ROWS = re.compile(rf"(?P<path>{_TAG}(?:/{_TAG})*)(?:\[(?P<no>!?)(?P<child>{_TAG})\])?")
-_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
-_ASKED = re.compile(r"\{(\w+)\}")
-ASKABLE = ("client_id", "start", "limit", "page_token")
-
-
-def _path(path: str) -> str:
-    """An address below the setting's: it cannot leave the host."""
-    if not _PATH.fullmatch(path) or "//" in path or ".." in path.split("/"):
-        raise ValueError(
-            f"«{path}» is no path below the address in the settings: it begins with /, with no scheme, host, «..» or query"
-        )
-    return path
-
-
-class ServiceMap(Strict):
-    """Where one question goes, and how its answer is written."""
-
-    face: Literal["soap", "xml"]
-    path: str
-    operation: str = ""  #: of SOAP
-    namespace: str = NAMESPACE  #: of SOAP
-    action: str | None = None  #: the header SOAPAction; without it NAMESPACE/OPERATION
-    ask: dict[str, str] = Field(default_factory=dict)  #: name -> text, or {client_id} {start} {limit} {page_token}
-    fresh_s: int = Field(default=0, ge=0, le=86_400)  #: an answer so old is as good as a new one
-    page_size: int = Field(default=1000, ge=1, le=50_000)  #: rows of a page of plain XML
-    client: str | None = None  #: where the answer names its client; "": nowhere. SOAP: Page/ClientID
-    as_of: str | None = None  #: where it names its time. SOAP: Page/AsOf
-    number: Literal["dot", "comma", "either"] = "dot"
-    thousands: Literal["", " "] = ""
-    exponent: bool = False
-    dates: Literal["iso", "ru"] = "iso"
-    encoding: str = ""  #: of an answer that does not say it, or says it wrongly
-
-    @field_validator("path")
-    @classmethod
-    def _below(cls, path: str) -> str:
-        return _path(path)
-
-    @field_validator("encoding")
-    @classmethod
-    def _encoding(cls, encoding: str) -> str:
-        if encoding and encoding not in ENCODINGS:
-            raise ValueError(f"«{encoding}» is none of {', '.join(ENCODINGS)}")
-        return encoding
-
-    @model_validator(mode="after")
-    def _face(self) -> ServiceMap:
-        if (self.face == "soap") != bool(self.operation):
-            raise ValueError("the face soap, and only that, has an operation")
-        if (self.face == "xml") != self.path.endswith(".xml"):
-            raise ValueError("the path of the face xml, and only that, ends in .xml")
-        for name, text in self.ask.items():
-            if not re.fullmatch(_TAG, name):
-                raise ValueError(f"ask.{name} is no name of a parameter or an element")
-            for word in _ASKED.findall(text):
-                if word not in ASKABLE:
-                    raise ValueError(f"ask.{name}: there is no {{{word}}}; there are: {', '.join(ASKABLE)}")
-        if not any("{client_id}" in text for text in self.ask.values()):
-            raise ValueError("ask says nowhere whose rows are wanted: {client_id}")
-        for key in ("client", "as_of"):
-            if (given := getattr(self, key)) and not re.fullmatch(rf"(?:{_TAG}/)*@?{_TAG}", given):
-                raise ValueError(f"{key}: «{given}» is no place in an answer")
-        return self
-
-    @property
-    def soap_action(self) -> str:
-        return f"{self.namespace}/{self.operation}" if self.action is None else self.action
-
-    @property
-    def client_at(self) -> str:
-        return ("Page/ClientID" if self.face == "soap" else "") if self.client is None else self.client
-
-    @property
-    def as_of_at(self) -> str:
-        return ("Page/AsOf" if self.face == "soap" else "") if self.as_of is None else self.as_of
+_SOURCE = re.compile(rf"(?:\.\./)?(?:(?:{TAG}/)*@?{TAG})")
+_ROWS = re.compile(rf"(?P<path>{TAG}(?:/{TAG})*)(?:\[(?P<no>!?)(?P<child>{TAG})\])?")
 
 
 class SetColumn(Strict):
@@ -275,80 +197,12 @@ class SetMap(Strict):
         return found
 
 
-Check = Literal["", "past", "inn10", "inn12", "kpp", "ogrn", "ogrnip", "email", "e164"]
-
-
-class PushField(Strict):
-    """One element of what is handed over."""
-
-    to: str  #: below the part: TariffCode, Option[@code='margin']
-    source: str = Field(alias="from")  #: a field of the part's record
-    required: bool = False
-    max: int = Field(default=0, ge=0)  #: characters; 0: as many as there are
-    check: Check = ""
-    as_: Literal["", "e164", "yes_no", "each"] = Field(default="", alias="as")
-
-
-class PushPart(Strict):
-    """Elements that come from one record."""
-
-    at: str
-    of: str
-    when: dict[str, list[str]] = Field(default_factory=dict)
-    fields: list[PushField] = Field(min_length=1)
-
-
-class OpeningService(Strict):
-    """Where accounts are opened. Plain XML: `path` of the writer; `status` and `find` are paths, too."""
-
-    face: Literal["soap", "xml"]
-    path: str
-    operation: str = ""
-    status: str = ""  #: the look-up by RequestID: an operation, or a path
-    find: str = ""  #: the look-up by ИНН and phone
-    namespace: str = NAMESPACE
-
-    @model_validator(mode="after")
-    def _face(self) -> OpeningService:
-        _path(self.path)
-        if (self.face == "soap") != bool(self.operation):
-            raise ValueError("the face soap, and only that, has an operation")
-        if self.face == "xml":
-            for one in filter(None, (self.status, self.find)):
-                _path(one)
-        return self
-
-
-class PushMap(Strict):
-    """What is handed over to the other system, and what it promises about repeats."""
-
-    name: str
-    service: OpeningService
-    once: Literal["request_id", "lookup", "none"]
-    entity: str = "deal"
-    stage: str = ""
-    settle_s: int = Field(default=120, ge=0, le=86_400)
-    """With `once = "lookup"`: a request that is unknown now and so much later still never arrived."""
-    answer: dict[str, str] = Field(default_factory=dict)  #: element of the answer -> "entity.field"
-    advice: dict[str, str] = Field(default_factory=dict)  #: code -> what to do
-    part: list[PushPart] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _promise(self) -> PushMap:
-        if self.once == "lookup" and not (self.service.status or self.service.find):
-            raise ValueError("once = «lookup» needs service.status or service.find: by what is it looked up?")
-        return self
-
-
-Declared = TypeVar("Declared", SetMap, PushMap)
-
-
 def load_sets(folder: Path, lists: Mapping[str, Mapping[str, str]]) -> dict[str, SetMap]:
     """`lists`: the types of the fields of each list, by name. Raises Misconfigured naming file, key and line."""
     found: dict[str, SetMap] = {}
     for path in sorted(folder.glob(f"{SET_FILES}*.toml")):
         one = load(path, SetMap)
-        _named(path, found, one, SET_FILES)
+        keep_named(path, found, one, SET_FILES)
         text = path.read_text(encoding="utf-8")
         wrong = [
             f"{place(path, text, keys)}: {what}"
@@ -358,31 +212,6 @@ def load_sets(folder: Path, lists: Mapping[str, Mapping[str, str]]) -> dict[str,
         if wrong:
             raise Misconfigured("\n".join(wrong))
     return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
-
-
-def load_pushes(folder: Path, entities: Mapping[str, Iterable[str]]) -> dict[str, PushMap]:
-    """`entities`: the fields of each. Raises Misconfigured naming file, key and line."""
-    found: dict[str, PushMap] = {}
-    for path in sorted(folder.glob(f"{PUSH_FILES}*.toml")):
-        one = load(path, PushMap)
-        _named(path, found, one, PUSH_FILES)
-        text = path.read_text(encoding="utf-8")
-        for part in one.part:
-            if part.of not in entities:
-                raise Misconfigured(f"{place(path, text, ['part', 'of'])}: «{part.of}» is no entity of this set")
-            for field in (*(field.source for field in part.fields), *part.when):
-                if field not in entities[part.of]:
-                    raise Misconfigured(f"{place(path, text, ['part', 'fields'])}: {part.of} has no field «{field}»")
-    return found
-
-
-def _named(path: Path, found: dict[str, Declared], one: Declared, prefix: str) -> None:
-    line = line_of(path.read_text(encoding="utf-8"), ["name"])
-    if path.name != f"{prefix}{one.name}.toml":
-        raise Misconfigured(
-            f"{path.parent.name}/{path.name}, line {line}: name: «{one.name}» belongs into {prefix}{one.name}.toml"
-        )
-    found[one.name] = one
 
 
 def _against_lists(keys: list[str], table: SetTable, lists: Mapping[str, Mapping[str, str]]) -> list[tuple[list[str], str]]:

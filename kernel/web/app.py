@@ -75,11 +75,12 @@ def create_app(site: Site, blueprints: Sequence[Blueprint] = ()) -> Flask:
 
 
 def _mount(app: Flask, site: Site, plugin: Plugin) -> list[dict[str, Any]]:
-    """The plugin's pages, under its name."""
+    """The plugin's pages, under its name or the address that they name."""
     if plugin.pages is None:
         return []
     pages = plugin.pages(site.portal)
-    app.register_blueprint(pages, name=plugin.name, url_prefix=f"/{plugin.name}")
+    address = pages.address if isinstance(pages, Pages) else ""
+    app.register_blueprint(pages, name=plugin.name, url_prefix=f"/{address or plugin.name}")
     access.default_right(app, plugin.name, plugin.name)
     folder = Path(pages.root_path)
     assets.add_folder(plugin.name, folder / "static")

@@ -78,8 +78,8 @@ def _target(page: str, visitor: Visitor) -> str:
 
     def filled(gap: re.Match[str]) -> str:
         value = visitor.context.get(gap[1], "")
-        if not _ID.match(value):
-            abort(404)
+        if not _ID.match(value):  # it is opened on a card that nobody has saved yet
+            abort(answers.answer(404, words.t("web_no_card_yet")))
         return value
 
     return "/" + _GAP.sub(filled, page).lstrip("/\\")

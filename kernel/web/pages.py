@@ -28,6 +28,7 @@ class Pages(Blueprint):
 
     `version` is a cheap text that changes whenever something on these pages does, beyond what the books' head tells.
     With a `topic` that version is told only to pages that listen to `/live?topic=…`, and moves no other page.
+    `address` is where they stand, where that is not the plugin's name: below another plugin's pages, "dossier/check".
     `opened` is asked when the CRM opens a page of these in a frame, with its path: whether this visitor may see it.
     `folder` holds `templates/<plugin>/`, `static/` (served with a content hash) and perhaps `locale_pages/`.
     """
@@ -41,8 +42,9 @@ class Pages(Blueprint):
         version: Callable[[Tx], str] | None = None,
         topic: str = "",
         opened: Callable[[Visitor, str], bool] | None = None,
+        address: str = "",
         **more: Any,
     ) -> None:
         super().__init__(name, import_name, template_folder="templates", **more)
         self.nav = tuple(nav)
-        self.version, self.topic, self.opened = version, topic, opened
+        self.version, self.topic, self.opened, self.address = version, topic, opened, address

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kernel.datasets import Answer, outcome_of
+from kernel.datasets import Answer, Outcome, outcome_of
 from kernel.errors import AnnexError, BadAnswer, Fault
 from kernel.extension.portal import Portal, Unit
 from kernel.mapping import SetMap
@@ -36,7 +36,7 @@ class Question(NamedTuple):
 class _Ended:
     """What became of a question that left."""
 
-    outcome: str
+    outcome: Outcome
     ms: int
     answer: Answer | None = None
     code: str = ""
@@ -156,6 +156,16 @@ def ask(portal: Portal, question: Question) -> bool:
         _end(unit, question, token, left_at, ended)
     portal.changed()
     return True
+
+
+def probe(portal: Portal, set_name: str, client_id: str, card: tuple[str, str]) -> Outcome:
+    """Ask whether the back office knows that client, for the sake of the answer's outcome alone: it is logged like any
+    question, and nothing of it is kept. `card`: the client's own one."""
+    question, at = Question(set_name, client_id), to_micros(portal.clock.now())
+    ended = _read(portal, question, portal.ids.new())
+    with portal.unit() as unit:
+        store_log.add(unit.tx, _line(unit, question, ended.outcome, card, "", at, ended))
+    return ended.outcome
 
 
 def _lease(portal: Portal, question: Question) -> int:

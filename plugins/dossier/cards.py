@@ -8,6 +8,7 @@ from kernel.errors import NotFound
 from kernel.extension.portal import Portal
 from kernel.mapping import CLIENTS, MappingSet, client_fields
 from kernel.values import to_micros
+from kernel.web import shown
 from plugins.dossier import store_cards
 from plugins.dossier.hooks import CLIENT_CHANGED
 from plugins.dossier.store_cards import Card
@@ -15,7 +16,6 @@ from plugins.dossier.store_cards import Card
 CLIENT_ID = "client_id"
 DEAL = "deal"
 READ_SECONDS = 60  #: within that a sub-tab does not read the card again
-PERMITTED_SECONDS = 15 * 60
 
 
 def clients(mapping: MappingSet) -> tuple[str, ...]:
@@ -93,17 +93,8 @@ def admit(portal: Portal, person: str, sight: Sight, entity: str, record_id: str
         except NotFound:
             return False
         wanted += [card.own] if card.of_entity else []
-    allowed = sight.sees(wanted) >= set(wanted)
-    with portal.unit() as unit:
-        if allowed:
-            until = to_micros(unit.now) + PERMITTED_SECONDS * 1_000_000
-            store_cards.permit(unit.tx, portal.name, person, wanted, until)
-        else:
-            store_cards.withdraw(unit.tx, portal.name, person, wanted)
-    return allowed
+    return shown.admit(portal, person, sight, wanted)
 
 
 def permitted(portal: Portal, person: str, *cards: tuple[str, str]) -> bool:
-    with portal.read() as unit:
-        now = to_micros(unit.now)
-        return bool(person) and store_cards.permitted(unit.tx, portal.name, person, cards, now)
+    return shown.shown(portal, person, *cards)

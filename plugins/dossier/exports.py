@@ -18,13 +18,13 @@ from kernel.extension.portal import Portal
 from kernel.mapping import SetTable
 from plugins.dossier.rules import showing
 from plugins.dossier.rules.rows import Wish, passing
+from plugins.dossier.settings import settings_of
 from plugins.dossier.store import KeptAnswer
 
 KINDS = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-POSITION = "position"  #: the set whose sums stand in the card itself
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 EXACT_DIGITS = 15  #: a spreadsheet keeps so many; longer figures go as text
-MONEY = {"available": "cash", "blocked": "cash", "value": "securities"}
+MONEY = ("available", "blocked", "value")
 
 
 def response(
@@ -124,14 +124,16 @@ def position(portal: Portal, answer: KeptAnswer) -> list[Position]:
     """Cash available and blocked, and what the securities are worth, by currency."""
     declared = portal.mapping.sets[answer.answer.set]
     found: dict[str, dict[str, str]] = {}
-    for column, name in MONEY.items():
+    wanted = settings_of(portal).position
+    for figure in MONEY:
+        name, _, column = getattr(wanted, figure).partition(".")
         table = declared.table.get(name)
-        if table is None or column not in table.places or table.per != ["currency"] or name not in answer.answer.tables:
+        if table is None or column not in table.places or len(table.per) != 1 or name not in answer.answer.tables:
             continue
         for line in totals(table, answer.answer.tables[name].rows).total.lines:
             into = found.setdefault(line.per[0], {})
             if column in line.sums:
-                into[column] = showing.number(line.sums[column], 2)
+                into[figure] = showing.number(line.sums[column], 2)
             if line.missing.get(column) or line.unread.get(column):
-                into[column] = into.get(column, showing.NOTHING) + " *"
+                into[figure] = into.get(figure, showing.NOTHING) + " *"
     return [Position(currency, *(sums.get(one, showing.NOTHING) for one in MONEY)) for currency, sums in found.items()]

@@ -22,7 +22,7 @@ def tidy(portal: Portal) -> None:
 
         store.tidy(unit.tx, portal.name, before(settings.keep_days))
         store_log.tidy(unit.tx, portal.name, before(settings.log_days), before(store_log.SAMPLE_DAYS))
-        store_cards.tidy(unit.tx, portal.name, to_micros(now), before(settings.keep_days))
+        store_cards.tidy(unit.tx, portal.name, before(settings.keep_days))
 
 
 def doctor(portal: Portal) -> Iterator[str]:

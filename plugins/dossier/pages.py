@@ -20,6 +20,7 @@ from plugins.dossier import asking, cards, exports, store_questions, views
 from plugins.dossier.hooks import REGISTRATION
 from plugins.dossier.pages_log import log_pages
 from plugins.dossier.rules.rows import AT_ONCE, Wish
+from plugins.dossier.settings import settings_of
 from plugins.dossier.store_cards import Card
 
 HERE = Path(__file__).parent
@@ -53,7 +54,7 @@ def _opened(portal: Portal, visitor: Visitor, path: str) -> bool:
     if parts[1:2] == ["block"]:
         del parts[1]
     if len(parts) != 3:
-        return parts[1:2] == ["log"]
+        return len(parts) == 2  # about no card: what it shows depends on their rights alone
     _, entity, record = parts
     if visitor.sight is None or not cards.has_dossier(portal.mapping, entity):
         return False
@@ -109,17 +110,23 @@ def _card_pages(pages: Pages, portal: Portal) -> None:
         return response
 
     @pages.get("/block/<entity>/<record>")
-    def block_page(entity: str, record: str) -> str:
+    def block_page(entity: str, record: str) -> Response:
         """The position in the card itself: asks as an opening of its sub-tab does."""
         card = _card(portal, entity, record)
-        return render_template("dossier/block.html", card=card, topic=TOPIC, set_name=exports.POSITION)
+        name = settings_of(portal).position.set
+        page = render_template("dossier/block.html", card=card, topic=TOPIC, set_name=name, source=SCRIPT_SOURCE)
+        response = make_response(page)
+        response.headers["Content-Security-Policy"] = _policy()  # a card stays open for long
+        return response
 
     @pages.post("/<entity>/<record>/prove")
     def prove(entity: str, record: str) -> Response:
         """A page that is open for long brings a fresh proof of who looks at it."""
+        if not cards.has_dossier(portal.mapping, entity):
+            abort(404)
         connector, _, name = portal.name.partition("/")
         frame = site().frames.get((connector, name))
-        if frame is None or frame.prove is None or not cards.has_dossier(portal.mapping, entity):
+        if frame is None or frame.prove is None:
             return answers.answer(403, t("dos_open_again"))
         try:
             visitor = frame.prove(FrameRequest({}, {"AUTH_ID": request.form.get("AUTH_ID", "")}))

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kernel.extension.portal import Portal
+
+Place = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+
+
+class PositionColumns(BaseModel):
+    """Where the figures of the block in the card stand: columns as TABLE.COLUMN of one set, each added up per currency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    set: str = "position"
+    available: Place = "cash.available"
+    blocked: Place = "cash.blocked"
+    value: Place = "securities.value"
 
 
 class DossierSettings(BaseModel):
@@ -19,6 +34,9 @@ class DossierSettings(BaseModel):
     stale_minutes: dict[str, int] = Field(
         default_factory=dict,
         description="by set: data older than that are shown only on demand while there are no new ones; else after a day",
+    )
+    position: PositionColumns = Field(
+        PositionColumns(), description="which set, and which TABLE.COLUMN of it, stands in the client's card itself"
     )
     log_days: int = Field(180, ge=1, description="so long the request log is kept")
 

@@ -1,8 +1,7 @@
-"""Which client a card stands for, and to whom the CRM has shown it. All its SQL."""
+"""Which client a card stands for. All its SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernel.storage import Tx
@@ -53,32 +52,5 @@ def cards_of(tx: Tx, portal: str, client_id: str) -> list[tuple[str, str]]:
     return [(row["of_entity"], row["of_record"]) for row in rows]
 
 
-def permit(tx: Tx, portal: str, person: str, cards: Iterable[tuple[str, str]], until: int) -> None:
-    tx.run_many(
-        "INSERT INTO dossier_permission VALUES (:p, :who, :e, :r, :until) "
-        "ON CONFLICT (portal, person, entity, record) DO UPDATE SET until = excluded.until",
-        [{"p": portal, "who": person, "e": entity, "r": record, "until": until} for entity, record in cards],
-    )
-
-
-def permitted(tx: Tx, portal: str, person: str, cards: Sequence[tuple[str, str]], now: int) -> bool:
-    """Whether that person may see all of these now."""
-    for entity, record in cards:
-        found = tx.value(
-            f"SELECT until FROM dossier_permission WHERE {ONE} AND person = :who", p=portal, e=entity, r=record, who=person
-        )
-        if found is None or found <= now:
-            return False
-    return bool(cards)
-
-
-def withdraw(tx: Tx, portal: str, person: str, cards: Iterable[tuple[str, str]]) -> None:
-    tx.run_many(
-        f"DELETE FROM dossier_permission WHERE {ONE} AND person = :who",
-        [{"p": portal, "who": person, "e": entity, "r": record} for entity, record in cards],
-    )
-
-
-def tidy(tx: Tx, portal: str, now: int, unread_since: int) -> None:
-    tx.run("DELETE FROM dossier_permission WHERE portal = :p AND until <= :now", p=portal, now=now)
+def tidy(tx: Tx, portal: str, unread_since: int) -> None:
     tx.run("DELETE FROM dossier_card WHERE portal = :p AND read_at < :old", p=portal, old=unread_since)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from kernel.mapping import FeedElement, FeedMap
+from plugins.feeds.rules import clean
 from plugins.feeds.store import Entry
 
 NAMESPACE = "urn:annex:feeds:v1"
@@ -29,69 +32,54 @@ class Ending:
     more: bool
 
 
-class Sink:
-    """Takes what lxml writes, until it is fetched."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, part: bytes) -> None:
-        self._parts.append(part)
-
-    def fetch(self) -> bytes:
-        found = b"".join(self._parts)
-        self._parts.clear()
-        return found
-
-
 def document(
     feed: FeedMap, at: str, batches: Iterable[Sequence[Entry]], ending: Any, zone: ZoneInfo, *, personal: bool
 ) -> Iterator[bytes]:
     """The document piece by piece; `ending()` is asked when all rows are written. Whatever fails comes out before the last
     line is written: a document that ends in </feed> is whole."""
-    sink = Sink()
     writer = _Rows(feed, zone, personal)
-    with etree.xmlfile(sink, encoding="utf-8") as file:
-        file.write_declaration()
-        with file.element(f"{{{NAMESPACE}}}feed", {"name": feed.name, "at": at}, nsmap={None: NAMESPACE, "xsi": XSI}):
-            for batch in batches:
-                for row in writer.of(batch):
-                    file.write(row)
-                file.flush()
-                yield sink.fetch()
-            end: Ending = ending()
-            file.write(etree.Element("next", {"cursor": end.cursor, "more": "true" if end.more else "false"}))
-    yield sink.fetch()
+    head = f'<feed xmlns="{NAMESPACE}" xmlns:xsi="{XSI}" name={quoteattr(feed.name)} at={quoteattr(at)}>'
+    piece = f"<?xml version='1.0' encoding='utf-8'?>\n{head}"
+    for batch in batches:
+        yield (piece + writer.of(batch)).encode()
+        piece = ""
+    end: Ending = ending()
+    more = "true" if end.more else "false"
+    yield f'{piece}<next cursor={quoteattr(end.cursor)} more="{more}"/></feed>'.encode()
 
 
 class _Rows:
-    """Rows have no namespace of their own: they are written into an element that makes theirs the default. With one each
-    of them would declare it anew."""
+    """Rows as text. A tree of elements for each of them would take three times as long as all the rest of a read."""
 
     def __init__(self, feed: FeedMap, zone: ZoneInfo, personal: bool) -> None:
         self._row, self._zone = feed.row, zone
-        self._elements = [one.element for one in feed.elements if personal or not one.personal]
+        names = [one.element for one in feed.elements if personal or not one.personal]
+        self._elements = [(name, f"<{name}>", f"</{name}>", f'<{name} xsi:nil="true"/>') for name in names]
 
-    def of(self, batch: Sequence[Entry]) -> Iterator[Any]:
+    def of(self, batch: Sequence[Entry]) -> str:
         """A batch is read from JSON as one list: that takes half the time of one by one."""
         bodies = json.loads(f"[{','.join(entry.body or 'null' for entry in batch)}]")
-        for entry, texts in zip(batch, bodies, strict=True):
-            yield self._made(entry, texts)
+        return "".join([self._made(entry, texts) for entry, texts in zip(batch, bodies, strict=True)])
 
-    def _made(self, entry: Entry, texts: Mapping[str, str | None] | None) -> Any:
+    def _made(self, entry: Entry, texts: Mapping[str, str | None] | None) -> str:
+        number = f'"{entry.id}"' if entry.id.isalnum() else quoteattr(clean(entry.id))
         at = datetime.fromtimestamp(entry.at // 1_000_000, self._zone).isoformat()
-        head = {"id": entry.id, "seq": str(entry.seq), "at": at}
+        head = f'id={number} seq="{entry.seq}" at="{at}"'
         if texts is None:
-            return etree.Element("deleted", head)
-        made = etree.Element(self._row, head)
-        for name in self._elements:
+            return f"<deleted {head}/>"
+        # Looked for in the whole row at once: hardly any has what must be written otherwise.
+        calm = _ODD.search(entry.body) is None
+        parts = [f"<{self._row} {head}>"]
+        for name, start, end, nil in self._elements:
             if name in texts:
-                child = etree.SubElement(made, name)
-                if (text := texts[name]) is None:
-                    child.set(_NIL, "true")
-                else:
-                    child.text = text
-        return made
+                text = texts[name]
+                parts.append(nil if text is None else f"{start}{text if calm else escape(clean(text))}{end}")
+        parts.append(f"</{self._row}>")
+        return "".join(parts)
+
+
+#: Of a row's JSON: what is markup, what JSON writes as an escape, and what no document can hold.
+_ODD = re.compile("[&<>\\\\\ufffe\uffff]")
 
 
 def error(code: str, text: str) -> bytes:

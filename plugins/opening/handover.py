@@ -90,7 +90,7 @@ def card_values(portal: Portal, entity: str, opened: Accepted) -> dict[str, Valu
     told: dict[str, Value] = {
         "ClientID": opened.client_id, "ContractNumber": opened.contract_number or None, "AccountOpenDate": opened.opened_on,
     }  # fmt: skip
-    found = {place.partition(".")[2]: told.get(name) for name, place in (push.answer if push else {}).items()}
+    found = {field: told[name] for name, field in (push.card_fields() if push else {}).items()}
     found[settings.client_id] = opened.client_id
     found[settings.status] = settings.active
     return {name: value for name, value in found.items() if name in fields and value is not None}
@@ -258,7 +258,10 @@ def _stop(unit: Unit, one: Deal, known: Step, code: str, **values: Any) -> None:
     reason = in_words(unit.portal, code, **values)
     if (known.state, known.reason) == ("stopped", reason[:500]):
         return
+    told = known.reason == reason[:500]  # the same once more, after another try
     _step(unit, one, known, state="stopped", reason=reason)
+    if told:
+        return
     changed(unit, tell(unit, one, "opn_stopped", heads=True, text=reason))
 
 

@@ -144,7 +144,7 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
         return now
     unit.call(
         settings.source, VERBS[push.once], {
-            "push": push.name, "request": body, "request_id": request_id, **_looked_up_by(push, composed),
+            "push": push.name, "request": body, "request_id": request_id, **looked_up_by(push, composed),
         },
         lane=f"client:{now.client}", key=request_id, done=DONE, context={"deal": now.deal, "request_id": request_id},
     )  # fmt: skip
@@ -152,13 +152,13 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
     return _now(unit, now, OPEN)
 
 
-def _looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
+def looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
     """By what the client is found where requests cannot be looked up by RequestID: the ИНН, else the phone."""
     texts = dict(composed.elements)
     found = {"inn": "", "phone": ""}
     for part in push.part:
         for one in part.fields:
-            text = texts.get(f"{part.at}/{one.to}", "")
+            text = texts.get(part.path(one), "")
             if one.check in ("inn10", "inn12") and not found["inn"]:
                 found["inn"] = text
             if "e164" in (one.as_, one.check) and not found["phone"]:

@@ -112,7 +112,7 @@ class _Element:
     def __init__(self, part: PushPart, declared: PushField, record: Record, plan: EntityMap, today: date) -> None:
         self.declared, self.today = declared, today
         self.value, self.entity = record.values.get(declared.source), part.of
-        self.path, self.label = f"{part.at}/{declared.to}", plan.field[declared.source].name
+        self.path, self.label = part.path(declared), plan.field[declared.source].name
         self.elements: list[tuple[str, str]] = []
         self.origins: list[Origin] = []
         self.findings: list[Finding] = []
@@ -139,15 +139,27 @@ class _Element:
         text = text_of(self.value)
         match self.declared.as_:
             case "each":
-                parts = [part.strip() for part in re.split(r"[,;\n]", text)]
-                return list(dict.fromkeys(part for part in parts if part))
+                parts = dict.fromkeys(part.strip() for part in re.split(r"[,;\n]", text))
+                found = [self._in_their_words(part) for part in parts if part]
+                return None if None in found else [word for words in found if words for word in words]
             case "yes_no" if text:
                 folded = text.casefold()
-                return ["true"] if folded in YES else ["false"] if folded in NO else None
+                return self._in_their_words("true" if folded in YES else "false" if folded in NO else "")
+            case "ru_date" if text:
+                day = self.value.date() if isinstance(self.value, datetime) else self.value
+                return [f"{day:%d.%m.%Y}"] if isinstance(day, date) else None
+            case "comma" if text:
+                return [text.replace(".", ",")] if isinstance(self.value, Decimal | int) else None
             case "e164" if text:
                 phone = e164(text)
                 return None if phone is None else [phone]
-        return [text] if text else []
+        return self._in_their_words(text) if text else []
+
+    def _in_their_words(self, text: str) -> list[str] | None:
+        """As the back office calls it, where the set says how; None: it has no word for it."""
+        if self.declared.words:
+            text = self.declared.words.get(text, "")
+        return [text] if text else None
 
     def _judged(self, text: str) -> str:
         declared = self.declared

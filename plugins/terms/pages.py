@@ -1,4 +1,5 @@
-"""The form of a deal's terms: filled in once, by one of two who open it at once; for reading when the deal went on."""
+"""The form of a deal's terms: filled in once, by one of two who open it at once; for reading when the deal went on, and to
+whom the CRM shows the deal although it is not theirs."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from kernel import texts
 from kernel.crm import Record, Values
 from kernel.crm.codec import unpack_values
 from kernel.errors import Fault, NotFound
+from kernel.extension.connector import Visitor
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
+from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
-from kernel.web import Pages, current_user
+from kernel.web import Pages, current_user, shown
 from kernel.web.words import t
 from plugins.stage_lock.api import stands
 from plugins.terms import store
@@ -33,7 +36,18 @@ def pages(portal: Portal) -> Pages:
     """The blueprint, for one portal."""
     for folder in ("locale", "locale_pages"):
         texts.add_folder(HERE / folder)
-    blueprint = Pages("terms", __name__, version=store.version)
+
+    def opened_by(visitor: Visitor, path: str) -> bool:
+        """The page itself says who may do what; here the CRM is asked whether it shows them the deal at all."""
+        deal = path.partition("?")[0].rpartition("/")[2]
+        try:
+            if visitor.sight is not None and _is_number(deal):
+                shown.admit(portal, visitor.person_id, visitor.sight, [(DEAL, deal)])
+        except Fault as exc:
+            log.warning("terms.not_asked_for_sight", reason=str(exc))
+        return True
+
+    blueprint = Pages("terms", __name__, version=store.version, opened=opened_by)
 
     @blueprint.get("/deal/<deal>")
     def form(deal: str) -> str:
@@ -42,6 +56,8 @@ def pages(portal: Portal) -> Pages:
     @blueprint.post("/deal/<deal>")
     def filled(deal: str) -> Response | tuple[str, int]:
         opened = _opened(portal, deal)
+        if not opened.theirs:
+            abort(403)
         given = {name: request.form.get(name, "") for name in term_fields(portal)}
         answers = {name: answer for name, plan in term_fields(portal).items() if (answer := answer_of(plan, given[name]))}
         if not opened.open:
@@ -62,26 +78,27 @@ class _Opened:
     values: Values  #: with what we ourselves have written and the CRM may not show yet
     fill: Fill | None
     open: bool  #: whether it may be filled in now
+    theirs: bool  #: whether this person may fill it in; whom the CRM shows the deal may read
 
 
 def _opened(portal: Portal, deal: str) -> _Opened:
     """The deal as it stands now. Ends in 404 or 503 where it cannot be had, in 403 for whoever it does not concern."""
-    if not (deal.isascii() and deal.isalnum() and len(deal) <= 32):
+    if not _is_number(deal):
         abort(404)
     began = to_micros(portal.clock.now())
     try:
         record = portal.crm.get(DEAL, deal)
-        may = _may_see(portal, record)
+        theirs = _may_fill(portal, record)
     except NotFound:
         abort(404)
     except Fault:
         abort(503)
-    if not may:
+    if not theirs and not shown.shown(portal, current_user().person_id, (DEAL, deal)):
         abort(403)
     with portal.read() as unit:
         values = {**record.values, **_in_flight(unit, deal, began)}
         at_the_stage = record.stage == settings_of(portal).stage and stands(unit, DEAL, deal, record.stage)
-        return _Opened(record, values, store.last_fill(unit.tx, portal.name, deal), at_the_stage)
+        return _Opened(record, values, store.last_fill(unit.tx, portal.name, deal), at_the_stage, theirs)
 
 
 def _already(portal: Portal, deal: str) -> tuple[_Opened, str]:
@@ -92,8 +109,12 @@ def _already(portal: Portal, deal: str) -> tuple[_Opened, str]:
     return opened, t("tm_first", name=fill.person_name if fill and fill.person_name else "—", time=time)
 
 
-def _may_see(portal: Portal, record: Record) -> bool:
-    """Whose deal it is, who heads them, and whoever may see every deal's terms."""
+def _is_number(deal: str) -> bool:
+    return deal.isascii() and deal.isalnum() and len(deal) <= 32
+
+
+def _may_fill(portal: Portal, record: Record) -> bool:
+    """Whose deal it is, who heads them, and whoever may fill in every deal's terms."""
     user, owner = current_user(), owner_of(record.values)
     if user.may(ALL):
         return True

@@ -1,14 +1,14 @@
 """The plain-XML face: `GET /bo/<data set>.xml` and the writer (contract 6.5), and under /dealer/ the same book as another
-broker would show it: other words, windows-1251, decimal comma, Russian dates, one table more."""
+broker would show it: other words and codes, windows-1251, decimal comma, Russian dates, one table more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from lxml import etree
 
-from sandbox.backoffice import access, reading, soap, xml_in, xml_out
+from sandbox.backoffice import access, other_writer, reading, soap, xml_in, xml_out
 from sandbox.backoffice.errors import Fault, NoSuchOperation
 from sandbox.backoffice.faults import Faults, Troubles
 from sandbox.backoffice.request import XML, Answer, Request
@@ -35,6 +35,8 @@ class Manner(NamedTuple):
     client_id: str = "client_id"  # the query's words
     start: str = "start"
     limit: str = "limit"
+    errors: tuple[str, ...] = ("errors", "CODE", "FIELD", "MESSAGE", "TRACE_ID")  # the block and its row
+    cursor: tuple[str, ...] = ("cursor", "INDEX", "TOTAL", "PAGESIZE")
     other: bool = False
 
     def attribute(self, column: Column) -> str:
@@ -46,7 +48,10 @@ class Manner(NamedTuple):
         return russian_date(value) if self.russian and column.kind == "date" else value
 
 
-DEALER = Manner("windows-1251", True, True, True, "kod", "s", "skolko", other=True)
+DEALER = Manner(
+    "windows-1251", True, True, True, "kod", "s", "skolko", ("oshibki", "KOD", "POLE", "TEKST", "SLED"),
+    ("stranitsa", "NACHALO", "VSEGO", "STROK"), other=True,
+)  # fmt: skip
 
 
 def manner(faults: Faults) -> Manner:
@@ -61,6 +66,10 @@ def set_of(path: str) -> str:
     place, _, name = path.strip("/").partition("/")
     name = name.removesuffix(".xml")
     if place == "dealer":
+        if name == "otkryt":
+            return "open"
+        if f"{name}.xml" in other_writer.LOOKUPS:
+            return {"zayavka": "request", "kto": "clients"}[name]
         name = OTHER[name].name if name in OTHER else ""
     elif name == "margin":
         return ""
@@ -74,14 +83,16 @@ class PlainFace:
     def answer(self, request: Request, troubles: Troubles, entry: dict[str, object]) -> Answer:
         """Errors come with 200, in a data block of their own."""
         file = request.path.rpartition("/")[2]
-        how = DEALER if request.path.startswith("/dealer/") else manner(self._office.faults)
+        how = self.manner_of(request)
         try:
             access.check(self._office, request, self._password, None, soap=False)
-            if file == "open.xml":
-                return self._write(request, "OpenAccount", xml_in.parse(request.raw), entry)
-            if file in LOOKUPS:
-                operation, words = LOOKUPS[file]
-                return self._write(request, operation, _asked(operation, words, request.query), entry)
+            if file == (other_writer.OPEN if how.other else "open.xml"):
+                read = other_writer.read if how.other else xml_in.parse
+                return self._write(request, "OpenAccount", read, how, entry)
+            lookups = other_writer.LOOKUPS if how.other else LOOKUPS
+            if file in lookups:
+                operation, words = lookups[file]
+                return self._write(request, operation, lambda _: _asked(operation, words, request.query), how, entry)
             if request.verb != "GET":
                 return Answer(405, b"GET only\n", "text/plain", {"Allow": "GET"}, outcome="no_get")
             table = (OTHER if how.other else TABLES)[file.removesuffix(".xml")]
@@ -95,17 +106,33 @@ class PlainFace:
         how = how or manner(self._office.faults)
         field = fault.field or (how.client_id if fault.code == "CLIENT_NOT_FOUND" else "")
         trace = f"bo-{self._office.number('trace'):04x}"
-        row = _row({"CODE": fault.code, "FIELD": field, "MESSAGE": fault.message, "TRACE_ID": trace})
-        body = "".join(_document(how, [f'<data id="errors"><rows>{row}</rows></data>']))
+        block, *names = how.errors
+        code = other_writer.FAULTS.get(fault.code, fault.code) if how.other else fault.code
+        row = _row(dict(zip(names, (code, field, fault.message, trace), strict=True)))
+        body = "".join(_document(how, [f'<data id="{block}"><rows>{row}</rows></data>']))
         return Answer(200, _encoded(body, how), _type(how), outcome=fault.code)
 
-    def _write(self, request: Request, operation: str, element: etree._Element, entry: dict[str, object]) -> Answer:
+    def manner_of(self, request: Request) -> Manner:
+        return DEALER if request.path.startswith("/dealer/") else manner(self._office.faults)
+
+    def _write(
+        self,
+        request: Request,
+        operation: str,
+        read: Callable[[bytes], etree._Element],
+        how: Manner,
+        entry: dict[str, object],
+    ) -> Answer:
         if operation == "OpenAccount" and request.verb != "POST":
             return Answer(405, b"POST only\n", "text/plain", {"Allow": "POST"}, outcome="no_post")
+        element = read(request.raw)
         if xml_in.name_of(element) != operation:
             raise Fault("SCHEMA", f"{operation} is needed")
         xml_in.check(element)
         node, outcome = soap.written(self._office, operation, element, entry)
+        if how.other:
+            text = f'<?xml version="1.0" encoding="{how.encoding}"?>\n{other_writer.write(node)}'
+            return Answer(200, _encoded(text, how), _type(how), outcome=outcome)
         return Answer(200, (xml_out.DECLARATION + xml_out.write(node)).encode(), XML, outcome=outcome)
 
     def _read(self, request: Request, table: Table, how: Manner, troubles: Troubles, entry: dict[str, object]) -> Answer:
@@ -116,12 +143,13 @@ class PlainFace:
         found = reading.find(self._office, troubles, (table,), asked)
         entry["rows"] = found.total
         total = found.total + (start // asked.limit if troubles.on("total_changes") else 0)
-        cursor = _row({"INDEX": str(start), "TOTAL": str(total), "PAGESIZE": str(asked.limit)})
+        block, *names = how.cursor
+        cursor = _row(dict(zip(names, (str(start), str(total), str(asked.limit)), strict=True)))
         blocks = _blocks(table, found.rows, how)
         if how.client_block:
             who = _row({"CLIENT_ID": found.client, "AS_OF": self._office.now()})
             blocks = _chained([f'<data id="client"><rows>{who}</rows></data>'], blocks)
-        blocks = _chained(blocks, [f'<data id="cursor"><rows>{cursor}</rows></data>'])
+        blocks = _chained(blocks, [f'<data id="{block}"><rows>{cursor}</rows></data>'])
         answer = soap.finished(iter(_document(how, blocks)), found, how.encoding.removesuffix("-bom"))
         if how.encoding.endswith("-bom") and answer.stream is None:
             answer.body = b"\xef\xbb\xbf" + answer.body

@@ -125,7 +125,7 @@ class Still:
         try:
             if fault:
                 told = Fault(fault)
-                return self._soap.fault(told) if service else self._plain.fault(told)
+                return self._soap.fault(told) if service else self._plain.fault(told, self._plain.manner_of(request))
             if service:
                 answer = self._soap.answer(request, service, troubles, entry)
             else:

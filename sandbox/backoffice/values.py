@@ -87,6 +87,11 @@ def russian_date(value: str) -> str:
     return f"{value[8:10]}.{value[5:7]}.{value[:4]}" if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else value
 
 
+def iso_date(value: str) -> str:
+    """The other way round."""
+    return f"{value[6:]}-{value[3:5]}-{value[:2]}" if re.fullmatch(r"\d\d\.\d\d\.\d{4}", value) else value
+
+
 def day_of(value: str) -> str:
     """The Moscow trading day of a date or date-time."""
     if "T" not in value:

@@ -26,6 +26,7 @@ from tests.bench import (
     idle,
     importing,
     intake,
+    opening,
     posting,
     talks,
     waking,
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Bench], Table]] = {
     "chats": chats.measured,
     "backoffice": backoffice.measured,
     "feed": feed.measured,
+    "opening": opening.measured,
 }
 
 

@@ -18,7 +18,7 @@ from kernel.testing import person_session
 from kernel.web.access import right_of
 from kernel.web.rights import ANY_ROLE, SIGNED_IN
 from tests.conformance.checkout import ROOT
-from tests.security.whole import BROKER, DESK, Whole, whole
+from tests.security.whole import BROKER, BROKER_WITH_OFFICE, DESK, Whole, whole
 
 FREE = "nobody is asked who they are"  #: health, assets, links: they open no data, or bring a proof of their own
 RIGHTS = {
@@ -45,6 +45,18 @@ RIGHTS = {
     "GET /trace/<one>": OPERATE,
     "GET /connections": OPERATE,
     "GET /portals": OPERATE,
+    "GET /dossier/check": "client_check",
+    "POST /dossier/check": "client_check",
+    "GET /dossier/<entity>/<record>": "dossier",
+    "POST /dossier/<entity>/<record>/prove": "dossier",
+    "POST /dossier/<entity>/<record>/<set_name>/open": "dossier",
+    "GET /dossier/<entity>/<record>/<set_name>/part": "dossier",
+    "GET /dossier/<entity>/<record>/<set_name>/state": "dossier",
+    "GET /dossier/<entity>/<record>/<set_name>/<table>/rows": "dossier",
+    "GET /dossier/<entity>/<record>/<set_name>/<table>/file.<kind>": "dossier",
+    "GET /dossier/block/<entity>/<record>": "dossier",
+    "GET /dossier/log": "dossier.log",
+    "GET /dossier/log/file.<kind>": "dossier.log",
     "GET /exchange/board": "exchange",
     "GET /exchange/board.json": "exchange",
     "GET /exchange/explain": "exchange",
@@ -67,6 +79,9 @@ RIGHTS = {
     "GET /heads/decisions/<entity>/<record>": "heads",
     "POST /heads/decisions/<entity>/<record>/again": "heads",
     "POST /heads/cases/<int:number>/grant": "heads",
+    "GET /opening/": "opening.decide",
+    "GET /opening/deal/<deal>": "opening",
+    "POST /opening/deal/<deal>/<action>": "opening",
     "GET /partners/": "partners",
     "GET /partners/<partner>": "partners",
     "GET /partners/<partner>/tasks": "partners",
@@ -90,17 +105,20 @@ RIGHTS = {
     "GET /stage_lock/": "stage_lock",
     "GET /stage_lock/cases/<int:number>": "stage_lock",
     "POST /stage_lock/grants": "stage_lock",
+    "GET /terms/deal/<deal>": "terms",
+    "POST /terms/deal/<deal>": "terms",
     "GET /workday/": "workday",
     "POST /workday/start": "workday",
     "GET /workday/state": "workday",
     "GET /workday/worker": SIGNED_IN,
 }
+SITES = {"desk": DESK, "broker": BROKER, "office": BROKER_WITH_OFFICE}  #: "office": with everything the back office brings
 DECLARED = known_rights(find_plugins().values())
 
 
-@pytest.fixture(params=["desk", "broker"])
+@pytest.fixture(params=SITES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Whole]:
-    with whole(tmp_path, DESK if request.param == "desk" else BROKER) as made:
+    with whole(tmp_path, SITES[request.param]) as made:
         yield made
 
 
@@ -142,7 +160,7 @@ def test_every_route_has_its_line_and_needs_what_it_says(site: Whole) -> None:
 
 def test_no_line_is_left_over(tmp_path: Path) -> None:
     seen = set()
-    for name, environment in (("desk", DESK), ("broker", BROKER)):
+    for name, environment in SITES.items():
         with whole(tmp_path / name, environment) as made:
             seen |= {line for line, _method, _endpoint in routes(made)}
     assert set(RIGHTS) - seen == set()

@@ -121,7 +121,7 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with opened(tmp_path_factory.mktemp("office"), request.param) as made:
         with served(made):
             made.install()
-        done = made.annex("apply")
+        done = made.annex("apply", "--cards")
         assert done.returncode == 0, done.stdout + done.stderr
         yield made
 
@@ -130,7 +130,7 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def applied(name: str) -> tuple[dict[str, Any], int]:
     """What an empty portal looks like after one apply that nothing disturbed, and how many changes that took."""
     with TemporaryDirectory() as folder, opened(Path(folder), name) as office:
-        office.annex("apply")
+        office.annex("apply", "--cards")
         return office.snapshot(), office.writes()
 
 
@@ -165,17 +165,19 @@ def test_an_empty_portal_is_planned_applied_and_then_as_the_set_says(name: str, 
         code, changes = office.plan()
         assert code == 2 and len([one for one in changes if one["kind"] == "create"]) > 40
         assert office.snapshot() == untouched, "a plan changes nothing"
-        done = office.annex("apply")
+        done = office.annex("apply", "--cards")
         assert done.returncode == 2, "without the application a part is left to a person"
         assert "приложение не установлено" in done.stdout and "✓ + воронка" in done.stdout
         with served(office):
             office.install()
-        done = office.annex("apply")
+        done = office.annex("apply", "--cards")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "by hand" in done.stdout, "what nobody can check is told all the same"
         before = office.writes()
         assert office.plan() == (0, [])
-        assert office.annex("apply").returncode == 0 and office.writes() == before, "a second apply changes nothing"
+        assert office.annex("apply", "--cards").returncode == 0 and office.writes() == before, (
+            "a second apply changes nothing"
+        )
         doctor = office.annex("doctor")
         assert not any(word in doctor.stdout for word in ("не хватает — ", "бракує — ", "is missing")), doctor.stdout
 
@@ -221,26 +223,27 @@ def test_drift_by_hand_is_named_and_mended(office: Office) -> None:
     assert code == 2
     assert [one["detail"] for one in changes if one["kind"] == "rename"] == [f"сейчас «Ура», должно быть «{stage['NAME']}»"]
     assert {"create"} == {one["kind"] for one in changes if one["kind"] != "rename"} and len(changes) > 2
-    assert office.annex("apply").returncode == 0
+    assert office.annex("apply", "--cards").returncode == 0
     assert office.plan() == (0, []) and office.snapshot() == before
 
 
 @pytest.mark.row("BR-01")
 def test_a_new_label_renames_and_what_the_set_no_longer_names_is_asked_about(tmp_path: Path) -> None:
     with opened(tmp_path, "broker-bitrix24") as office:
-        assert office.annex("apply").returncode == 2
+        assert office.annex("apply", "--cards").returncode == 2
         for number in range(3):
             fields = {"name": f"{number}", "ufCrmContractNumber": f"{number}"}
             office.ask("crm.item.add", {"entityTypeId": 3, "fields": fields})
         own_set(office, replace("deal.toml", ("Отказ клиента", "Клиент отказался"), ('label = "Продажи"', 'label = "Сбыт"')))
         code, changes = office.plan()
         assert code == 2 and sorted(one["kind"] for one in changes) == ["manual", "rename", "rename"]
-        assert office.annex("apply").returncode == 2 and "Сбыт" in office.snapshot()["pipelines"]
+        assert office.annex("apply", "--cards").returncode == 2 and "Сбыт" in office.snapshot()["pipelines"]
         gone = '[field.contract_number]\nlabel    = "Номер договора"\nwrite    = true\nrequired = false\n'
         own_set(office, replace("contact.toml", (gone, "")))
+        own_set(office, replace("portal.toml", ('["contract_number", "account_opened_at"] }', '["account_opened_at"] }')))
         [drop] = [one for one in office.plan()[1] if one["kind"] == "drop"]
         assert drop["records"] == 3 and "Номер договора" in drop["what"]
-        alone = office.annex("apply")
+        alone = office.annex("apply", "--cards")
         assert alone.returncode == 2 and "records that hold data: 3" in alone.stdout, "nobody there to ask means no"
         assert any(label == "Номер договора" for label, *_rest in office.snapshot()["fields"]["contact"])
         code, output = at_a_terminal(office, "n\n")
@@ -257,7 +260,7 @@ def at_a_terminal(office: Office, typed: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "apply"], env=office.processes._environment, stdin=theirs,
+            [sys.executable, "-m", "app", "apply", "--cards"], env=office.processes._environment, stdin=theirs,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         os.write(ours, typed.encode())
@@ -278,7 +281,7 @@ def test_killed_again_and_again_it_ends_in_the_same_state(name: str, tmp_path: P
     with opened(tmp_path, name) as office:
         for calls in (1, 4, 9, 17, 26):
             kill_after(office, calls)
-        assert office.annex("apply").returncode == 2
+        assert office.annex("apply", "--cards").returncode == 2
         assert office.snapshot() == wanted
         assert office.writes() <= needed + 12, "little was done twice, and nothing made twice"
 
@@ -287,7 +290,7 @@ def kill_after(office: Office, calls: int) -> None:
     """kill -9 as soon as the portal has carried out so many more changes."""
     wanted = office.writes() + calls
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "apply"], env=office.processes._environment, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "app", "apply", "--cards"], env=office.processes._environment, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     until(lambda: office.writes() >= wanted or process.poll() is not None, "so many changes are made", every=0.001)
@@ -301,7 +304,7 @@ def test_answers_that_get_lost_stop_it_with_words_and_the_next_one_goes_on(tmp_p
     with opened(tmp_path, "exchange-desk-bitrix24") as office:
         stopped = 0
         office.sandbox.portal.faults.set("cut_every", 15)
-        while (done := office.annex("apply")).returncode == 1:
+        while (done := office.annex("apply", "--cards")).returncode == 1:
             stopped += 1
             assert "✗" in done.stderr and "goes on from here" in done.stderr
             assert stopped < 12, done.stderr

@@ -111,7 +111,7 @@ class Bitrix24:
         control = office_bitrix24.Doors(self.address)
         control("app/install", {"handler": f"{service}/hooks/bitrix24/main", "kind": "script", "user": "1"})
         control("wait-idle", {"timeout": 30})
-        done = processes.annex("apply", "--yes")
+        done = processes.annex("apply", "--yes", "--cards")
         if done.returncode not in (0, 2):
             raise Unreachable(f"annex apply: {done.stdout[-1500:]}{done.stderr[-1500:]}")
         return f"annex apply set the portal up: {len(done.stdout.splitlines())} lines told what was made"

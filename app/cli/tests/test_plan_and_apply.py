@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -52,8 +52,8 @@ def plan(made: Annex, *, as_json: bool = False) -> int:
     return PLAN.run(made, argparse.Namespace(json=as_json))
 
 
-def apply(made: Annex, *, yes: bool = False) -> int:
-    return APPLY.run(made, argparse.Namespace(yes=yes))
+def apply(made: Annex, *, yes: bool = False, cards: bool = False) -> int:
+    return APPLY.run(made, argparse.Namespace(yes=yes, cards=cards))
 
 
 NOTE, MANUAL = Change("note", "somebody's own"), Change("manual", "robot on a stage", "click there")
@@ -100,6 +100,49 @@ def test_each_drop_is_asked_about_once(
     monkeypatch.setattr("builtins.input", lambda _question: next(given))
     assert apply(annex(script)) == code and script.there == left
     assert next(given, None) is None
+
+
+class Cards(Script):
+    """Beside words, a card that staff arranged; `stubborn`: the portal takes an arrangement and shows another."""
+
+    def __init__(self, *wanted: str, stubborn: bool = False, **more: Any) -> None:
+        super().__init__(*wanted, **more)
+        self.arranged, self.stubborn = 0, stubborn
+
+    def plan(self) -> list[Change]:
+        def make() -> None:
+            self.arranged += 1
+
+        differs = self.stubborn or not self.arranged
+        card = Change("arrange", "the client's card", "now A; shall be B", make=make)
+        return [*super().plan(), *([card] if differs else [])]
+
+
+@pytest.mark.row("BR-16")
+def test_a_card_that_staff_arranged_is_overwritten_only_if_somebody_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    script = Cards("a", there=("old",))
+    assert plan(annex(script)) == 2 and "# the client's card: now A; shall be B" in capsys.readouterr().out
+    assert apply(annex(script), yes=True) == 2 and (script.there, script.arranged) == (["a"], 0), "yes is about data"
+    assert apply(annex(script), cards=True) == 0 and script.arranged == 1
+
+    given: Iterator[str] = iter(["n", "y"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    questions: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or next(given))
+    asked = Cards()
+    assert apply(annex(asked)) == 2 and asked.arranged == 0 and "overwrite" in questions[0]
+    assert apply(annex(asked)) == 0 and asked.arranged == 1
+
+
+def test_an_arrangement_that_the_portal_shows_otherwise_is_told_and_not_made_for_ever(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script = Cards(stubborn=True)
+    assert apply(annex(script), cards=True) == 2 and script.arranged == 1
+    assert "# the client's card" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("fault", [Rejected("no right: ask the administrator"), Unreachable("no answer")])

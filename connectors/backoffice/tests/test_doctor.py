@@ -20,7 +20,9 @@ def findings(office: Office, **settings: str) -> list[str]:
 def test_all_is_well(start):
     office = start(auth="header")
     assert findings(office) == []
-    assert {one["client"] for one in office.requests} == {"0000000000"}
+    asked = {(one["set"], one["client"]) for one in office.requests}
+    assert asked == {(name, "0000000000") for name in office.connection.mapping.sets} | {("request", ""), ("clients", "")}
+    assert office.state()["counters"].get("registered", 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,17 @@ def test_each_trouble_says_what_to_do(office, faults, words):
 def test_a_wrong_path_names_the_file(office):
     office.connection.settings["BACKOFFICE_URL"] = office.address + "/elsewhere"  # type: ignore[index]
     assert "broker-bitrix24/set.contracts.toml: service.path" in findings(office)[0]
+
+
+@pytest.mark.parametrize("key", ["status", "find"])
+def test_a_wrong_place_of_the_push_names_file_and_key(office, tmp_path, key):
+    push = (
+        f'name = "open"\nonce = "request_id"\n'
+        f'service = {{ face = "xml", path = "/bo/open.xml", {key} = "/bo/nowhere.xml" }}\n'
+    )
+    assert connector.doctor is not None
+    found = list(connector.doctor(replace(office.connected(**PROVEN), mapping=declared(tmp_path, push_open=push))))
+    assert any(f"another-broker/push.open.toml: service.{key} = «/bo/nowhere.xml»" in one for one in found)
 
 
 def test_no_proof_no_sets_and_no_encryption(office, tmp_path):

@@ -6,28 +6,40 @@ import io
 import socket
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import pytest
 
 from connectors.backoffice import errors, limits, wsse, xml
-from connectors.backoffice.reading import PageReader
+from connectors.backoffice.reading import Faulted, PageReader
 from connectors.backoffice.source import BackOffice
 from connectors.backoffice.tests.office import CLIENT, Office, connection_to
 from kernel.datasets import outcome_of
-from kernel.errors import AnnexError, BadAnswer, Misconfigured, Moved, NoRight, Unreachable
+from kernel.errors import AnnexError, BadAnswer, Misconfigured, Moved, NoRight, Rejected, Unreachable
+from kernel.http import Answer
 from kernel.http.reach import allowed
-from kernel.mapping import load_set
+from kernel.mapping import MappingSet, load_set
 
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 HOSTILE = [
     "external", "parameter", "xinclude", "deep", "attributes", "long_text", "wrong_root", "wrong_namespace",
     "wrong_encoding", "utf7", "utf16", "gzip_bomb",
 ]  # fmt: skip
 
 
+def capped(mapping: MappingSet, megabytes: int) -> MappingSet:
+    """The set with a lower cap, so that nobody waits for as much as is usual."""
+    sets = {}
+    for name, one in mapping.sets.items():
+        service = one.service.model_copy(update={"max_mb": megabytes}) if one.service else None
+        sets[name] = one.model_copy(update={"service": service})
+    return replace(mapping, sets=sets)
+
+
 def refused(office: Office, **faults: object) -> AnnexError:
-    source = BackOffice(office.connection, answer_bytes_max=20_000_000)
+    source = office.source(capped(office.connection.mapping, 20))
     office.fault(**faults)
     with pytest.raises(AnnexError) as raised:
         source.read("position", CLIENT)
@@ -60,7 +72,7 @@ def test_the_same_over_plain_xml(office, hostile, tmp_path):
         '[table.services]\ntitle = "Услуги"\nrows = "services"\ncolumns = [\n'
         '  { name = "code", title = "Код", from = "CODE" },\n]\n'
     )
-    source = BackOffice(office.connected(load_set(home)), answer_bytes_max=20_000_000)
+    source = office.source(capped(load_set(home), 20))
     assert source.read("services", CLIENT).count == 3
     office.fault(hostile=hostile)
     with pytest.raises(BadAnswer):
@@ -71,6 +83,8 @@ def test_a_comment_of_any_length_hides_no_document_type():
     for head in (
         b"<!-- " + b"x" * 70_000 + b" --><!DOCTYPE a><a/>", b"<?xml version='1.0'?>\n<?p q?><!--<a>--> <!DOCTYPE a><a/>",
         b"\xef\xbb\xbf \n<!DOCTYPE a><a/>", "<!DOCTYPE a><a/>".encode("utf-16"), "<a/>".encode("utf-32-le"),
+        b"<?xml version='1.0'" + b" " * 300 + b"encoding='utf-7'?>+ADwAIQ-DOCTYPE a><a/>",
+        b"<?xml version='1.0' standalone='>' ?><a/>",
         b"<?xml version='1.0' encoding='utf-7'?><a/>", b"<?xml version='1.0' encoding='ibm037'?><a/>", b"plain text", b"",
     ):  # fmt: skip
         with pytest.raises(xml.Bad):
@@ -79,10 +93,11 @@ def test_a_comment_of_any_length_hides_no_document_type():
 
 
 def test_the_cap_cuts_a_long_answer_off(office):
-    source = BackOffice(office.connection, answer_bytes_max=3_000_000)
-    office.fault(huge_mb=8)
-    with pytest.raises(BadAnswer, match="larger than 3000000 bytes"):
+    source = office.source(capped(office.connection.mapping, 3))
+    office.fault(huge_mb=100)
+    with pytest.raises(BadAnswer, match="larger than 3145728 bytes"):
         source.read("usage", CLIENT)
+    assert office.connection.mapping.sets["usage"].services()[0][0].max_mb == 32, "of the shipped set"
 
 
 def _flood(piece: bytes, count: int) -> io.BytesIO:
@@ -143,6 +158,69 @@ def test_many_rows_take_little_memory(office):
     assert len(reader.tables[0].cells) == 20_000 and peak < 15_000_000
 
 
+def _envelope(inner: str) -> io.BytesIO:
+    return io.BytesIO(f'<e:Envelope xmlns:e="{ENVELOPE}"><e:Body>{inner}</e:Body></e:Envelope>'.encode())
+
+
+def _contracts(office: Office) -> PageReader:
+    declared = office.connection.mapping.sets["contracts"]
+    [(service, names)] = declared.services()
+    return PageReader(service, [(name, declared.table[name]) for name in names])
+
+
+@pytest.mark.parametrize(("inside", "words"), [
+    ("<d>" * 60 + "</d>" * 60, ""), ("<d>" * 62 + "</d>" * 62, "deeper than 64"),
+    ("<d " + " ".join(f"a{n}=''" for n in range(100)) + "/>", ""),
+    ("<d " + " ".join(f"a{n}=''" for n in range(101)) + "/>", "more than 100 attributes"),
+    ("<Page><ClientID>1</ClientID></Page><Page><ClientID>1</ClientID></Page>", ""),
+    ("<Page><ClientID>1</ClientID></Page><Page><ClientID>2</ClientID></Page>", "two clients"),
+])  # fmt: skip
+def test_where_the_limits_are(office, inside, words):
+    body = _envelope(f'<GetContractsResponse xmlns="urn:broker:backoffice:v1">{inside}</GetContractsResponse>')
+    if not words:
+        _contracts(office).read(body)
+        return
+    with pytest.raises(xml.Bad, match=words):
+        _contracts(office).read(body)
+
+
+def test_rows_count_only_below_the_answer_itself(office):
+    """Contracts of somebody else beside it, or in a second answer, are not taken for the client's."""
+    row = "<Contract><ContractNumber>FOREIGN</ContractNumber></Contract>"
+    start, end = '<GetContractsResponse xmlns="urn:broker:backoffice:v1">', "</GetContractsResponse>"
+    page = "<Page><ClientID>1</ClientID></Page>"
+    for body in (
+        f'<x xmlns="urn:broker:backoffice:v1">{row}</x>{start}{page}{end}', f"{start}{page}<Other>{row}</Other>{end}",
+    ):  # fmt: skip
+        reader = _contracts(office)
+        assert reader.read(_envelope(body)).client_id == "1" and reader.tables[0].cells == []
+    two = f"{start}<Page><ClientID>2</ClientID></Page>{row}{end}{start}{page}{end}"
+    with pytest.raises(xml.Bad, match="two clients"):
+        _contracts(office).read(_envelope(two))
+
+
+def test_what_a_fault_says_gives_no_orders_and_fills_no_log(office):
+    said = "\x1b[2J\u202e" + "A" * 500
+    found = errors.ours(Faulted(said, said, said, "Client"), maybe=False)
+    assert isinstance(found, Rejected) and len(found.vendor_code) <= 60 and len(str(found)) < 500
+    assert (found.vendor_code + found.request_id + str(found)).isprintable()
+
+
+@pytest.mark.parametrize("status", [200, 403, 502])
+@pytest.mark.parametrize("page", [
+    b"<html><body/></html>", b'\xef\xbb\xbf  <!DOCTYPE HTML>\n<html></html>',
+    b'<?xml version="1.0"?>\n<!-- a -->\n<!doctype html PUBLIC "x"><html/>',
+])  # fmt: skip
+def test_a_web_page_is_known_whatever_it_is_called(status, page):
+    assert errors.is_html(Answer(status, {"Content-Type": "text/xml"}, b""), page)
+    assert not errors.is_html(Answer(status, {"Content-Type": "text/xml"}, b""), b"<htmlx/>")
+
+
+def test_a_heap_of_comments_costs_no_time():
+    """A pattern that tried every way to read them would never end."""
+    assert not errors.is_html(Answer(200, {}, b""), b"<!---->" * 9000 + b"<a/>")
+
+
 # -- where a request may go
 
 
@@ -167,6 +245,10 @@ def test_the_address_in_a_wsdl_is_nobodys_business(office):
         ("::1", False, True), ("::ffff:127.0.0.1", False, True), ("169.254.169.254", False, False),
         ("::ffff:169.254.169.254", False, False), ("fe80::1", False, False), ("fd00:ec2::254", False, False),
         ("0.0.0.0", False, False), ("224.0.0.1", False, False), ("100.100.100.200", False, False),
+        ("64:ff9b::a9fe:a9fe", False, False), ("64:ff9b::7f00:1", False, True), ("64:ff9b::cb00:7107", True, True),
+        ("2002:a9fe:a9fe::1", False, False), ("2002:7f00:1::", False, True), ("::127.0.0.1", False, True),
+        ("::", False, False),
+        ("2001:db8::7", True, True), ("192.0.0.192", False, False), ("fd20:ce::254", False, False),
     ],
 )  # fmt: skip
 def test_which_addresses_a_system_outside_may_have(address, outside, local):

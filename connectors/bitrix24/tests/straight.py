@@ -21,7 +21,7 @@ from sandbox.bitrix24.server import import_methods
 from sandbox.bitrix24.state import Portal
 from sandbox.common.clock import Clock
 
-WRITES = ("add", "update", "delete", "bind", "unbind")
+WRITES = ("add", "update", "delete", "bind", "unbind", "set")
 ADDRESS = "https://annex.example.test"
 
 
@@ -106,12 +106,15 @@ class Place:
         """What is to do; notes apart."""
         return [one for one in self.setup(mapping, plugins).plan() if one.kind != "note"]
 
-    def apply(self, mapping: MappingSet, plugins: tuple[Plugin, ...] = (), *, drops: bool = False) -> list[Change]:
+    def apply(
+        self, mapping: MappingSet, plugins: tuple[Plugin, ...] = (), *, drops: bool = False, cards: bool = False
+    ) -> list[Change]:
         """As the command does it; returns what remains."""
         for _round in range(12):
             changes = self.plan(mapping, plugins)
             todo = [one for one in changes if one.make and one.kind in ("create", "change", "rename")]
             todo = todo or [one for one in changes if one.make and one.kind == "drop" and drops]
+            todo = todo or [one for one in changes if one.make and one.kind == "arrange" and cards]
             if not todo:
                 return changes
             for change in todo:
@@ -140,7 +143,24 @@ def snapshot_of(ask: Ask) -> dict[str, Any]:
         "events": sorted((one["event"], one["handler"]) for one in ask("event.get", {}, True)),
         "placed": sorted((o["placement"], o["handler"], o["title"]) for o in ask("placement.get", {}, True)),
         "robots": sorted(ask("bizproc.robot.list", {}, True)),
+        "field types": sorted((o["USER_TYPE_ID"], o["HANDLER"]) for o in ask("userfieldtype.list", {}, True)),
+        "cards": _cards(ask, pipelines),
     }  # fmt: skip
+
+
+def _cards(ask: Ask, pipelines: Mapping[int, str]) -> dict[str, Any]:
+    """How cards are arranged for everybody, where somebody did."""
+    cards: dict[str, dict[str, Any]] = {"contact": {"entityTypeId": 3}, "company": {"entityTypeId": 4}}
+    cards |= {f"lead {n}": {"entityTypeId": 1, "extras": {"leadCustomerType": n}} for n in (1, 2)}
+    cards |= {f"deal {name}": {"entityTypeId": 2, "extras": {"dealCategoryId": n}} for n, name in pipelines.items()}
+    found = {
+        name: ask("crm.item.details.configuration.get", {**asked, "scope": "C"}, False) for name, asked in cards.items()
+    }
+    return {
+        name: [(one["title"], [(e["name"], e["optionFlags"]) for e in one["elements"]]) for one in view]
+        for name, view in found.items()
+        if view
+    }
 
 
 def _paged(ask: Ask, method: str, params: Mapping[str, Any], key: str) -> list[Any]:

@@ -38,7 +38,8 @@ def clients_and_deals() -> MappingSet:
         }
     )  # fmt: skip
     people = {name: SET.entities[name] for name in ("contact", "company")}
-    return replace(SET, entities={**people, "deal": deal}, lists={}, sets={}, feeds={}, pushes={})
+    portal = SET.portal.model_copy(update={"card": {}, "field_type": {}})
+    return replace(SET, portal=portal, entities={**people, "deal": deal}, lists={}, sets={}, feeds={}, pushes={})
 
 
 def place_of(office: Office) -> Place:

@@ -15,7 +15,7 @@ from kernel.testing.trouble import Crash
 
 WORDS = ("alpha", "beta", "gamma", "delta", "omega")
 LABELS = ("Первый", "Второй", "Третий", "Четвёртый", "Пятый", "Шестой")
-TYPES = ("text", "decimal", "date", "datetime", "bool", "choice", "contact", "deal", "user", "users")
+TYPES = ("text", "decimal", "date", "datetime", "bool", "choice", "contact", "company", "deal", "user", "users")
 LINKS: tuple[list[str], ...] = ([], ["contact"], ["contact", "company"])
 VALUES = ("один", "два", "три")
 PLUGINS = (Plugin("one", "One", watches=(Watch("deal", lambda _unit, _seen: None, tables=("alpha", "beta")),)),)

@@ -60,7 +60,12 @@ def test_a_call_card_and_a_menu(connection):
         ("CRM_DEAL_DETAIL_TAB", {"ID": "5121"}, {"deal": "5121"}), ("CRM_LEAD_DETAIL_TOOLBAR", {"ID": 940}, {"lead": "940"}),
         ("CRM_DYNAMIC_1040_DETAIL_TAB", {"ID": "24"}, {"deal/operation": "24"}), ("CRM_DEAL_DETAIL_TAB", {"ID": "x"}, {}),
         ("CRM_DEAL_DETAIL_TAB", ["5"], {}), ("CRM_DYNAMIC_77_DETAIL_TAB", {"ID": "24"}, {}),
-        ("USERFIELD_TYPE", {"ENTITY_DATA": {"entityTypeId": 3, "entityId": "830"}}, {"contact": "830"}),
+        (
+            "USERFIELD_TYPE", {"ENTITY_DATA": {"entityTypeId": 3, "entityId": "830"}},
+            {"contact": "830", "entity": "contact", "record": "830"},
+        ),
+        ("USERFIELD_TYPE", {"ENTITY_DATA": {"entityTypeId": 3, "entityId": "0"}}, {}),
+        ("USERFIELD_TYPE", {"ENTITY_DATA": {"entityTypeId": 1040, "entityId": "24"}}, {"deal/operation": "24"}),
         ("CALL_CARD", {"CRM_ENTITY_TYPE": "LEAD", "CRM_ENTITY_ID": "7", "CRM_BINDINGS": "undefined"}, {"lead": "7"}),
         ("CALL_CARD", {"CRM_ENTITY_TYPE": "SMART", "CRM_ENTITY_ID": "0"}, {}),
     ],

@@ -57,16 +57,6 @@ CREATE TABLE dossier_card (
 );
 CREATE INDEX dossier_card_client ON dossier_card (portal, client_id);
 
--- Whom the CRM itself has shown a card to, by their own proof, and until when that counts.
-CREATE TABLE dossier_permission (
-    portal  TEXT NOT NULL,
-    person  TEXT NOT NULL,
-    entity  TEXT NOT NULL,
-    record  TEXT NOT NULL,
-    until   BIGINT NOT NULL,
-    PRIMARY KEY (portal, person, entity, record)
-);
-
 -- Every question with what became of it, those too that needed no request. Of personal data only the ClientID.
 CREATE TABLE dossier_log (
     id         TEXT NOT NULL PRIMARY KEY,

@@ -189,7 +189,8 @@ def test_a_deal_leads_to_its_clients_card(office):
     assert (card.own, card.client_id, own.name) == (("contact", office.card), "0000417", "Пётр Ильин")
     empty, nobody = cards.read(office.portal, "deal", office.crm.staff.new("deal", stage="new", name="Пусто"))
     assert (empty.own, empty.client_id, nobody) == (("", ""), "", None)
-    assert cards.clients(SET) == ("contact",) and cards.has_dossier(SET, "deal") and not cards.has_dossier(SET, "lead")
+    assert cards.clients(SET) == ("company", "contact")
+    assert cards.has_dossier(SET, "deal") and not cards.has_dossier(SET, "lead")
 
 
 def test_a_forgotten_client_is_not_kept_by_an_answer_in_flight(office):

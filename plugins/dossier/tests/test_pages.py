@@ -315,6 +315,8 @@ def test_no_client_id_no_question_and_a_changed_one_shows_nothing_of_the_old(ser
 def test_the_position_in_the_card_itself(served):
     page = served.browser.open("contact", served.card, "dossier/block/{entity}/{record}")
     assert page.status_code == 200 and 'data-block="position"' in page.text
+    source = "https://api.bitrix24.com"  # a card stays open for longer than a permission: its page proves anew who looks
+    assert f'data-source="{source}"' in page.text and f"'self' {source}" in page.headers["Content-Security-Policy"]
     served.browser.post(f"{served.base}/position/open?block=1")
     served.ask()
     part = plain(served.browser.http.get(f"{served.base}/position/part?block=1").text)

@@ -40,6 +40,8 @@ class OpeningSimulation(SimulatedStory):
 
     def begin(self) -> None:
         if self._staff is not None:
+            self.world.settle()  # what stood before the lock was switched on stays where it stands
+            self.world.clock.advance(seconds=2)
             for _ in range(self.world.random.randint(1, FIRST_MAX)):
                 self._staff.new_deal()
 
@@ -117,9 +119,9 @@ class OpeningSimulation(SimulatedStory):
             assert person is not None
             self._is_handed_over(one, person)
         elif at_push:
-            # All is mended: whoever still stands there is a client of the back office, by another deal of theirs.
+            # All is put right: whoever still stands there is a client of the back office, by another deal of theirs.
             assert one.state == KNOWN and person is not None and staff.at_the_office(person), (
-                f"deal {deal} stands at the push, mended, and is {phase}: {[finding.code for finding in one.findings]}"
+                f"deal {deal} stands at the push, corrected, and is {phase}: {[finding.code for finding in one.findings]}"
             )
 
     def _is_handed_over(self, one: Deal, person: Person) -> None:

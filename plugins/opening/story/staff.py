@@ -1,5 +1,5 @@
 """A sales department that opens accounts: clients with and without mistakes in their cards, deals on their way to the push,
-people who mend, move, delete, and decide about answers that got lost.
+people who correct, move, delete, and decide about answers that got lost.
 
 How a client stands at the back office is looked up there, as a person would; nothing is taken from the product.
 """
@@ -67,7 +67,7 @@ class Staff:
 
     def actions(self) -> Mapping[Action, int]:
         return {
-            self.new_deal: 12, self.go_on: 24, self.mend: 6, self.change: 3, self.wander: 4, self.decide: 8,
+            self.new_deal: 12, self.go_on: 24, self.correct: 6, self.change: 3, self.wander: 4, self.decide: 8,
             self.mistype: 1, self.delete: 1,
         }  # fmt: skip
 
@@ -128,13 +128,13 @@ class Staff:
         empty = [name for name in self._answers if self._crm.value(self.entity, deal, name) in ("", "0", "None")]
         return {name: choose([*fields[name].values]) for name in empty}
 
-    # --- mending, and what is in the way ----------------------------------------------------------------------------------
+    # --- corrections, and what is in the way -------------------------------------------------------------------------------
 
-    def mend(self) -> None:
+    def correct(self) -> None:
         if deal := self._some_deal():
-            self._mend(deal)
+            self._correct(deal)
 
-    def _mend(self, deal: str) -> None:
+    def _correct(self, deal: str) -> None:
         """What the deal and its client's card say is right from now on."""
         person, wrong = self.deals[deal], self._wrong[deal]
         if wrong:
@@ -143,10 +143,10 @@ class Staff:
         if person is None:
             person = self.deals[deal] = self._new_client()
             self._crm.set(self.entity, deal, {self._client[1]: person.card}, by=self._mover())
-        self._mend_card(person)
-        self._world.note(f"deal {deal} and its client are mended")
+        self._correct_card(person)
+        self._world.note(f"deal {deal} and its client are put right")
 
-    def _mend_card(self, person: Person) -> None:
+    def _correct_card(self, person: Person) -> None:
         if person.wrong:
             right = {name: person.right.get(name) for name in person.wrong}
             self._crm.set(self._client[0], person.card.id, {name: value or "" for name, value in right.items()})
@@ -208,7 +208,7 @@ class Staff:
             confirms = registering.may_confirm(unit.tx, self.portal, one)
             denies = registering.may_deny(unit.tx, self.portal, one)
             if one.state == REFUSED and self._world.random.random() < 0.5:
-                denies = confirms = False  # they have the access mended, and try again
+                denies = confirms = False  # they have the access repaired, and try again
             if confirms and known:
                 there = known[0]
                 registering.confirm(unit, deal, there.client_id, there.contract_number, there.opened_on, by=by)
@@ -225,11 +225,11 @@ class Staff:
         return False
 
     def put_right(self) -> None:
-        """All is well again: everything is mended, and what waits for a person gets its decision."""
+        """All is well again: everything is corrected, and what waits for a person gets its decision."""
         for deal in self.deals:
-            self._mend(deal)
+            self._correct(deal)
         for person in self.clients:
-            self._mend_card(person)
+            self._correct_card(person)
         self._world.settle()
         while (waiting := list(self.waiting_for_people())) and sum(map(self.press, waiting)):
             self._world.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from kernel.crm import Ref
 from kernel.datasets import Accepted, FieldError, Opened, Refusal, Standing
 from kernel.errors import Unreachable
-from kernel.extension import Connection, Connector, SettingLine
+from kernel.extension import Connection, Connector, Plugin, SettingLine
 from kernel.extension.account_verbs import ACCOUNT_VERBS
 from kernel.http import Vault
 from kernel.mapping import MappingSet, load_set
@@ -74,14 +74,15 @@ class Accounts(MemoryAccounts):
 
 class Office(World):
     def __init__(
-        self, url: str, *, promise: str = "request_id", settings: dict[str, Any] | None = None, mapping: MappingSet = SET
+        self, url: str, *, promise: str = "request_id", settings: dict[str, Any] | None = None, mapping: MappingSet = SET,
+        also: Sequence[Plugin] = (),
     ) -> None:  # fmt: skip
         mapping = promising(mapping, promise)
         clock = FakeClock()
         self.accounts = Accounts(clock)
         self.accounts.promise = promise
         self.last_deal = self.died_in = ""  #: the newest deal, and how its registration stood when the process died last
-        source = MemorySource(mapping, clock)
+        source = self.source = MemorySource(mapping, clock)
         source.accounts = self.accounts
         self.vault_database = Database(url)
         connector = Connector(
@@ -94,7 +95,7 @@ class Office(World):
             Vault("backoffice/broker", self.vault_database, clock, b"secret" * 8), name="broker", connector=connector,
         )  # fmt: skip
         super().__init__(
-            url, mapping, [assignment, opening, stage_lock], clock=clock,
+            url, mapping, [assignment, opening, stage_lock, *also], clock=clock,
             connections={"broker": connection.given(source=source)}, settings={"opening": settings or {}},
         )  # fmt: skip
         self.accounts.point = self.trouble.point

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from kernel.extension import Visitor
 from kernel.testing.together import at_once
 from plugins.terms.tests.office import ALL, ANSWERED, Office
 
@@ -103,6 +106,34 @@ def test_only_those_whom_it_concerns_see_it(office: Office) -> None:
     assert office.browser(office.irina).get("/terms/deal/99999").status_code == 404
     assert office.browser(office.irina).get("/terms/deal/..%2f1").status_code == 404
     assert office.fills(deal) == []
+
+
+class Sight:
+    """What the CRM shows them."""
+
+    def __init__(self, *deals: str) -> None:
+        self.deals = deals
+
+    def sees(self, records: Any) -> frozenset[tuple[str, str]]:
+        return frozenset(one for one in records if one[1] in self.deals)
+
+
+def test_whom_the_crm_shows_the_deal_may_read_and_not_fill_in(office: Office) -> None:
+    deal, other = office.deal(), office.deal()
+    browser = office.browser(office.boris)
+    opened = office.site.opened["terms"]
+    assert opened(Visitor(office.boris, sight=Sight(deal)), f"/terms/deal/{deal}")
+    page = browser.get(f"/terms/deal/{deal}")
+    assert page.status_code == 200 and "для чтения" in page.text and '<select name="terms' not in page.text
+    assert office.send(browser, deal, **ANSWERED).status_code == 403 and office.fills(deal) == []
+    assert browser.get(f"/terms/deal/{other}").status_code == 403, "of another deal nothing was said"
+    opened(Visitor(office.boris, sight=Sight()), f"/terms/deal/{deal}")
+    assert browser.get(f"/terms/deal/{deal}").status_code == 403, "it shows it to them no more"
+    opened(Visitor(office.boris, sight=Sight(deal)), f"/terms/deal/{deal}")
+    office.advance(minutes=15)
+    assert browser.get(f"/terms/deal/{deal}").status_code == 403, "a quarter of an hour"
+    opened(Visitor(office.irina, sight=Sight()), f"/terms/deal/{deal}")
+    assert office.send(office.browser(office.irina), deal, **ANSWERED).status_code == 303, "whose deal it is"
 
 
 def test_the_form_ends_the_task(by_task: Office) -> None:

@@ -199,11 +199,33 @@ def test_the_other_broker(api):
     data = api.data("/dealer/dengi.xml", kod="1000417", s=1, skolko=1)
     assert data["dengi"] == [{"DOGOVOR": "B-2026/0417", "RYNOK": "SPB_STOCK", "VALYUTA": "USD", "OSTATOK": "0,30",
                               "DOSTUPNO": "0,20", "BLOKIROVANO": "0,10"}]  # fmt: skip
-    assert data["cursor"][0]["TOTAL"] == "3"
+    assert data["stranitsa"] == [{"NACHALO": "1", "VSEGO": "3", "STROK": "1"}]
     margin = api.data("/dealer/marzha.xml", kod="1000417")["marzha"]
     assert [row["PORTFEL"] for row in margin] == ["339378,00", "-5303,95"], "the table more that it has"
-    assert api.data("/dealer/dengi.xml", kod="1000999")["errors"][0]["FIELD"] == "kod"
+    refused = api.data("/dealer/dengi.xml", kod="1000999")["oshibki"][0]
+    assert (refused["KOD"], refused["POLE"]) == ("NET_KLIENTA", "kod")
     assert api.get("/bo/margin.xml", client_id="1000417").status_code == 404
+
+
+def test_the_other_brokers_writer(api):
+    def open_account(text):
+        whole = f'<?xml version="1.0" encoding="windows-1251"?><Zayavka>{text}</Zayavka>'
+        return api.session.post(f"{api.address}/dealer/otkryt.xml", data=whole.encode("windows-1251"), timeout=60)
+
+    person = "<Nomer>n-1</Nomer><Klient><Familiya>Ёлкин</Familiya><Imya>Пётр</Imya><Rodilsya>03.02.1991</Rodilsya>"
+    person += "<INN>{inn}</INN><Telefon>+79001112299</Telefon></Klient><Usloviya><Tarif>BASE</Tarif><Rynok>{market}</Rynok>"
+    person += "<Vybor kod='ipo'>D</Vybor></Usloviya>"
+    answer = open_account(person.format(inn="770987654340", market="SPB_STOCK"))
+    assert answer.content.startswith(b'<?xml version="1.0" encoding="windows-1251"?>')
+    told = answer.content.decode("windows-1251")
+    assert "<Kod>INN_NEVEREN</Kod><Pole>Klient/INN</Pole>" in told and "<Pole>Usloviya/Rynok[1]</Pole>" in told
+    assert "NOMER_ZANYAT" in open_account(person.format(inn="770987654347", market="MOEX_STOCK")).text
+    taken = open_account(person.format(inn="770987654347", market="MOEX_STOCK").replace("n-1", "n-2")).text
+    assert "<Nomer>n-2</Nomer><Prinyato><KodKlienta>1000500</KodKlienta>" in taken
+    assert api.read("/clients")["clients"][-1]["terms"]["options"] == {"ipo": True}
+    for path, words in (("zayavka.xml?nomer=n-2", "<Sostoyanie>PRINYATA<"), ("kto.xml?telefon=89001112299", "1000500")):
+        assert words in api.session.get(f"{api.address}/dealer/{path}", timeout=60).text
+    assert "is not known here" in open_account("<Nomer>n-3</Nomer><LastName>x</LastName>").text
 
 
 def test_prefixes_change_or_stay(api):

@@ -12,6 +12,7 @@ from sandbox.bitrix24.crm.classic import family
 from sandbox.bitrix24.crm.fields import Field, Option, camel, read
 from sandbox.bitrix24.crm.rights import admin_only
 from sandbox.bitrix24.crm.store import Kind
+from sandbox.bitrix24.placements import type_code, types_of
 from sandbox.bitrix24.registry import Call, Listed, RestError
 from sandbox.bitrix24.state import Portal
 
@@ -63,7 +64,8 @@ def all_of(portal: Portal, kind: Kind) -> list[UserField]:
 
 def known_type(portal: Portal, name: str) -> bool:
     """A type of the portal's own, or one an application has registered (`rest_5_code`)."""
-    return name in TYPES or name.startswith("rest_")
+    registered = {type_code(app, one.code) for app in portal.apps.values() for one in types_of(portal, app) if app.installed}
+    return name in TYPES or name in registered
 
 
 def create(portal: Portal, kind: Kind, name: str, type_id: str, values: dict[str, Any]) -> UserField:

@@ -25,7 +25,7 @@ BROKER = "broker"  #: the set's connection to the back office
 WAY = ("Контакт установлен", "Потребность выявлена", "Предложение отправлено", "Условия договора")
 PUSH, WON = "Передача в учётную систему", "Счёт открыт"
 ACCEPTED, NEXT_DEAL = r"Клиент заведён: ClientID \d+, договор \S+ от ", "Новая сделка: "
-MENDED_SECONDS = 120
+CORRECTED_SECONDS = 120
 OPEN_STATES = "state IN ('open', 'refused', 'waiting') OR (state = 'accepted' AND finished_at IS NULL)"
 
 
@@ -104,13 +104,13 @@ class Burst:
     # --- when all is well again -----------------------------------------------------------------------------------------
 
     def put_right(self) -> None:
-        """People mend what they are told to, bring to the push what was put back, and say what became of lost answers."""
+        """People correct what they are told to, bring to the push what was put back, and say what became of lost answers."""
         self._bo.control("faults", {"lose_answer_next": 0, "cut_before_commit_next": 0, "faults_next": ""})
         who = self._office.managers[0]
         for case in self._now:
             if case.wrong:
                 self._cards.set(who, CONTACT, case.contact, {"ИНН": case.inn})
-        until(self._settled, "every registration is definite", every=0.3, seen=self._open, within=MENDED_SECONDS)
+        until(self._settled, "every registration is definite", every=0.3, seen=self._open, within=CORRECTED_SECONDS)
 
     def _settled(self) -> bool:
         """Not yet: then somebody does what there is to do."""
