@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Annex, build, our_sets, set_folder
-from app.simulation.backoffice import addresses_of, back_offices, with_promises
-from app.simulation.channel import channels_of, connected, settings_for
+from app.simulation.backoffice import SimulatedBackOffice, addresses_of, back_offices, with_promises
+from app.simulation.channel import SimulatedChannel, channels_of, connected, settings_for
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
 from app.simulation.crm import SimulatedCRM
@@ -305,6 +305,9 @@ class Run:
     def moving(self) -> list[Piece]:
         return [piece for piece in self.crew.pieces if piece.process not in self.still]
 
+    def outside(self) -> list[SimulatedChannel | SimulatedBackOffice]:
+        return [*self.channels.values(), *self.offices.values()]
+
     def stand_still(self) -> None:
         """A worker is frozen, or cut off, or its machine sleeps; longer than the others wait: they take its jobs over. Or it
         wakes up, and knows nothing of that."""
@@ -346,8 +349,8 @@ class Run:
         """For a while things break more often, or not at all."""
         rough = self.random.random() < 0.7
         self.crm.random_faults.turn(self.random, rough)
-        for other in (*self.channels.values(), *self.offices.values()):
-            other.turn(self.random, rough)
+        for beside in self.outside():
+            beside.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -362,8 +365,8 @@ class Run:
             self.clock.advance(seconds=self.random.choice((1, 20, 70)))
             self.somebody_acts()
         self.crm.random_faults.turn(self.random, rough=False)
-        for other in (*self.channels.values(), *self.offices.values()):
-            other.turn(self.random, rough=False)
+        for beside in self.outside():
+            beside.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits

@@ -209,7 +209,7 @@ ONE_MACHINE = Layout(None)
 SEVERAL_PROCESSES = Layout(LOCAL, workers=(LOCAL, LOCAL))
 
 
-class Opening(Protocol):
+class Starting(Protocol):
     """How a kind of desk is started."""
 
     def __call__(
@@ -217,7 +217,7 @@ class Opening(Protocol):
     ) -> World: ...
 
 
-def open_world(home: Path, layout: Layout, *, seed: int, speed: int, opening: Opening | None = None) -> World:
+def open_world(home: Path, layout: Layout, *, seed: int, speed: int, opening: Starting | None = None) -> World:
     """Everything started and ready: the exchange desk, or another one. Whoever opens it closes it."""
     shutil.rmtree(home, ignore_errors=True)  # what an earlier campaign left
     home.mkdir(parents=True)

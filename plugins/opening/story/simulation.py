@@ -19,7 +19,7 @@ from plugins.opening.store import ACCEPTED, KNOWN, OPEN, REFUSED, WAITING, Deal
 from plugins.opening.story.staff import RIGHT_DEAL, Person, Staff
 from plugins.opening.telling import in_words
 
-FIRST_MAX = 6  #: deals on their way before the first step
+FIRST_MAX = 6  #: deals begun before the first step
 CARD = ("last_name", "first_name", "inn", "birth_date")
 #: Texts that may stand in a deal once for each request, and once at all.
 VALUES, HOLE = ("client", "contract", "day", "link", "person", "text", "name"), "\0"

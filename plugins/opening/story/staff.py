@@ -1,4 +1,4 @@
-"""A sales department that opens accounts: clients with and without mistakes in their cards, deals on their way to the push,
+"""A sales department that opens accounts: clients with and without mistakes in their cards, deals that go to the push,
 people who correct, move, delete, and decide about answers that got lost.
 
 How a client stands at the back office is looked up there, as a person would; nothing is taken from the product.
