@@ -1,6 +1,6 @@
 """`annex doctor`: what is wrong with settings, tokens, rights and the portal, and what to do. In the set's language.
 
-Findings come first; the table of settings only for who asks for it, and only what this set uses.
+Findings come first, then who may see what; the table of settings only for who asks for it, and only what this set uses.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.bootstrap import Annex
+from app.cli import who_sees
 from app.cli.command import BuiltIn
 from kernel import texts
 from kernel.crm.unconfigured import UnconfiguredCRM
@@ -163,11 +164,20 @@ def _table(annex: Annex) -> Iterator[str]:
 
 def _doctor(annex: Annex, args: argparse.Namespace) -> int:
     found = wrong(annex)
+    sight = (annex.mapping, annex.runtime.plugins)
     if args.json:
         settings = {v.known.name: {"value": v.display(), "source": v.source} for v in settings_of(annex)}
-        print(json.dumps({"ok": not found, "wrong": found, "settings": settings}, ensure_ascii=False, indent=2))
+        roles = list(annex.mapping.portal.role)
+        sees = [
+            {"what": one.what, "roles": dict(zip(roles, one.by_role, strict=True)), "checked": one.checked}
+            for one in who_sees.lines(*sight)
+        ]
+        document = {"ok": not found, "wrong": found, "sees": sees, "settings": settings}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
         return 1 if found else 0
     print("\n".join(f"✗ {line}" for line in found) if found else f"✓ {_say(annex, 'doctor_well')}")
+    if access := list(who_sees.table(*sight)):
+        print("\n".join(["", *access]))
     print("\n".join(["", *_table(annex)]) if args.all else f"\n{_say(annex, 'doctor_all')}")
     return 1 if found else 0
 

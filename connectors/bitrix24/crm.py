@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.bitrix24 import records, settings
+from connectors.bitrix24.activities import BitrixActivities
 from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.changes import Changes
 from connectors.bitrix24.client import Client, connect
@@ -31,6 +32,7 @@ from kernel.clock import Clock
 from kernel.crm import (
     CRM,
     NO_VALUES,
+    Activities,
     Changed,
     Comments,
     Elsewhere,
@@ -85,6 +87,7 @@ class BitrixCRM(CRM):
         self.history: History | None = BitrixHistory(client, layout, zone)
         self.comments: Comments | None = BitrixComments(client, layout, self._finder, self._names, zone, site, http)
         self.tasks: Tasks | None = BitrixTasks(client, layout, zone, site)
+        self.activities: Activities | None = BitrixActivities(client, layout)
         self.lists: Lists | None = BitrixLists(client, layout, zone, rate_limit)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
 

@@ -1,5 +1,6 @@
 """The small CRM interface, its records and events."""
 
+from kernel.crm.activities import Activities, Activity, Left
 from kernel.crm.comments import AttachedFile, Comment, CommentFile, Comments
 from kernel.crm.interface import CRM, History, People, RecycleBin, Workdays
 from kernel.crm.lists import ListChange, ListElement, Lists, Start
@@ -30,8 +31,9 @@ from kernel.crm.sight import Sight
 from kernel.crm.tasks import Task, TaskList, Tasks, TaskState
 
 __all__ = [
-    "AUTHOR_ID", "CRM", "NO_VALUES", "PROOF", "SHORT", "WHOLE", "AttachedFile", "Changed", "Comment", "CommentFile",
-    "Comments", "Elsewhere", "Event", "History", "ListChange", "ListElement", "Lists", "MissingItem", "Move", "Notices",
-    "People", "Person", "Process", "Processes", "Question", "Record", "RecycleBin", "Ref", "Row", "Sight", "Start", "Task",
-    "TaskList", "TaskState", "Tasks", "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
+    "AUTHOR_ID", "CRM", "NO_VALUES", "PROOF", "SHORT", "WHOLE", "Activities", "Activity", "AttachedFile", "Changed",
+    "Comment", "CommentFile", "Comments", "Elsewhere", "Event", "History", "Left", "ListChange", "ListElement",
+    "Lists", "MissingItem", "Move", "Notices", "People", "Person", "Process", "Processes", "Question", "Record",
+    "RecycleBin", "Ref", "Row", "Sight", "Start", "Task", "TaskList", "TaskState", "Tasks", "Unreadable", "Value",
+    "Values", "Workday", "Workdays", "format_value",
 ]  # fmt: skip

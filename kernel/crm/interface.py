@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from kernel.crm.activities import Activities
 from kernel.crm.comments import Comments
 from kernel.crm.lists import Lists
 from kernel.crm.model import NO_VALUES, Changed, MissingItem, Move, Person, Record, Values, Workday
@@ -74,6 +75,7 @@ class CRM(Protocol):
     bin: RecycleBin | None = None
     comments: Comments | None = None
     tasks: Tasks | None = None
+    activities: Activities | None = None
     lists: Lists | None = None
     files: None = None
     notices: Notices | None = None

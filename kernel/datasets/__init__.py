@@ -18,11 +18,11 @@ from kernel.datasets.model import (
     Unread,
     outcome_of,
 )
-from kernel.datasets.rules import chosen, filtered, folded, kept, ordered
+from kernel.datasets.rules import chosen, filtered, folded, kept, ordered, searchable
 from kernel.datasets.totals import Line, Subtotal, Totals, totals
 
 __all__ = [
     "Accepted", "Accounts", "Answer", "Cell", "DataSource", "FieldError", "FoundClient", "Line", "Opened", "Outcome",
     "Refusal", "Row", "Rows", "Standing", "Subtotal", "Totals", "Unread", "chosen", "filtered", "folded", "kept", "ordered",
-    "outcome_of", "pack_answer", "pack_opened", "totals", "unpack_answer", "unpack_opened",
+    "outcome_of", "pack_answer", "pack_opened", "searchable", "totals", "unpack_answer", "unpack_opened",
 ]  # fmt: skip

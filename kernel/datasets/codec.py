@@ -85,7 +85,7 @@ def pack_opened(opened: Opened) -> str:
         day = opened.opened_on.isoformat() if opened.opened_on else ""
         body: dict[str, Any] = {"accepted": [opened.client_id, opened.contract_number, day]}
     else:
-        body = {"rejected": [[one.code, one.field, one.message] for one in opened.errors]}
+        body = {"rejected": [[one.code, one.field, one.message, one.client_id] for one in opened.errors]}
     return json.dumps(body, ensure_ascii=False)
 
 

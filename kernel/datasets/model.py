@@ -94,6 +94,7 @@ class FieldError:
     code: str
     field: str
     message: str
+    client_id: str = ""  #: of a client who is there already, where it is known
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -35,18 +35,32 @@ def folded_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().replace("ё", "е").split())
 
 
-def filtered(table: SetTable, rows: Iterable[Row], text: str) -> list[Row]:
-    """Rows in which every word of `text` stands, in whichever column that is shown."""
+def searchable(table: SetTable, rows: Iterable[Row]) -> list[str]:
+    """Of each row what `filtered` looks in. Whoever filters the same rows again and again makes it once."""
+    shown = [(place, column) for place, column in enumerate(table.columns) if not column.hidden]
+    known: dict[tuple[int, str], str] = {}  # contracts, markets, currencies: the same few in all rows
+    found = []
+    for row in rows:
+        cells = []
+        for place, column in shown:
+            cell = row.cells[place]
+            if not isinstance(cell, str):
+                cells.append(folded_text(plain(column, cell)))
+                continue
+            if (place, cell) not in known:
+                known[place, cell] = folded_text(plain(column, cell))
+            cells.append(known[place, cell])
+        found.append("\n".join(cells))
+    return found
+
+
+def filtered(table: SetTable, rows: Sequence[Row], text: str, texts: Sequence[str] | None = None) -> list[Row]:
+    """Rows in which every word of `text` stands, in whichever column that is shown. `texts`: of `searchable`."""
     words = folded_text(text).split()
     if not words:
         return list(rows)
-    shown = [(place, column) for place, column in enumerate(table.columns) if not column.hidden]
-    found = []
-    for row in rows:
-        whole = "\n".join(folded_text(plain(column, row.cells[place])) for place, column in shown)
-        if all(word in whole for word in words):
-            found.append(row)
-    return found
+    whole = searchable(table, rows) if texts is None else texts
+    return [row for row, one in zip(rows, whole, strict=True) if all(word in one for word in words)]
 
 
 def chosen(table: SetTable, rows: Iterable[Row], choices: Mapping[str, str]) -> list[Row]:

@@ -8,28 +8,40 @@ every connector of such a system declares.
 | `none` | `open_account_once` | never again by itself: the call stays uncertain |
 
 The payload holds `push`, `request` (the text of `compose`), `request_id`, and for a look-up by person `inn` and `phone`.
+
+`ask_accounts` sends nothing: it asks what became of requests that this database may not know, since it was restored from a
+copy. Its payload holds `push`, `stem` and `number` of the first RequestID, `inn` and `phone`; its result is JSON, number and
+packed answer of each that is known.
 """
 
 from __future__ import annotations
 
-from kernel.datasets import Accepted, Opened, pack_opened
-from kernel.errors import BadAnswer, Misconfigured, Throttled, Undecided, Unreachable
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from kernel.datasets import Accepted, FoundClient, Opened, Refusal, pack_opened
+from kernel.errors import AnnexError, BadAnswer, Misconfigured, Throttled, Undecided, Unreachable
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
 from kernel.mapping import PushMap
 from kernel.values import to_micros
 
+DUPLICATE = "DUPLICATE_PERSON"
+UNKNOWN_IN_A_ROW = 2  #: a number in between may never have been sent
+
 
 def _open(connection: Connection, call: Call, _maybe_done: bool) -> str:
-    return pack_opened(_sent(connection, call))
+    return _packed(connection, call, _sent(connection, call))
 
 
 def _open_after_lookup(connection: Connection, call: Call, maybe_done: bool) -> str:
     if maybe_done:
         known = _known(connection, call)
         if known is not None:
-            return pack_opened(known)
-    return pack_opened(_sent(connection, call))
+            return _packed(connection, call, known)
+    return _packed(connection, call, _sent(connection, call))
 
 
 def _sent(connection: Connection, call: Call) -> Opened:
@@ -44,26 +56,87 @@ def _sent(connection: Connection, call: Call) -> Opened:
         raise Unreachable(str(exc), vendor_code=exc.vendor_code, maybe_done=True) from exc
 
 
+def _packed(connection: Connection, call: Call, opened: Opened) -> str:
+    """The answer; a double that it does not name is looked up, since whoever links it needs the number."""
+    unnamed = isinstance(opened, Refusal) and any(one.code == DUPLICATE and not one.client_id for one in opened.errors)
+    if not unnamed or not _declared(connection, call).service.find:
+        return pack_opened(opened)
+    try:
+        clients = _found(connection, call)
+    except AnnexError:  # it is told without the number, as it came
+        return pack_opened(opened)
+    assert isinstance(opened, Refusal)
+    if len(clients) == 1:
+        number = clients[0].client_id
+        opened = Refusal(
+            tuple(replace(one, client_id=number) if one.code == DUPLICATE else one for one in opened.errors)
+        )  # fmt: skip
+    return pack_opened(opened)
+
+
+def _ask(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    """Number by number until two in a row are unknown, or one was accepted."""
+    declared, number, unknown = _declared(connection, call), int(call.payload["number"]), 0
+    found: list[tuple[int, str]] = []
+    with _patiently():
+        if not declared.service.status:
+            clients = _found(connection, call)
+            if len(clients) > 1:
+                raise Undecided(f"{len(clients)} clients have that ИНН or phone: a person has to look")
+            return json.dumps([(number, pack_opened(_as_accepted(one))) for one in clients])
+        while unknown < UNKNOWN_IN_A_ROW:
+            answer = _standing(connection, declared, f"{call.payload['stem']}{number}")
+            unknown = unknown + 1 if answer is None else 0
+            if answer is not None:
+                found.append((number, _packed(connection, call, answer)))
+            if isinstance(answer, Accepted):
+                break
+            number += 1
+    return json.dumps(found)
+
+
+@contextmanager
+def _patiently() -> Iterator[None]:
+    """An answer that nobody can read is as good as none: asked again."""
+    try:
+        yield
+    except BadAnswer as exc:
+        raise Unreachable(str(exc), vendor_code=exc.vendor_code, maybe_done=True) from exc
+
+
+def _standing(connection: Connection, declared: PushMap, request_id: str) -> Opened | None:
+    """How that request was decided; None if it is not known. Raises Unreachable while it is worked on."""
+    accounts = connection.source.accounts
+    assert accounts is not None
+    standing = accounts.standing(declared.name, request_id)
+    if standing.state == "in_work":
+        raise Unreachable("the back office is still working on the request", maybe_done=True)
+    return standing.answer
+
+
+def _found(connection: Connection, call: Call) -> list[FoundClient]:
+    """Clients with the ИНН, or else the phone, of the one that the call is about."""
+    accounts, asked = connection.source.accounts, {key: str(call.payload.get(key) or "") for key in ("inn", "phone")}
+    assert accounts is not None
+    return accounts.find(str(call.payload["push"]), **asked)
+
+
+def _as_accepted(client: FoundClient) -> Accepted:
+    return Accepted(client.client_id, client.contract_number, client.opened_on)
+
+
 def _known(connection: Connection, call: Call) -> Opened | None:
     """What the back office says of an earlier try; None: it never arrived, as sure as that can be."""
     declared = _declared(connection, call)
-    name, accounts = f"unknown:{call.id}", connection.source.accounts
-    assert accounts is not None
-    try:
+    name, found = f"unknown:{call.id}", None
+    with _patiently():
         if declared.service.status:
-            standing = accounts.standing(declared.name, str(call.payload["request_id"]))
-            if standing.state == "in_work":
-                raise Unreachable("the back office is still working on the request", maybe_done=True)
-            found = standing.answer
+            found = _standing(connection, declared, str(call.payload["request_id"]))
         else:
-            asked = {key: str(call.payload.get(key) or "") for key in ("inn", "phone")}
-            clients = accounts.find(declared.name, **asked)
+            clients = _found(connection, call)
             if len(clients) > 1:
                 raise Undecided(f"{len(clients)} clients have that ИНН or phone: a person has to look")
-            one = clients[0] if clients else None
-            found = Accepted(one.client_id, one.contract_number, one.opened_on) if one else None
-    except BadAnswer as exc:
-        raise Unreachable(str(exc), vendor_code=exc.vendor_code, maybe_done=True) from exc
+            found = _as_accepted(clients[0]) if clients else None
     if found is not None:
         connection.vault.drop(name)
         return found
@@ -92,4 +165,5 @@ ACCOUNT_VERBS = {
     "open_account": Verb(_open, "safe", PAUSES),
     "open_account_lookup": Verb(_open_after_lookup, "lookup", PAUSES),
     "open_account_once": Verb(_open, "never", PAUSES),
+    "ask_accounts": Verb(_ask, "safe", PAUSES),
 }

@@ -27,7 +27,15 @@ from kernel.errors import (
     Unverified,
 )
 from kernel.extension.connector import Connection, Verb
-from kernel.extension.crm_verbs import EDIT_COMMENT, END_PROCESS, HAND_OVER_PROCESS, RESTORE, START_PROCESS, WRITE_COMMENT
+from kernel.extension.crm_verbs import (
+    EDIT_COMMENT,
+    END_PROCESS,
+    HAND_OVER_PROCESS,
+    MOVE_ACTIVITIES,
+    RESTORE,
+    START_PROCESS,
+    WRITE_COMMENT,
+)
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal, Unit
 from kernel.http.gate import Overtaken, fenced
@@ -42,7 +50,7 @@ SILENT_PAUSE_SECONDS_MAX = 15.0  #: after no answer at all: a system that is bac
 UNVERIFIED_TRIES = 5
 TO_A_RECORD = (
     "update", "comment", "update_row", "put_row", RESTORE, WRITE_COMMENT, EDIT_COMMENT, START_PROCESS, HAND_OVER_PROCESS,
-    END_PROCESS,
+    END_PROCESS, MOVE_ACTIVITIES,
 )  # fmt: skip
 MESSAGE_PAUSE_SECONDS_MAX = 60.0  #: the same for messages
 HELD_SECONDS_MAX = 1.5  #: so long a waiting message keeps its job

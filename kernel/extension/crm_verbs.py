@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
-from kernel.crm import CRM, CommentFile, Comments, Lists, Notices, Process, Processes, Start
+from kernel.crm import CRM, Activities, CommentFile, Comments, Lists, Notices, Process, Processes, Start
 from kernel.crm.codec import unpack_change, unpack_values
 from kernel.errors import Misconfigured
 from kernel.extension import lists
@@ -48,8 +48,9 @@ def _put_row(connection: Connection, call: Call, maybe_done: bool) -> str:
 def _create(connection: Connection, call: Call, maybe_done: bool) -> str:
     body = call.payload
     return connection.crm.create(
-        body["entity"], unpack_values(body["values"]), key=call.key, maybe_done=maybe_done, stage=body.get("stage")
-    )
+        body["entity"], unpack_values(body["values"]), key=call.key, stage=body.get("stage"),
+        maybe_done=maybe_done or bool(body.get("find_first")),
+    )  # fmt: skip
 
 
 def _restore(connection: Connection, call: Call, _maybe_done: bool) -> str:
@@ -151,7 +152,21 @@ def _end_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
     return ""
 
 
+def _activities(crm: CRM) -> Activities:
+    if crm.activities is None:
+        raise Misconfigured(f"{crm.name} has no activities that we could move")
+    return crm.activities
+
+
+def _move_activities(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    """Those that stayed where they were, as JSON: subject and the CRM's words."""
+    body = call.payload
+    left = _activities(connection.crm).move(body["entity"], body["id"], body["to"])
+    return json.dumps([[one.activity.subject, one.reason] for one in left], ensure_ascii=False)
+
+
 RESTORE = "restore"
+MOVE_ACTIVITIES = "move_activities"
 WRITE_LISTS, LIST_CODES = "write_lists", "list_codes"
 WRITE_COMMENT, EDIT_COMMENT = "write_comment", "edit_comment"
 PUT_NOTICE, REMOVE_NOTICE = "put_notice", "remove_notice"
@@ -172,4 +187,5 @@ CRM_VERBS: Mapping[str, Verb] = {
     START_PROCESS: Verb(_start_process, "lookup"),
     HAND_OVER_PROCESS: Verb(_hand_over_process, "lookup"),
     END_PROCESS: Verb(_end_process, "safe"),
+    MOVE_ACTIVITIES: Verb(_move_activities, "safe"),
 }

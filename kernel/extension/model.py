@@ -164,6 +164,9 @@ class Plugin:
     rights: Mapping[str, str] = field(default_factory=dict)
     """Rights beyond the one of its own name, which its pages need where they say nothing else: name -> what it allows."""
     commands: tuple[Command, ...] = ()
+    restored: Callable[[Unit], None] | None = None
+    """The database was filled from a copy, and what happened since is not in it. Runs once, in one unit of work, before
+    anything is sent; calls that must not be repeated are uncertain by then."""
     verify: Callable[[Unit], Iterable[str]] | None = None
     """Re-derive the plugin's tables; yields each fault found, first first."""
     differences: Callable[[Unit], Iterable[str]] | None = None

@@ -25,6 +25,7 @@ from kernel.extension.crm_verbs import (
     END_PROCESS,
     HAND_OVER_PROCESS,
     LIST_CODES,
+    MOVE_ACTIVITIES,
     PUT_NOTICE,
     REMOVE_NOTICE,
     RESTORE,
@@ -290,14 +291,28 @@ class Unit:
         self._call("update_row", entity, record_id, {"table": table, "row_key": row_key, "values": pack_values(values)})
 
     def create(
-        self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any], stage: str | None = None
-    ) -> None:
+        self, entity: str, values: Values, *, key: str, done: str, context: Mapping[str, Any], stage: str | None = None,
+        find_first: bool = False,
+    ) -> None:  # fmt: skip
         """Make a record, once per `key`, at that stage or where its kind begins; then the plugin's `done` handler of that
-        name gets context and new id."""
-        body = {"entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context)}
+        name gets context and new id. `find_first`: the CRM is asked for the key before, since it may have the record
+        although this database knows of no try: a copy was restored."""
+        body: dict[str, Any] = {
+            "entity": entity, "values": pack_values(values), "done": done, "key": key, "context": dict(context),
+        }  # fmt: skip
         if stage is not None:
             body["stage"] = stage
+        if find_first:
+            body["find_first"] = True
         self._enqueue("create", body, lane=f"{entity}:new:{key}", key=key)
+
+    def move_activities(
+        self, entity: str, record_id: str, to: str, *, key: str, done: str, context: Mapping[str, Any]
+    ) -> None:
+        """Bind what is planned for a record to another of its kind, once per `key`; only where the CRM has `activities`.
+        Then the plugin's `done` handler of that name gets the payload and, as JSON, subject and reason of each that
+        stayed."""
+        self._call(MOVE_ACTIVITIES, entity, record_id, {"to": to, **_afterwards(done, key, context)}, key=key)
 
     def write_lists(
         self, changes: Sequence[ListChange], *, lane: str, done: str = "", context: Mapping[str, Any] | None = None

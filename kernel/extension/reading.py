@@ -15,10 +15,12 @@ from kernel.storage import Database, Tx
 
 WRITES = frozenset({
     "create", "update", "add_row", "update_row", "comment", "start", "restore", "write", "edit", "put", "remove",
-    "hand_over", "end",
+    "hand_over", "end", "move",
 })  # fmt: skip
 """Of a CRM and its optional parts."""
-PARTS = frozenset({"people", "workdays", "history", "bin", "comments", "tasks", "files", "notices", "processes", "calls"})
+PARTS = frozenset(
+    {"people", "workdays", "history", "bin", "comments", "tasks", "activities", "files", "notices", "processes", "calls"}
+)
 
 
 class WroteWhileReading(RuntimeError):

@@ -63,7 +63,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def check_rights(mapping: MappingSet, plugins: Sequence[Plugin]) -> None:
-    """Every right that a role names must exist. Raises Misconfigured naming file, key and line."""
+    """Every right and every kind of record that a role names must exist. Raises Misconfigured naming file, key and line."""
     known = known_rights(plugins)
     wrong = []
     for name, role in mapping.portal.role.items():
@@ -71,6 +71,10 @@ def check_rights(mapping: MappingSet, plugins: Sequence[Plugin]) -> None:
             if right != ALL and right not in known:
                 place = mapping.place(("role", name, "rights"), right)
                 wrong.append(f"{place}: «{right}» is no right of this set; {_hint(right, known)}")
+        for kind in role.sees:
+            if kind not in mapping.entities:
+                place = mapping.place(("role", name, "sees", kind))
+                wrong.append(f"{place}: «{kind}» is no kind of record of this set; {_hint(kind, mapping.entities)}")
     if wrong:
         raise Misconfigured("\n".join(wrong))
 

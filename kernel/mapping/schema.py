@@ -153,6 +153,9 @@ class ConnectionMap(Strict):
     connector: str
 
 
+Sees = Literal["none", "own", "department", "all"]
+
+
 class RoleMap(Strict):
     """Who has a role, and which rights it brings. Any one line makes somebody have it."""
 
@@ -165,6 +168,7 @@ class RoleMap(Strict):
     administrators: bool = False  #: the CRM's own administrators
     everyone: bool = False  #: everybody who is active in the CRM
     private_link: bool = False  #: their one-time links are written to them alone, never into a field
+    sees: dict[str, Sees] = Field(default_factory=dict)  #: by kind of record: what the CRM's administrators let them see
 
     def label_in(self, language: str) -> str:
         """In that language, or in the next best one."""

@@ -101,8 +101,7 @@ class MemoryCRM(CRM):
     """Keeps kernel.crm.CRM for one mapping set, all optional parts too. What staff do goes through `staff`."""
 
     name = "memory"
-    #: Annex itself, as the author of its own changes
-    annex = "annex"
+    annex = "annex"  #: Annex itself, as the author of its own changes
     effect = Effect
 
     def __init__(
@@ -114,6 +113,7 @@ class MemoryCRM(CRM):
         self.elsewhere_is_foreign = elsewhere_is_foreign
         self.people: People | None = parts.MemoryPeople(self)
         self.comments: MemoryComments = MemoryComments(self)
+        self.activities: parts.MemoryActivities | None = parts.MemoryActivities(self)
         self.tasks: parts.MemoryTasks | None = parts.MemoryTasks(self)
         self.lists: parts.MemoryLists | None = parts.MemoryLists(self)
         self.notices, self.processes = parts.MemoryNotices(self), parts.MemoryProcesses(self)

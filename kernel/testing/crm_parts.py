@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from kernel.crm import Move, Person, Process, Question, Ref, Task, TaskList, TaskState, Value, Workday
+from kernel.crm import (
+    Activity,
+    Left,
+    Move,
+    Person,
+    Process,
+    Question,
+    Ref,
+    Task,
+    TaskList,
+    TaskState,
+    Value,
+    Workday,
+)
 from kernel.crm.tasks import in_order
 from kernel.errors import Rejected
 from kernel.mapping import FieldMap
@@ -100,6 +113,46 @@ class MemoryTasks:
         with self._crm._call("tasks"):
             mine = [task for one, of, task in self.kept if (one, of) == (entity, record_id)]
             return TaskList(in_order(mine, zone_named(self._crm.mapping.portal.time_zone)), self.left)
+
+
+@dataclass
+class _Planned:
+    activity: Activity
+    places: list[tuple[str, str]]  #: the records that it is bound to
+    done: bool
+
+
+class MemoryActivities:
+    """What `plan` planned, and where it is bound."""
+
+    def __init__(self, crm: Any) -> None:
+        self._crm = crm
+        self.kept: list[_Planned] = []
+        self.stays: dict[str, str] = {}  #: by subject: with which words the CRM does not let it go
+
+    def plan(self, subject: str, *places: tuple[str, str], done: bool = False) -> str:
+        """Somebody plans something for these records (entity, id); its id."""
+        made = Activity(str(len(self.kept) + 1), subject)
+        self.kept.append(_Planned(made, list(places), done))
+        return made.id
+
+    def open_of(self, entity: str, record_id: str) -> tuple[Activity, ...]:
+        with self._crm._call("activities"):
+            return tuple(one.activity for one in self._open(entity, record_id))
+
+    def move(self, entity: str, record_id: str, to: str) -> tuple[Left, ...]:
+        with self._crm._call("move_activities"):
+            left = []
+            for one in self._open(entity, record_id):
+                if reason := self.stays.get(one.activity.subject):
+                    left.append(Left(one.activity, reason))
+                    continue
+                others = [place for place in one.places if place not in ((entity, record_id), (entity, to))]
+                one.places = [(entity, to), *others]
+            return tuple(left)
+
+    def _open(self, entity: str, record_id: str) -> list[_Planned]:
+        return [one for one in self.kept if not one.done and (entity, record_id) in one.places]
 
 
 class MemoryNotices:
@@ -221,6 +274,7 @@ def folded(plan: FieldMap, value: Value) -> Value:
 
 
 __all__ = [
+    "MemoryActivities",
     "MemoryBin",
     "MemoryHistory",
     "MemoryLists",

@@ -109,6 +109,12 @@ def _guard(app: Flask, site: Site, free: set[str]) -> None:
             stack.close()
 
     @app.before_request
+    def texts_only() -> None:
+        """A zero byte is in no name and no text of ours, and PostgreSQL would stumble over it."""
+        if "\x00" in request.path or any("\x00" in value for value in request.args.values()):
+            abort(404)
+
+    @app.before_request
     def guard() -> Response | None:
         g.user = None
         if request.blueprint in free:

@@ -13,11 +13,10 @@ from typing import Any
 
 from flask import Response
 
-from kernel.datasets import Cell, Unread, totals
+from kernel.datasets import Cell, Row, Unread, totals
 from kernel.extension.portal import Portal
 from kernel.mapping import SetTable
 from plugins.dossier.rules import showing
-from plugins.dossier.rules.rows import Wish, passing
 from plugins.dossier.settings import settings_of
 from plugins.dossier.store import KeptAnswer
 
@@ -27,12 +26,8 @@ EXACT_DIGITS = 15  #: a spreadsheet keeps so many; longer figures go as text
 MONEY = ("available", "blocked", "value")
 
 
-def response(
-    portal: Portal, table: SetTable, name: str, answer: KeptAnswer, wish: Wish, kind: str, file_name: str
-) -> Response:
-    found = answer.answer.tables.get(name)
+def response(portal: Portal, table: SetTable, rows: Iterable[Row], kind: str, file_name: str) -> Response:
     columns = [one for one in table.columns if not one.hidden]
-    rows = passing(table, found.rows if found else (), wish)
     body = (
         [showing_value(portal, one.words.get(str(cell), cell) if isinstance(cell, str) else cell) for one, cell in pairs]
         for pairs in ([(one, row.cells[table.places[one.name]]) for one in columns] for row in rows)

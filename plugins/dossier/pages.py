@@ -19,14 +19,13 @@ from kernel.web.words import language, t
 from plugins.dossier import asking, cards, exports, store_questions, views
 from plugins.dossier.hooks import REGISTRATION
 from plugins.dossier.pages_log import log_pages
-from plugins.dossier.rules.rows import AT_ONCE, Wish
+from plugins.dossier.rules.rows import Wish
 from plugins.dossier.settings import settings_of
 from plugins.dossier.store_cards import Card
 
 HERE = Path(__file__).parent
 TOPIC = "dossier"
 SCRIPT_SOURCE = "https://api.bitrix24.com"
-MOST = 5000  #: rows in one answer: who has scrolled far gets them all anew when the data change
 NAV = (Nav("log_page", "dos_log_title"),)
 
 
@@ -195,7 +194,7 @@ def _set_pages(pages: Pages, portal: Portal) -> None:
             abort(404)
         view = views.table(portal, declared, table, found.answer, _wish(), language())
         return jsonify(
-            at=found.at, client=card.client_id, count=view.count, more=view.more,
+            at=found.at, client=card.client_id, count=view.count, words=view.words,
             rows=render_template("dossier/rows.html", view=view), totals=render_template("dossier/totals.html", view=view),
         )  # fmt: skip
 
@@ -207,7 +206,8 @@ def _set_pages(pages: Pages, portal: Portal) -> None:
         if table not in declared.table or found.answer is None or kind not in exports.KINDS:
             abort(404)
         name = f"{set_name}-{table}-{card.client_id}.{kind}"
-        return exports.response(portal, declared.table[table], table, found.answer, _wish(), kind, name)
+        rows = views.rows_of(portal, declared.table[table], table, found.answer).passing(_wish())
+        return exports.response(portal, declared.table[table], rows, kind, name)
 
 
 def _part(portal: Portal, card: Card, declared: SetMap) -> Response:
@@ -221,13 +221,10 @@ def _part(portal: Portal, card: Card, declared: SetMap) -> Response:
 def _wish() -> Wish:
     args = request.args
 
-    def whole(name: str, default: int, most: int) -> int:
-        text = args.get(name, "")
-        return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 8 else default
-
+    text = args.get("start", "")
+    start = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
     choices = {name.removeprefix("only_"): value[:200] for name, value in args.items() if name.startswith("only_")}
-    start, most = whole("start", 0, 10_000_000), whole("most", AT_ONCE, MOST)
-    return Wish(args.get("q", "")[:200], choices, args.get("sort", "")[:60], start, most)
+    return Wish(args.get("q", "")[:200], choices, args.get("sort", "")[:60], start)
 
 
 def _policy() -> str:

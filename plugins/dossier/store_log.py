@@ -46,7 +46,9 @@ PLACES = ", ".join(f":{one.name}" for one in fields(Line))
 
 
 def add(tx: Tx, line: Line) -> None:
-    tx.run(f"INSERT INTO dossier_log ({NAMES}) VALUES ({PLACES})", **vars(line))
+    """A zero byte, as the beginning of garbage may hold, is no text to PostgreSQL."""
+    fit = {name: value.replace("\x00", "\ufffd") if isinstance(value, str) else value for name, value in vars(line).items()}
+    tx.run(f"INSERT INTO dossier_log ({NAMES}) VALUES ({PLACES})", **fit)
 
 
 def chosen(tx: Tx, portal: str, wanted: Mapping[str, str], since: int, until: int, most: int, start: int = 0) -> list[Line]:

@@ -17,12 +17,13 @@ from kernel.texts import translate
 from kernel.values import from_micros, to_micros
 from plugins.dossier import asking, store, store_log, store_questions
 from plugins.dossier.rules import showing
-from plugins.dossier.rules.rows import Shown, Wish, shown, words_of
+from plugins.dossier.rules.rows import Rows, Shown, Wish
 from plugins.dossier.rules.standing import STALE_SECONDS, Says, Standing, says
 from plugins.dossier.settings import settings_of
 from plugins.dossier.store import KeptAnswer
 
 ANSWERS, ANSWERS_MAX = "dossier.answers", 8
+TABLES, TABLES_MAX = "dossier.tables", 16
 _lock = threading.Lock()
 
 
@@ -52,6 +53,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class RowView:
+    key: str
     cells: tuple[CellView, ...]
     parts: tuple[tuple[CellView, ...], ...] = ()
     after: tuple[tuple[CellView, ...], ...] = ()  #: the subtotal of the group that ends here
@@ -64,9 +66,9 @@ class TableView:
     columns: tuple[SetColumn, ...]
     rows: tuple[RowView, ...]
     totals: tuple[tuple[CellView, ...], ...]
+    brief: tuple[tuple[str, tuple[tuple[str, CellView], ...]], ...]  #: the same where there is no room for columns
     notes: tuple[str, ...]
     count: int
-    more: bool
     start: int
     words: Mapping[str, list[tuple[str, str]]]
     wish: Wish
@@ -127,12 +129,17 @@ def _kept(portal: Portal, question: asking.Question, at: int) -> KeptAnswer | No
     with portal.read() as unit:
         found = store.kept(unit.tx, portal.name, *question)
     if found is not None:
-        with _lock:
-            held.pop(question, None)
-            held[question] = found
-            while len(held) > ANSWERS_MAX:
-                del held[next(iter(held))]
+        _hold(held, question, found, ANSWERS_MAX)
     return found
+
+
+def _hold(held: dict[Any, Any], key: Any, found: Any, most: int) -> None:
+    """In the place of the one that was put there longest ago."""
+    with _lock:
+        held.pop(key, None)
+        held[key] = found
+        while len(held) > most:
+            del held[next(iter(held))]
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -144,8 +151,8 @@ def tables(portal: Portal, declared: SetMap, answer: KeptAnswer, language: str) 
 
 def table(portal: Portal, declared: SetMap, name: str, answer: KeptAnswer, wish: Wish, language: str) -> TableView:
     plan, found = declared.table[name], answer.answer.tables.get(name)
-    rows = found.rows if found else ()
-    part = shown(plan, rows, wish)
+    rows = rows_of(portal, plan, name, answer)
+    part = rows.shown(wish)
     columns = tuple(one for one in plan.columns if not one.hidden)
     make = _Writer(plan, columns, portal.zone, language)
     notes = make.notes(part)
@@ -155,8 +162,21 @@ def table(portal: Portal, declared: SetMap, name: str, answer: KeptAnswer, wish:
         notes.append(translate(language, "dos_cut"))
     return TableView(
         name, plan, columns, tuple(make.row(row, after) for row, after in part.lines), tuple(make.lines(part.totals.total)),
-        tuple(notes), part.count, part.more, wish.start, words_of(plan, rows), wish,
+        tuple(make.brief(part.totals.total)), tuple(notes), part.count, wish.start, rows.words, wish,
     )  # fmt: skip
+
+
+def rows_of(portal: Portal, plan: SetTable, name: str, answer: KeptAnswer) -> Rows:
+    """The rows of a table of that answer."""
+    key = (answer.answer.set, answer.answer.client_id, name)
+    with _lock:
+        held: dict[Any, tuple[int, Rows]] = portal.memory.setdefault(TABLES, {})
+        at, rows = held.get(key, (0, None))
+    if rows is None or at != answer.at:
+        found = answer.answer.tables.get(name)
+        rows = Rows(plan, found.rows if found else ())
+        _hold(held, key, (answer.at, rows), TABLES_MAX)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -172,8 +192,9 @@ class _Writer:
     def row(self, row: Row, after: Subtotal | None) -> RowView:
         label = self.t("dos_subtotal", group=self.group(row)) if after else ""
         return RowView(
+            row.key,
             self.cells(row),
-            tuple(self.cells(part) for part in row.parts) if len(row.parts) > 1 else (),
+            tuple(self.cells(part, self.finer) for part in row.parts) if len(row.parts) > 1 else (),
             tuple(self.lines(after, label)) if after else (),
         )
 
@@ -182,8 +203,14 @@ class _Writer:
         columns = [self.plan.columns[self.plan.places[name]] for name in self.plan.group]
         return ", ".join(self.cell(one, row.cells[self.plan.places[one.name]]).text for one in columns)
 
-    def cells(self, row: Row) -> tuple[CellView, ...]:
-        return tuple(self.cell(one, row.cells[self.plan.places[one.name]]) for one in self.columns)
+    @property
+    def finer(self) -> Sequence[SetColumn]:
+        """What a part of a folded row shows: the day itself where the row shows its month."""
+        hidden = {one.source: one for one in self.plan.columns if one.hidden}
+        return [hidden.get(one.source, one) for one in self.columns]
+
+    def cells(self, row: Row, columns: Sequence[SetColumn] = ()) -> tuple[CellView, ...]:
+        return tuple(self.cell(one, row.cells[self.plan.places[one.name]]) for one in columns or self.columns)
 
     def cell(self, column: SetColumn, value: Cell) -> CellView:
         negative = isinstance(value, int | Decimal) and value < 0
@@ -195,6 +222,17 @@ class _Writer:
         if not any(one.subtotal == "sum" for one in self.columns):
             return []
         return [self.line(one, label or self.t("dos_total")) for one in subtotal.lines]
+
+    def brief(self, subtotal: Subtotal) -> list[tuple[str, tuple[tuple[str, CellView], ...]]]:
+        """For each currency the title and the sum of every column that has one."""
+        summed = [one for one in self.columns if one.subtotal == "sum"]
+        return [(self.per(one), tuple((column.title, self.sum(column, one)) for column in summed)) for one in subtotal.lines]
+
+    def per(self, line: Line) -> str:
+        names = zip(self.plan.per, line.per, strict=True)
+        return ", ".join(
+            self.plan.columns[self.plan.places[name]].words.get(code, code) or showing.NOTHING for name, code in names
+        )
 
     def line(self, line: Line, label: str) -> tuple[CellView, ...]:
         per = dict(zip(self.plan.per, line.per, strict=True))
@@ -219,7 +257,7 @@ class _Writer:
         return CellView(text, number=True, negative=negative, note=f"+ {', '.join(notes)}" if notes else "")
 
     def notes(self, part: Shown) -> list[str]:
-        found = [self.t("dos_rows", count=part.count)]
+        found = [self.t("dos_rows", count=showing.number(part.count))]
         for name, words in part.totals.total.counts.items():
             column = self.plan.columns[self.plan.places[name]]
             counted = ", ".join(f"{word or showing.NOTHING} — {count}" for word, count in words.items())

@@ -26,6 +26,7 @@ plugin = Plugin(
     ),
     pages=pages,
     commands=(Command("feeds", "keys of those who fetch feeds, and schemas", commands.arguments, commands.run),),
+    restored=commands.begin_anew,
     verify=verify,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from kernel.errors import BadInput
-from kernel.extension.portal import Portal
+from kernel.extension.portal import Portal, Unit
 from kernel.telemetry import tell_secret
 from kernel.texts import translate
 from plugins.feeds import keys, store, xml
@@ -141,8 +141,13 @@ def _schema(portal: Portal, args: argparse.Namespace) -> int:
 
 def _restart(portal: Portal, _args: argparse.Namespace) -> int:
     with portal.unit() as unit:
-        for feed in portal.mapping.feeds:
-            store.prepare(unit.tx, portal.ids, [feed])
-            store.begin_anew(unit.tx, portal.ids, feed)
+        begin_anew(unit)
     _say(portal, "feeds_restarted")
     return 0
+
+
+def begin_anew(unit: Unit) -> None:
+    """All cursors end: a copy may know less than consumers have read."""
+    for feed in unit.portal.mapping.feeds:
+        store.prepare(unit.tx, unit.portal.ids, [feed])
+        store.begin_anew(unit.tx, unit.portal.ids, feed)

@@ -52,7 +52,7 @@ def unfinished(unit: Unit) -> list[Unfinished]:
 
 def _accepted(unit: Unit, one: Deal) -> Unfinished:
     steps = store.steps(unit.tx, one.portal, one.deal).values()
-    step = next((step for step in steps if step.state not in ("done", "skipped")), None)
+    step = next((step for step in steps if not step.over), None)
     said = {"step": in_words(unit.portal, f"opn_step_{step.step}"), "reason": step.reason} if step else {}
     return _of(unit, one, "accepted", client_id=handover.opened_of(unit, one).client_id, **said)
 

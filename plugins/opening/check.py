@@ -16,7 +16,7 @@ def verify(unit: Unit) -> Iterator[str]:
             yield f"deal {row['deal']}: a request is said to be out, and none is written down"
         if row["state"] == "accepted" and row["finished_at"] is not None:
             steps = store.steps(unit.tx, unit.portal.name, row["deal"]).values()
-            if undone := [step.step for step in steps if step.state not in ("done", "skipped")]:
+            if undone := [step.step for step in steps if not step.over]:
                 yield f"deal {row['deal']}: handed over, and without {', '.join(undone)}"
         if accepted and row["state"] != "accepted":
             yield f"deal {row['deal']}: an account was opened, and the deal is {row['state']}"

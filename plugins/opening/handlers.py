@@ -9,8 +9,8 @@ from kernel.errors import NotFound
 from kernel.extension import Seen
 from kernel.extension.portal import Portal, Unit
 from plugins.opening import handover, registering, store
-from plugins.opening.settings import client_field, push_of, settings_of
-from plugins.opening.store import ACCEPTED, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal
+from plugins.opening.settings import naming_client, push_of, settings_of
+from plugins.opening.store import ACCEPTED, ASKING, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal
 from plugins.opening.telling import changed
 from plugins.stage_lock import api as stage_lock
 from plugins.stage_lock.api import Objection
@@ -27,14 +27,14 @@ def prepare(portal: Portal, record: Record) -> Prepared | None:
     push = push_of(portal)
     if push is None or record.entity != push.entity or record.stage != push.stage:
         return None
-    entity, field = client_field(portal)
-    client = record.values.get(field)
-    if not isinstance(client, Ref):
-        return Prepared(None)
-    try:
-        return Prepared(portal.crm.get(entity, client.id))
-    except NotFound:
-        return Prepared(None)
+    for entity, field in naming_client(portal, push):
+        client = record.values.get(field)
+        if isinstance(client, Ref):
+            try:
+                return Prepared(portal.crm.get(entity, client.id))
+            except NotFound:
+                continue
+    return Prepared(None)
 
 
 def deal_seen(unit: Unit, seen: Seen) -> None:
@@ -55,7 +55,7 @@ def deal_seen(unit: Unit, seen: Seen) -> None:
     )  # fmt: skip
     if one.state == ACCEPTED:
         one = handover.go_on(unit, one, seen)
-    elif record.stage == push.stage and one.state not in (OPEN, REFUSED) and isinstance(seen.prepared, Prepared):
+    elif record.stage == push.stage and one.state not in (ASKING, OPEN, REFUSED) and isinstance(seen.prepared, Prepared):
         entered = before.stage != push.stage
         one = registering.consider(unit, one, record, seen.prepared.client, entered=entered)
     if one != known:

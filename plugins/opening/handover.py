@@ -6,6 +6,7 @@ at, the rest when the deal is; what a lost answer or a death leaves behind is fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,10 +22,11 @@ from kernel.values import to_micros
 from plugins.assignment import api as assignment
 from plugins.opening import store
 from plugins.opening.settings import NAME, push_of, settings_of
-from plugins.opening.store import ACCEPTED, WAITING, Deal, Step
-from plugins.opening.telling import changed, in_words, tell
+from plugins.opening.store import ACCEPTED, DONE, LEFT, WAITING, Deal, Step
+from plugins.opening.telling import changed, in_words, tell, tell_in
 
-NEXT_MADE = "next_made"
+NEXT_MADE, ACTIVITIES_MOVED = "next_made", "activities_moved"
+ACTIVITIES_TOLD_MAX = 10
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 30, 1800
 
 
@@ -104,16 +106,17 @@ def go_on(unit: Unit, one: Deal, seen: Seen) -> Deal:
     steps = store.steps(unit.tx, one.portal, one.deal)
     if one.finished_at is not None:
         return one
-    if steps["card"].state != "done":
+    if not steps["card"].over:
         unit.resync(one.client_entity, one.client_record)
         return one
-    if steps["next"].state != "done":
+    if not steps["next"].over:
         _make_next(unit, one, steps["next"], seen)
-    elif (steps["close"].state != "done" and not _closed(unit, one, steps["close"], steps["next"].record, seen)) or (
-        steps["responsible"].state != "done" and not _given(unit, one, steps["responsible"], steps["next"].record)
-    ):
-        pass
-    elif _told(unit, one, steps["told"], seen):
+        return one
+    further = {"activities": _moved, "close": _closed, "responsible": _given}
+    for name, do in further.items():
+        if not steps[name].over and not do(unit, one, steps[name], steps["next"].record, seen):
+            return one
+    if _told(unit, one, steps["told"], seen):
         return replace(one, finished_at=to_micros(unit.now), number=one.number + 1)
     return one
 
@@ -125,7 +128,7 @@ def _make_next(unit: Unit, one: Deal, step: Step, seen: Seen) -> None:
         settings = settings_of(unit.portal)
         unit.create(
             seen.record.entity, next_values(unit.portal, seen.record), key=next_key(one), done=NEXT_MADE,
-            context={"deal": one.deal}, stage=settings.next_stage,
+            context={"deal": one.deal}, stage=settings.next_stage, find_first=store.restored_at(unit.tx, one.portal) > 0,
         )  # fmt: skip
         _step(unit, one, step, state="doing", tries=1)
     elif call.state in ("failed", "uncertain") and _may_try(unit, step, seen):
@@ -172,6 +175,49 @@ def next_not_made(unit: Unit, payload: Mapping[str, Any], _state: str, reason: s
         _stop(unit, one, step, "opn_step_failed", step=in_words(unit.portal, "opn_step_next"), text=reason)
 
 
+def _moved(unit: Unit, one: Deal, step: Step, next_deal: str, seen: Seen) -> bool:
+    """Before the deal is won: a CRM may take what is planned for a closed deal as done."""
+    if settings_of(unit.portal).activities == "leave" or unit.portal.crm.activities is None:
+        _step(unit, one, step, state=LEFT, reason="")
+        return True
+    call = outgoing.by_key(unit.tx, one.portal, activities_key(one))
+    if call is None:
+        unit.move_activities(
+            seen.record.entity, one.deal, next_deal, key=activities_key(one), done=ACTIVITIES_MOVED,
+            context={"deal": one.deal},
+        )  # fmt: skip
+        _step(unit, one, step, state="doing", tries=1, reason="")
+    elif call.state == "dropped":
+        _step(unit, one, step, state=LEFT, reason=call.reason)
+        return True
+    return False
+
+
+def activities_key(one: Deal) -> str:
+    return f"opening:{one.deal}:activities"
+
+
+def activities_moved(unit: Unit, payload: Mapping[str, Any], result: str) -> None:
+    left = [f"«{subject}»: {reason}" for subject, reason in json.loads(result or "[]")]
+    _activities_over(unit, payload, "\n".join(left[:ACTIVITIES_TOLD_MAX]), some=bool(left))
+
+
+def activities_not_moved(unit: Unit, payload: Mapping[str, Any], _state: str, reason: str) -> None:
+    _activities_over(unit, payload, reason, some=True)
+
+
+def _activities_over(unit: Unit, payload: Mapping[str, Any], reason: str, *, some: bool) -> None:
+    """What could not be moved stays, which holds nothing up; who led the deal is told."""
+    one = store.locked(unit.tx, unit.portal.name, str(payload["context"]["deal"]))
+    if one is None:
+        return
+    step = store.steps(unit.tx, one.portal, one.deal)["activities"]
+    _step(unit, one, step, state=LEFT if some else DONE, reason=reason)
+    if some:
+        changed(unit, tell(unit, one, "opn_activities_left", text=reason))
+    unit.resync(str(payload["entity"]), one.deal)
+
+
 def _closed(unit: Unit, one: Deal, step: Step, next_deal: str, seen: Seen) -> bool:
     settings, record = settings_of(unit.portal), seen.record
     values = {}
@@ -195,7 +241,7 @@ def _same(there: Value, wanted: Value) -> bool:
     return there.id == wanted.id if isinstance(there, Ref) and isinstance(wanted, Ref) else there == wanted
 
 
-def _given(unit: Unit, one: Deal, step: Step, next_deal: str) -> bool:
+def _given(unit: Unit, one: Deal, step: Step, next_deal: str, _seen: Seen) -> bool:
     """The assignment plugin decides, when somebody fits; until then the next deal waits in its queue."""
     push = push_of(unit.portal)
     assert push is not None
@@ -227,7 +273,7 @@ def _told(unit: Unit, one: Deal, step: Step, seen: Seen) -> bool:
             unit.portal, "opn_told", client=opened.client_id, contract=opened.contract_number or "—",
             link=unit.portal.crm.link(seen.record.entity, next_deal), person=steps["responsible"].reason or "—",
         )  # fmt: skip
-        unit.comment(seen.record.entity, one.deal, text, to=(one.owner,) if one.owner else (), key=key)
+        tell_in(unit, seen.record.entity, one.deal, text, (one.owner,) if one.owner else (), deal=one.deal, key=key)
         _step(unit, one, step, state="doing", tries=1)
         unit.resync(seen.record.entity, one.deal)
     elif call.state in ("failed", "uncertain") and _may_try(unit, step, seen):
@@ -239,7 +285,7 @@ def _told(unit: Unit, one: Deal, step: Step, seen: Seen) -> bool:
 def _end_without_deal(unit: Unit, one: Deal) -> None:
     """The deal was deleted meanwhile: the card is filled, there is no next deal, and the heads know."""
     for step in store.steps(unit.tx, one.portal, one.deal).values():
-        if step.state != "done":
+        if not step.over:
             _step(unit, one, step, state="skipped", reason="")
     told = tell(unit, one, "opn_gone", heads=True, client=opened_of(unit, one).client_id)
     changed(unit, replace(told, finished_at=to_micros(unit.now)))

@@ -21,12 +21,12 @@ from kernel.web.words import language
 from plugins.opening import registering, store
 from plugins.opening.rules import Finding
 from plugins.opening.settings import NAME, push_of
-from plugins.opening.store import ACCEPTED, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal
-from plugins.opening.telling import advice, label
+from plugins.opening.store import ACCEPTED, ASKING, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal
+from plugins.opening.telling import advice, found_client, label
 from plugins.stage_lock.api import Sight, sight_of
 
 DECIDE, EVERYTHING = f"{NAME}.decide", f"{NAME}.all"
-NOT_OVER = (OPEN, REFUSED, REJECTED, CHECKED_BAD, KNOWN, WAITING, ACCEPTED)
+NOT_OVER = (ASKING, OPEN, REFUSED, REJECTED, CHECKED_BAD, KNOWN, WAITING, ACCEPTED)
 NAV = (Nav("list_page", "opn_title"),)
 
 
@@ -94,9 +94,9 @@ def _list(pages: Pages, portal: Portal, sight_for: Callable[[User], Sight]) -> N
 def _stuck(unit: Unit, one: Deal) -> tuple[str, str]:
     """The first step that is not done, and why."""
     if one.state != ACCEPTED:
-        return "", one.reason if one.state in (OPEN, REFUSED) else ""
+        return "", one.reason if one.state in (ASKING, OPEN, REFUSED) else ""
     for step in store.steps(unit.tx, one.portal, one.deal).values():
-        if step.state != "done":
+        if not step.over:
             return step.step, step.reason
     return "", ""
 
@@ -121,6 +121,7 @@ def _tab(portal: Portal, deal: str, sight_for: Callable[[User], Sight], trouble:
         known = {
             "one": one, "state": state, "requests": store.requests(unit.tx, portal.name, deal),
             "steps": store.steps(unit.tx, portal.name, deal).values() if one.state == ACCEPTED else (),
+            "found": one.reason if one.state == KNOWN else next(filter(None, map(found_client, one.findings)), ""),
             "confirms": decides and registering.may_confirm(unit.tx, portal, one),
             "denies": decides and registering.may_deny(unit.tx, portal, one),
             "calls": {
@@ -128,7 +129,9 @@ def _tab(portal: Portal, deal: str, sight_for: Callable[[User], Sight], trouble:
                 for sent in store.requests(unit.tx, portal.name, deal)
             },
         }  # fmt: skip
-    again = one.state in (CHECKED_BAD, REJECTED, REFUSED)
+        again = one.state in (CHECKED_BAD, REJECTED, REFUSED) or (
+            one.state == ASKING and registering.needs_person(unit.tx, portal, one)
+        )
     return render_template("opening/deal.html", again=again, trouble=trouble, version=live, **known)
 
 
@@ -137,7 +140,7 @@ def _may_decide(user: User, one: Deal) -> bool:
     same client only by heads."""
     if user.may(DECIDE):
         return True
-    return one.state in (OPEN, REFUSED) and bool(user.person_id) and one.owner == user.person_id
+    return one.state in (ASKING, OPEN, REFUSED) and bool(user.person_id) and one.owner == user.person_id
 
 
 def _decisions(pages: Pages, portal: Portal, sight_for: Callable[[User], Sight]) -> None:

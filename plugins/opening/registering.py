@@ -24,14 +24,15 @@ from kernel.mapping import PushMap
 from kernel.storage import Tx
 from kernel.telemetry import log
 from kernel.values import to_micros
-from plugins.opening import handover, store
+from plugins.opening import asking, handover, store
 from plugins.opening.rules import DUPLICATE, FORMAT, REQUIRED, Composed, Finding, compose, corrected, located
-from plugins.opening.settings import NAME, client_field, push_of, settings_of
-from plugins.opening.store import ACCEPTED, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal, Request
-from plugins.opening.telling import administrators, changed, findings_text, tell
+from plugins.opening.settings import NAME, naming_client, push_of, settings_of
+from plugins.opening.store import ACCEPTED, ASKING, CHECKED_BAD, KNOWN, OPEN, REFUSED, REJECTED, WAITING, Deal, Request
+from plugins.opening.telling import administrators, changed, findings_text, in_words, tell
 
 VERBS = {"request_id": "open_account", "lookup": "open_account_lookup", "none": "open_account_once"}
 DONE = "answered"
+DOUBT = "doubt:"
 CLIENT_ID_CHARACTERS_MAX = 40
 
 
@@ -60,6 +61,9 @@ def phase(tx: Tx, portal: Portal, one: Deal) -> str:
 
 def needs_person(tx: Tx, portal: Portal, one: Deal) -> bool:
     """Whether only a person can say what became of the request: nothing goes out by itself any more."""
+    if one.state == ASKING:
+        asks = asking.call_of(tx, portal, one)
+        return asks is not None and asks.state in ("failed", "uncertain")
     request = store.newest(tx, portal.name, one.deal)
     call = call_of(tx, portal, request) if request and request.state == "open" else None
     return call is not None and call.state not in ("waiting", "sending")
@@ -94,16 +98,24 @@ def consider(unit: Unit, one: Deal, record: Record, client: Record | None, *, en
         return _known(unit, one, now, str(has))
     if composed.findings:
         return _bad(unit, push, now, composed.findings)
+    if asking.is_due(unit, one, record):
+        match asking.way(push):
+            case "ask":
+                asking.ask(unit, now, push, now.answers + 1, looked_up_by(push, composed))
+                return _now(unit, now, ASKING)
+            case "person":
+                return _doubted(unit, _write_down(unit, push, replace(now, asked_at=to_micros(unit.now)), composed))
     return _write_down(unit, push, now, composed)
 
 
 def _no_client(unit: Unit, one: Deal, push: PushMap, *, entered: bool) -> Deal:
-    _, field = client_field(unit.portal)
     if one.state == CHECKED_BAD and not one.client and not (entered or one.wanted):
         return one
-    label = unit.portal.mapping.entity(push.entity).field[field].name
+    fields = unit.portal.mapping.entity(push.entity).field
+    named = [name for _kind, name in naming_client(unit.portal, push)]
+    label = " / ".join(fields[name].name for name in named)
     return _bad(unit, push, replace(one, client="", content="", wanted=False), (
-        Finding(REQUIRED, entity=push.entity, field=field, label=label),
+        Finding(REQUIRED, entity=push.entity, field=named[-1] if named else "", label=label),
     ))  # fmt: skip
 
 
@@ -128,7 +140,7 @@ def _bad(unit: Unit, push: PushMap, now: Deal, findings: tuple[Finding, ...]) ->
 
 def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Deal:
     portal, settings, number = unit.portal, settings_of(unit.portal), now.answers + 1
-    request_id = f"annex:{portal.name.partition('/')[2]}:{now.deal}:{number}"
+    request_id = f"{asking.stem(portal, now.deal)}{number}"
     accounts = portal.connection(settings.source).source.accounts
     assert accounts is not None
     try:
@@ -148,8 +160,66 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
         },
         lane=f"client:{now.client}", key=request_id, done=DONE, context={"deal": now.deal, "request_id": request_id},
     )  # fmt: skip
-    unit.set_timer(NAME, _slow(request_id), unit.now + timedelta(seconds=settings.slow_seconds), {"deal": now.deal})
+    _watch(unit, now.deal, request_id)
     return _now(unit, now, OPEN)
+
+
+def _watch(unit: Unit, deal: str, request_id: str) -> None:
+    """Without an answer for a while the deal is told."""
+    after = timedelta(seconds=settings_of(unit.portal).slow_seconds)
+    unit.set_timer(NAME, _slow(request_id), unit.now + after, {"deal": deal})
+
+
+def _doubted(unit: Unit, one: Deal) -> Deal:
+    """The client may have been registered since the copy was made, and the back office cannot be asked: a person looks
+    before anything leaves."""
+    request = store.newest(unit.tx, one.portal, one.deal) if one.state == OPEN else None
+    call = call_of(unit.tx, unit.portal, request) if request else None
+    if call is None:
+        return one
+    outgoing.mark(unit.tx, call.id, "uncertain", unit.portal.clock, reason=in_words(unit.portal, "opn_restored"))
+    unit.cancel_timer(NAME, _slow(call.key))
+    return _told_of_doubt(unit, one)
+
+
+def doubt(unit: Unit, one: Deal, request: Request) -> None:
+    """Nobody knows whether that request was sent, and it must not be sent twice: told when work goes on."""
+    unit.cancel_timer(NAME, _slow(request.request_id))
+    unit.set_timer(NAME, f"{DOUBT}{request.request_id}", unit.now, {"deal": one.deal})
+
+
+def _told_of_doubt(unit: Unit, one: Deal) -> Deal:
+    reason = in_words(unit.portal, "opn_restored")
+    return tell(unit, replace(one, reason=reason), "opn_uncertain", heads=True, text=reason)
+
+
+def ask_first(unit: Unit, push: PushMap, one: Deal, request: Request, call: Call) -> None:
+    """It is not sent before it was asked whether it, or one after it, has been sent."""
+    outgoing.mark(unit.tx, call.id, "dropped", unit.portal.clock, reason=in_words(unit.portal, "opn_restored"))
+    asking.ask(unit, one, push, request.number, {name: str(call.payload.get(name) or "") for name in ("inn", "phone")})
+    changed(unit, _now(unit, one, ASKING))
+
+
+def send_again(unit: Unit, one: Deal, request: Request, call: Call) -> None:
+    """The very same bytes, by the call that has them."""
+    outgoing.again(unit.tx, call, queue=unit.portal.queue, clock=unit.portal.clock)
+    _watch(unit, one.deal, request.request_id)
+    changed(unit, _now(unit, one, OPEN))
+
+
+def begin_anew(unit: Unit, one: Deal) -> None:
+    """Nothing is in transit: the deal is looked at again, whatever was judged last."""
+    changed(unit, replace(_now(unit, one, CHECKED_BAD), wanted=True))
+    unit.resync(set_push(unit.portal).entity, one.deal)
+
+
+def found_out(unit: Unit, one: Deal, number: int, request_id: str) -> Request:
+    """What stands for a request that this database never had."""
+    request = Request(one.portal, one.deal, number, request_id, one.client, "", "", (), to_micros(unit.now))
+    if not store.write_down(unit.tx, request):  # another deal of the client is not decided, or brought them in
+        request = replace(request, state="linked")
+        store.write_down(unit.tx, request)
+    return request
 
 
 def looked_up_by(push: PushMap, composed: Composed) -> dict[str, str]:
@@ -236,9 +306,13 @@ def settle(unit: Unit, one: Deal, request: Request, opened: Opened, *, by: str =
         handover.begin(unit, one)
     else:
         store.decide(unit.tx, request, "rejected", now, answer=opened, by=by)
-        findings = tuple(located(error.code, error.field, error.message, request.origins) for error in opened.errors)
+        findings = tuple(
+            located(error.code, error.field, error.message, request.origins, error.client_id) for error in opened.errors
+        )
         one = _now(unit, counted, REJECTED, findings=findings)
         changed(unit, tell(unit, one, "opn_rejected", n=len(findings), errors=findings_text(unit.portal, push, one)))
+        if not one.gone:
+            unit.resync(push.entity, one.deal)  # the cards may have been corrected before this answer came
     wake_others(unit, one)
     log.info("opening.answered", deal=one.deal, state=one.state, number=request.number)
 
@@ -256,11 +330,11 @@ def wake_others(unit: Unit, one: Deal) -> None:
 
 
 def timer_due(unit: Unit, key: str, body: Mapping[str, Any]) -> None:
-    """No answer for a while: told once. When it is over, the answer itself is told."""
+    """No answer for a while, or none that anybody could know: told once. When it is over, the answer itself is told."""
     one = store.locked(unit.tx, unit.portal.name, str(body["deal"]))
-    request = store.by_id(unit.tx, key.removeprefix(_slow("")))
+    request = store.by_id(unit.tx, key.removeprefix(DOUBT).removeprefix(_slow("")))
     if one is not None and request is not None and request.state == "open" and one.state == OPEN:
-        changed(unit, tell(unit, one, "opn_slow"))
+        changed(unit, _told_of_doubt(unit, one) if key.startswith(DOUBT) else tell(unit, one, "opn_slow"))
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -268,12 +342,22 @@ def timer_due(unit: Unit, key: str, body: Mapping[str, Any]) -> None:
 
 def try_again(unit: Unit, deal: str) -> None:
     """«Отправить ещё раз». Raises Refused where nothing is to be sent."""
-    one = _one(unit, deal)
+    one, push = _one(unit, deal), set_push(unit.portal)
+    if one.state == ASKING:
+        asks = asking.call_of(unit.tx, unit.portal, one)
+        if asks is None or asks.state not in ("failed", "uncertain"):
+            raise Refused.of("opn_not_now")
+        outgoing.again(unit.tx, asks, queue=unit.portal.queue, clock=unit.portal.clock)
+        changed(unit, _now(unit, one, ASKING))
+        return
     if one.state == REFUSED:
         request = store.newest(unit.tx, unit.portal.name, deal)
         call = call_of(unit.tx, unit.portal, request) if request and request.state == "open" else None
         if call is None or call.state not in ("failed", "uncertain", "dropped"):
             raise Refused.of("opn_not_now")
+        if request is not None and asking.is_due(unit, one) and asking.way(push) == "ask":
+            ask_first(unit, push, one, request, call)
+            return
         # The very same call with its tries: whoever sends it knows that an earlier one may have arrived.
         outgoing.again(unit.tx, call, queue=unit.portal.queue, clock=unit.portal.clock)
         changed(unit, _now(unit, one, OPEN))
@@ -281,19 +365,19 @@ def try_again(unit: Unit, deal: str) -> None:
     if one.state not in (CHECKED_BAD, REJECTED, WAITING, KNOWN):
         raise Refused.of("opn_not_now")
     changed(unit, replace(one, wanted=True))
-    unit.resync(set_push(unit.portal).entity, deal)
+    unit.resync(push.entity, deal)
 
 
 def may_confirm(tx: Tx, portal: Portal, one: Deal) -> bool:
     """Whether a person may say under which number the client is there."""
-    if one.state in (OPEN, REFUSED):
+    if one.state in (ASKING, OPEN, REFUSED):
         return needs_person(tx, portal, one)
     return one.state == KNOWN or (one.state == REJECTED and any(error.code == DUPLICATE for error in one.findings))
 
 
 def may_deny(tx: Tx, portal: Portal, one: Deal) -> bool:
     """Whether a person may say that no client came of it."""
-    return one.state in (OPEN, REFUSED) and needs_person(tx, portal, one)
+    return one.state in (ASKING, OPEN, REFUSED) and needs_person(tx, portal, one)
 
 
 def confirm(unit: Unit, deal: str, client_id: str, contract: str, day: date | None, *, by: str) -> None:
@@ -310,8 +394,8 @@ def confirm(unit: Unit, deal: str, client_id: str, contract: str, day: date | No
     request = store.newest(unit.tx, unit.portal.name, deal)
     if request is None or request.state != "open":
         request = _linked(unit, one, client_id)
-    _drop_call(unit, request, by, "arrived")
-    settle(unit, one, request, opened, by=by)
+    _drop_calls(unit, one, request, by, "arrived")
+    settle(unit, replace(one, asked_at=to_micros(unit.now)), request, opened, by=by)
 
 
 def deny(unit: Unit, deal: str, *, by: str) -> None:
@@ -320,11 +404,13 @@ def deny(unit: Unit, deal: str, *, by: str) -> None:
     if not may_deny(unit.tx, unit.portal, one):
         raise Refused.of("opn_not_now")
     request = store.newest(unit.tx, unit.portal.name, deal)
-    assert request is not None
-    _drop_call(unit, request, by, "drop")
-    store.decide(unit.tx, request, "denied", to_micros(unit.now), answer=None, by=by)
-    changed(unit, replace(_now(unit, one, CHECKED_BAD), answers=max(one.answers, request.number), wanted=True))
-    unit.resync(set_push(unit.portal).entity, deal)
+    request = request if request and request.state == "open" else None
+    _drop_calls(unit, one, request, by, "drop")
+    number = one.answers
+    if request is not None:
+        store.decide(unit.tx, request, "denied", to_micros(unit.now), answer=None, by=by)
+        number = max(number, request.number)
+    begin_anew(unit, replace(one, answers=number, asked_at=to_micros(unit.now)))
 
 
 def _linked(unit: Unit, one: Deal, client_id: str) -> Request:
@@ -344,11 +430,15 @@ def _linked(unit: Unit, one: Deal, client_id: str) -> Request:
     return request
 
 
-def _drop_call(unit: Unit, request: Request, by: str, decision: str) -> None:
-    call = call_of(unit.tx, unit.portal, request)
-    if call is not None and call.state in ("failed", "uncertain"):
-        outgoing.keep_decision(unit.tx, call.id, by, decision, call.reason, unit.portal.clock)
-        outgoing.mark(unit.tx, call.id, "dropped", unit.portal.clock, reason=f"decided by {by}")
+def _drop_calls(unit: Unit, one: Deal, request: Request | None, by: str, decision: str) -> None:
+    """Nothing more is sent or asked: a person has decided."""
+    calls = [call_of(unit.tx, unit.portal, request)] if request else []
+    if one.state == ASKING:
+        calls.append(asking.call_of(unit.tx, unit.portal, one))
+    for call in calls:
+        if call is not None and call.state in ("failed", "uncertain"):
+            outgoing.keep_decision(unit.tx, call.id, by, decision, call.reason, unit.portal.clock)
+            outgoing.mark(unit.tx, call.id, "dropped", unit.portal.clock, reason=f"decided by {by}")
 
 
 def _one(unit: Unit, deal: str) -> Deal:

@@ -48,6 +48,7 @@ class Finding:
     label: str = ""
     value: str = ""
     message: str = ""
+    client_id: str = ""  #: of whoever is the same client, where the back office says so
 
     def data(self) -> dict[str, str]:
         return asdict(self)
@@ -102,8 +103,20 @@ def _no_part(
                 Finding(REQUIRED, own[0].at, entity, name, plans[entity].field[name].name)
                 for name in names
                 if records[entity].values.get(name) is None
-            ] or [Finding(FORMAT, own[0].at, entity, name, plans[entity].field[name].name) for name in names]
+            ] or [
+                Finding(
+                    FORMAT, own[0].at, entity, name, plans[entity].field[name].name,
+                    _shown(plans[entity], name, records[entity].values.get(name)),
+                )
+                for name in names
+            ]  # fmt: skip
     return found
+
+
+def _shown(plan: EntityMap, name: str, value: Value) -> str:
+    """A value as staff see it: of a list the words, not our key."""
+    text = text_of(value)
+    return plan.field[name].values.get(text, text)[:200]
 
 
 class _Element:
@@ -246,10 +259,10 @@ def e164(text: str) -> str | None:
 # --- errors of the back office ----------------------------------------------------------------------------------------
 
 
-def located(code: str, path: str, message: str, origins: Sequence[Origin]) -> Finding:
+def located(code: str, path: str, message: str, origins: Sequence[Origin], client_id: str = "") -> Finding:
     """An error with the card's field that it is about, found in the request that was sent: the exact path, then without or
     with its index, then the longest part of the path that is known."""
-    told = {"message": message, "path": path}
+    told = {"message": message, "path": path, "client_id": client_id}
     by_path = {one.path: one for one in origins}
     bare = {_INDEX.sub("", one.path): one for one in reversed(origins)}
     steps = path.split("/")

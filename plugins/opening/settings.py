@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.extension.portal import Portal
-from kernel.mapping import PushMap
+from kernel.mapping import PushMap, client_fields
 
 NAME = "opening"
 
@@ -26,6 +28,9 @@ class OpeningSettings(BaseModel):
     not_copied: list[str] = Field(
         default_factory=lambda: ["assigned", "created_by"], description="fields of the deal that the next one does not get"
     )
+    activities: Literal["move", "leave"] = Field(
+        "move", description="what is planned for the deal and not done: goes to the next deal, or stays"
+    )
     slow_seconds: int = Field(60, ge=5, description="after so long without an answer the deal is told once")
 
 
@@ -38,13 +43,7 @@ def push_of(portal: Portal) -> PushMap | None:
     return portal.mapping.pushes.get(settings_of(portal).push)
 
 
-def client_field(portal: Portal) -> tuple[str, str]:
-    """Which kind of record the client is, and the deal's field that names them."""
-    push = push_of(portal)
-    if push is not None:
-        fields = portal.mapping.entity(push.entity).field
-        for part in push.part:
-            name = next((name for name, one in fields.items() if one.type == part.of), "")
-            if name:
-                return part.of, name
-    return "contact", "client"
+def naming_client(portal: Portal, push: PushMap) -> list[tuple[str, str]]:
+    """Which kind of record the client is, and the deal's field that names them; the first that is filled counts."""
+    handed_over = {part.of for part in push.part}
+    return [(kind, name) for kind, name in client_fields(portal.mapping.entity(push.entity)) if kind in handed_over]

@@ -12,10 +12,11 @@ from kernel.storage import Row, Tx
 from kernel.storage.text import storable
 from plugins.opening.rules import Finding, Origin
 
-STEPS = ("card", "next", "close", "responsible", "told")
-CHECKED_BAD, WAITING, KNOWN, OPEN, REJECTED, REFUSED, ACCEPTED = (
-    "checked_bad", "waiting", "known", "open", "rejected", "refused", "accepted",
+STEPS = ("card", "next", "activities", "close", "responsible", "told")
+CHECKED_BAD, WAITING, KNOWN, ASKING, OPEN, REJECTED, REFUSED, ACCEPTED = (
+    "checked_bad", "waiting", "known", "asking", "open", "rejected", "refused", "accepted",
 )  # fmt: skip
+DONE, LEFT = "done", "left"
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Deal:
     """How the registration of a deal's client stands.
 
     checked_bad: our own check found something. waiting: another deal of the client is not decided. known: they have a
-    ClientID already. open: a request is written down; `registering.phase` says how far it got. rejected: by field.
-    refused: by a fault that no repeat helps. accepted: the account is open.
+    ClientID already. asking: after a restored copy, what became of requests since. open: a request is written down;
+    `registering.phase` says how far it got. rejected: by field. refused: by a fault that no repeat helps. accepted: the
+    account is open.
     """
 
     portal: str
@@ -43,6 +45,7 @@ class Deal:
     gone: bool = False
     number: int = 0  #: of notices
     finished_at: int | None = None
+    asked_at: int = 0  #: when it was asked what became of requests that this database may not know
 
     @property
     def client_entity(self) -> str:
@@ -55,7 +58,7 @@ class Deal:
     @property
     def in_transit(self) -> bool:
         """What it began is not over: nobody should move the deal."""
-        return self.state in (OPEN, REFUSED) or (self.state == ACCEPTED and self.finished_at is None)
+        return self.state in (ASKING, OPEN, REFUSED) or (self.state == ACCEPTED and self.finished_at is None)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a hand-over. doing: begun, and not yet seen to be done. stopped: it cannot go on by itself."""
+    """One step of a hand-over. doing: begun, and not yet seen to be done. stopped: it cannot go on by itself. left: what it
+    would have moved stays where it is."""
 
     step: str
     state: str = "waiting"
@@ -89,6 +93,10 @@ class Step:
     record: str = ""  #: the CRM's number of what it made
     at: int = 0
     reason: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.state in (DONE, LEFT, "skipped")
 
 
 # --- deals ------------------------------------------------------------------------------------------------------------
@@ -134,6 +142,23 @@ def unfinished(tx: Tx, portal: str, states: Sequence[str], most: int = 200) -> l
         p=portal, most=most, **{f"s{number}": state for number, state in enumerate(states)},
     )  # fmt: skip
     return [_deal(row) for row in rows]
+
+
+def every(tx: Tx, portal: str, state: str) -> list[Deal]:
+    rows = tx.all("SELECT * FROM opening_deal WHERE portal = :p AND state = :s ORDER BY since, deal", p=portal, s=state)
+    return [_deal(row) for row in rows]
+
+
+def restored_at(tx: Tx, portal: str) -> int:
+    """When this database was filled from a copy; 0: never."""
+    return int(tx.value("SELECT at FROM opening_restored WHERE portal = :p", p=portal) or 0)
+
+
+def mark_restored(tx: Tx, portal: str, now: int) -> None:
+    tx.run(
+        "INSERT INTO opening_restored (portal, at) VALUES (:p, :at) ON CONFLICT (portal) DO UPDATE SET at = excluded.at",
+        p=portal, at=now,
+    )  # fmt: skip
 
 
 def version(tx: Tx) -> str:

@@ -29,8 +29,20 @@ def tell(unit: Unit, one: Deal, code: str, *, heads: bool = False, **values: Any
     push = push_of(unit.portal)
     entity, record = (one.client_entity, one.client_record) if one.gone or push is None else (push.entity, one.deal)
     if entity and record:
-        unit.comment(entity, record, text, to=tuple(dict.fromkeys(to)), key=f"opening:{one.deal}:{number}")
+        # Numbers go back with a restored copy, and a key must not find what another notice said.
+        since = store.restored_at(unit.tx, one.portal)
+        key = f"opening:{one.deal}:{number}{f':{since}' if since else ''}"
+        tell_in(unit, entity, record, text, tuple(dict.fromkeys(to)), deal=one.deal, key=key)
     return replace(one, number=number)
+
+
+def tell_in(unit: Unit, entity: str, record: str, text: str, to: tuple[str, ...], *, deal: str, key: str) -> None:
+    """A comment, and where the CRM has notices the same as one, in place of what these people were told of that deal
+    before."""
+    has_notices = unit.portal.crm.notices is not None
+    unit.comment(entity, record, text, to=() if has_notices else to, key=key)
+    if has_notices and to:
+        unit.notify(f"PUSH|{deal}", to, f"{text}\n{unit.portal.crm.link(entity, record)}", key=f"{key}:note")
 
 
 def in_words(portal: Portal, code: str, **values: Any) -> str:
@@ -71,7 +83,7 @@ def advice(push: PushMap, finding: Finding, language: str) -> str:
     """What to do: the set's own words, ours, or the back office's as they came."""
     values = {
         "label": label(push, finding, language), "value": finding.value or "—", "message": finding.message,
-        "found": _found(finding),
+        "found": found_client(finding),
     }  # fmt: skip
     if own := push.advice.get(finding.code):
         for name, value in values.items():
@@ -86,9 +98,11 @@ def advice(push: PushMap, finding: Finding, language: str) -> str:
         return " ".join(finding.message.split())[:MESSAGE_CHARACTERS_MAX] or translate(language, "opn_do_ask")
 
 
-def _found(finding: Finding) -> str:
-    """The ClientID that the back office names as the double, where its message has one."""
-    return next((word for word in finding.message.replace(",", " ").split() if word.isdigit() and len(word) > 5), "")
+def found_client(finding: Finding) -> str:
+    """The ClientID of the double, where the back office names it or its message has one."""
+    return finding.client_id or next(
+        (word for word in finding.message.replace(",", " ").split() if word.isdigit() and len(word) > 5), ""
+    )
 
 
 # --- whom -------------------------------------------------------------------------------------------------------------

@@ -68,6 +68,10 @@ SWITCHES: dict[str, Switch] = {
     ),
     "robots": Switch("on", "do the portal's own robots work", ONOFF),
     "no_deadline": Switch("far", "an activity without deadline: 9999-12-31, or null (UNCONFIRMED)", ("far", "null")),
+    "closing": Switch(
+        "completes", "a lead or deal comes to a final stage: what is open of its activities is completed, or stays open",
+        ("completes", "leaves"),
+    ),
     "no_match": Switch("list", "findbycomm without a hit: [] or {} (UNCONFIRMED)", ("list", "object")),
     "userfield_events": Switch("off", "are ONCRM…USERFIELD… events raised", ONOFF),
     "timeline_events": Switch("on", "are ONCRMTIMELINECOMMENT… events raised", ONOFF),

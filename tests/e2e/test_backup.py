@@ -5,11 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.cli.demo.processes import Processes
+from kernel.storage import Database
+from plugins.opening import store as opening
+from plugins.opening.store import Deal, Request
 from tests.e2e.warm import WarmProcesses
 
 ROWS = """deal,op,at,client,partner,kind,pair,amount,amount_in,client_rate,partner_rate,stage
@@ -20,9 +24,9 @@ ROWS = """deal,op,at,client,partner,kind,pair,amount,amount_in,client_rate,partn
 """
 
 
-def machine(home: Path, url: str) -> Processes:
+def machine(home: Path, url: str, **settings: str) -> Processes:
     home.mkdir(exist_ok=True)
-    return WarmProcesses(home, {"ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url})
+    return WarmProcesses(home, {"ANNEX_HOME": str(home), "ANNEX_DATABASE_URL": url, **settings})
 
 
 def run(machine: Processes, *arguments: str, code: int = 0) -> str:
@@ -50,6 +54,36 @@ def test_a_copy_restored_elsewhere_is_the_same(tmp_path: Path, fresh_postgres: C
     boards = [json.loads(run(one, "board", "--json")) for one in (here, there)]
     assert boards[0]["rows"] == boards[1]["rows"]
     assert json.loads(run(there, "verify", "--json"))["ok"]
+
+
+@pytest.mark.row("BR-08")
+@pytest.mark.parametrize("way", ["a copy", "already there"])
+def test_a_registration_that_waits_in_the_copy_is_asked_for_before_it_is_sent(tmp_path: Path, way: str) -> None:
+    settings = {"ANNEX_SET": "broker-bitrix24", "BACKOFFICE_BROKER_URL": "https://bo.example/"}
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in ("one", "two")]
+    here, there = (machine(tmp_path / name, url, **settings) for name, url in zip(("one", "two"), urls, strict=True))
+    run(here, "backup", str(tmp_path / "empty.gz"))  # makes the tables
+    with closing(Database(urls[0])) as database, database.write() as tx:
+        opening.keep(tx, Deal("bitrix24/main", "5512", "contact:830", state="open"))
+        opening.write_down(tx, Request("bitrix24/main", "5512", 1, "annex:main:5512:1", "contact:830", "<a/>", "", (), 1))
+        payload = json.dumps({"push": "open_account", "request": "<a/>", "request_id": "annex:main:5512:1"})
+        tx.run(
+            "INSERT INTO outgoing VALUES ('c1', 'backoffice/broker', 'out:backoffice/broker:client:contact:830', 1, "
+            "'open_account', 'annex:main:5512:1', '', :payload, 'waiting', 0, '', '', '', 1, NULL)", payload=payload,
+        )  # fmt: skip
+    run(there, "restore", code=2)
+    if way == "a copy":
+        run(here, "backup", str(tmp_path / "copy.gz"))
+        run(there, "restore", str(tmp_path / "copy.gz"), "--already-there", code=2)
+        run(there, "restore", str(tmp_path / "copy.gz"))
+    else:
+        run(here, "restore", "--already-there")
+    with closing(Database(urls[way == "a copy"])) as database, database.read() as tx:
+        found = {row["verb"]: row for row in tx.all("SELECT verb, state, payload FROM outgoing")}
+        assert tx.value("SELECT state FROM opening_deal") == "asking"
+    assert {verb: row["state"] for verb, row in found.items()} == {"open_account": "dropped", "ask_accounts": "waiting"}
+    asked = json.loads(found["ask_accounts"]["payload"])
+    assert (asked["stem"], asked["number"]) == ("annex:main:5512:", 1)
 
 
 @pytest.mark.row("PL-12")

@@ -95,9 +95,9 @@ def test_a_deal_waits_for_its_terms_by_task_and_by_form(broker: Desk) -> None:
     assert session.get(page.url, timeout=120).text.count('<select name="terms_') == 0, "for reading"
 
 
-def the_tab(broker: Desk, who: str, deal: int) -> tuple[requests.Session, requests.Response]:
+def the_tab(broker: Desk, who: str, deal: int, tab: str = "terms") -> tuple[requests.Session, requests.Response]:
     """That person opens the tab in the deal's card."""
-    handler = f"{broker.address}/frame/bitrix24/main/terms/deal/%7Bdeal%7D"
+    handler = f"{broker.address}/frame/bitrix24/main/{tab}/deal/%7Bdeal%7D"
     asked = broker.office.doors(
         "open", {"placement": "CRM_DEAL_DETAIL_TAB", "user": who, "handler": handler, "options": {"ID": str(deal)}}
     )

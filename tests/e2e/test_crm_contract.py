@@ -28,6 +28,7 @@ from kernel.http import HttpClient, Vault
 from kernel.mapping import MappingSet, PortalMap
 from kernel.storage import Database, MigrationSet, migrate
 from kernel.testing import FakeClock, MemoryCRM
+from kernel.testing.contracts import activities as about_activities
 from kernel.testing.contracts import comments as about_comments
 from kernel.testing.contracts import crm as contract
 from kernel.testing.contracts import lists as about_lists
@@ -69,7 +70,9 @@ def memory(_folder: Path) -> Iterator[UnderTest]:
     person = crm.staff.hire("Ігор Бондар")
     crm.staff.hire("Марія Шевчук")
     crm.days[person.id] = "closed"
-    everything = ("people", "workdays", "history", "bin", "comments", "tasks", "lists", "notices", "processes")
+    everything = (
+        "people", "workdays", "history", "bin", "comments", "tasks", "activities", "lists", "notices", "processes",
+    )  # fmt: skip
 
     def task(new: NewTask) -> str:
         state: TaskState = "done" if new.done else "pending"
@@ -82,6 +85,7 @@ def memory(_folder: Path) -> Iterator[UnderTest]:
             entity, record_id, text, author=person.name, files=files
         ),
         task, everything, crm.notices.of, lambda name: crm.processes.design("deal", name),
+        lambda subject, places, done: crm.activities.plan(subject, *places, done=done),
     )  # fmt: skip
 
 
@@ -183,9 +187,14 @@ def in_bitrix(folder: Path) -> Iterator[UnderTest]:
             made = requests.post(f"{sandbox.address}/sandbox/workflow/template", json=wanted, timeout=60).json()
             return str(made["template"])
 
-        parts = ("people", "workdays", "history", "comments", "tasks", "lists", "notices", "processes")
+        def plan(subject: str, places: tuple[tuple[str, str], ...], done: bool) -> str:
+            bound = [{"OWNER_TYPE_ID": {"deal": 2, "contact": 3}[kind], "OWNER_ID": int(ident)} for kind, ident in places]
+            fields = {"BINDINGS": bound, "TYPE_ID": 6, "SUBJECT": subject, "COMPLETED": "Y" if done else "N"}
+            return str(client.call("crm.activity.add", {"fields": fields}, writes=True))
+
+        parts = ("people", "workdays", "history", "comments", "tasks", "activities", "lists", "notices", "processes")
         yield UnderTest(
-            _crm(bitrix24, connection), typist, "11", dismiss, delete, take_out, comment, task, parts, noticed, design
+            _crm(bitrix24, connection), typist, "11", dismiss, delete, take_out, comment, task, parts, noticed, design, plan
         )
 
 
@@ -241,6 +250,7 @@ def test_no_behaviour_is_left_out():
     every = {
         **vars(contract),
         **vars(about_comments),
+        **vars(about_activities),
         **vars(about_tasks),
         **vars(about_processes),
         **vars(about_lists),

@@ -233,7 +233,7 @@ def test_its_dossier_is_shown_with_the_table_more(dealer):
     text = shows(base)
     assert all(f">{title}</button>" in text for title in ("Портфель", "Маржа"))
     text = opened("portfel")
-    for figure in ("99 690,05", "0,20", "209 384,00", "252,75", "−6 228,40", "Итого B-2026/0417", "+ 1 без оценки"):
+    for figure in ("99 690,05", "0,20", "209 384,00", "252,75", "−6 228,40", "Итого: B-2026/0417", "+ 1 без оценки"):
         assert figure in text, figure
     text = opened("marzha")
     assert "Хватает" in text and "−5 303,95" in text

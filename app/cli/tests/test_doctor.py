@@ -111,3 +111,18 @@ def test_a_plugin_s_own_findings_stand_among_the_others(home: dict[str, str]) ->
         annex.close()
     assert "one: planfix/main is not well" in lines
     assert "Three: two: nobody answers" in lines
+
+
+@pytest.mark.row("BR-19")
+def test_who_may_see_what_and_which_lines_nobody_can_check(home: dict[str, str], capsys: Any) -> None:
+    _code, text = run({**home, "ANNEX_SET": "broker-bitrix24"}, capsys=capsys)
+    cells = [[cell for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
+    found = {line[1].strip(): [line[0].strip(), *(cell.strip() for cell in line[2:])] for line in cells if len(line) == 5}
+    assert found["контакты"] == found["сделки"] == found["компании"] == ["?", "все", "своего отдела", "свои"]
+    assert found["workday"] == ["✓", "да", "да", "да"] and found["workday.team"] == ["✓", "да", "да", "нет"]
+    assert "что" in text and "владелец" in text and "? проверить некому" in text
+    _code, text = run({**home, "ANNEX_SET": "broker-bitrix24"}, "--json", capsys=capsys)
+    [deal] = [one for one in json.loads(text)["sees"] if one["what"] == "deal"]
+    assert deal == {"what": "deal", "roles": {"owner": "все", "head": "своего отдела", "staff": "свои"}, "checked": False}
+    _code, text = run({**home, **QUIET}, "--json", capsys=capsys)
+    assert json.loads(text)["sees"] == [], "this set says nothing of it"

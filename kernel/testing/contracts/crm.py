@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from kernel.crm import CRM, Elsewhere, Record, Ref, Unreadable, Value
 from kernel.errors import NotFound, Rejected
+from kernel.testing.contracts.activities import ACTIVITIES
 from kernel.testing.contracts.comments import COMMENTS
 from kernel.testing.contracts.lists import LISTS
 from kernel.testing.contracts.processes import PROCESSES
@@ -346,6 +347,7 @@ BEHAVIOURS: tuple[Callable[[UnderTest], None], ...] = (
     *COMMENTS,
     *TASKS,
     *LISTS,
+    *ACTIVITIES,
     *PROCESSES,
     changes_are_named,
     a_changed_row_names_its_deal,

@@ -11,7 +11,20 @@ from kernel.crm import CRM, Ref
 from kernel.mapping import EntityMap, ListMap
 
 KINDS = {"buy": "Купівля", "sell": "Продаж"}
-PARTS = ("people", "workdays", "history", "bin", "comments", "tasks", "lists", "files", "notices", "processes", "calls")
+PARTS = (
+    "people",
+    "workdays",
+    "history",
+    "bin",
+    "comments",
+    "tasks",
+    "activities",
+    "lists",
+    "files",
+    "notices",
+    "processes",
+    "calls",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class UnderTest:
     noticed: Callable[[str], list[str]] = lambda person: []  #: what somebody was told by notices, oldest first
     design: Callable[[str], str] = lambda name: ""
     """Somebody makes a process template of that name for deals, which asks `person`; its id."""
+    plan: Callable[[str, tuple[tuple[str, str], ...], bool], str] = lambda subject, places, done: ""
+    """Somebody plans an activity of that subject for these records (entity, id), and has done it or not; its id."""
 
 
 def id_of(value: Any) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
-from kernel.datasets import Cell, Row, Subtotal, Totals, Unread, chosen, filtered, folded, ordered, totals
+from kernel.datasets import Cell, Row, Subtotal, Totals, Unread, chosen, filtered, folded, ordered, searchable, totals
 from kernel.mapping import SetTable
 
 AT_ONCE = 200
+WISHES_MAX = 8  #: of one table, for which what was made is kept
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,6 @@ class Wish:
     choices: Mapping[str, str] | None = None
     sort: str = ""
     start: int = 0
-    most: int = AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -29,38 +30,57 @@ class Shown:
     lines: tuple[tuple[Row, Subtotal | None], ...]
     count: int  #: of all rows that pass the filter
     totals: Totals
-    start: int = 0
-
-    @property
-    def more(self) -> bool:
-        return self.start + len(self.lines) < self.count
 
 
-def passing(table: SetTable, rows: Sequence[Row], wish: Wish) -> list[Row]:
-    """All rows that pass the filter, in their order. Those of one group stay together, whatever they are sorted by."""
-    wanted = {name: value for name, value in (wish.choices or {}).items() if name in table.places}
-    found = chosen(table, filtered(table, folded(table, rows), wish.text), wanted)
-    sort = wish.sort if wish.sort.removeprefix("-") in table.places else ""
-    found = ordered(table, found, sort)
-    if not table.group:
-        return found
-    heaps: dict[tuple[str, ...], list[Row]] = {}
-    for row in found:
-        heaps.setdefault(group_of(table, row), []).append(row)
-    return [row for heap in heaps.values() for row in heap]
+class Rows:
+    """The rows of a table. Who scrolls or types asks for them again and again, so what was made of them lately is kept."""
 
+    def __init__(self, table: SetTable, rows: Sequence[Row]) -> None:
+        self.table, self.every = table, folded(table, rows)
+        self.words = words_of(table, rows)
+        self._ordered = lru_cache(WISHES_MAX)(self._arranged)
+        self._sums = lru_cache(WISHES_MAX)(self._added_up)
 
-def shown(table: SetTable, rows: Sequence[Row], wish: Wish) -> Shown:
-    every = passing(table, rows, wish)
-    sums = totals(table, every)
-    after = {one.group: one for one in sums.groups}
-    part = every[wish.start : wish.start + wish.most]
-    lines = []
-    for place, row in enumerate(part, wish.start):
-        group = group_of(table, row)
-        last = bool(table.group) and (place + 1 == len(every) or group_of(table, every[place + 1]) != group)
-        lines.append((row, after.get(group) if last else None))
-    return Shown(tuple(lines), len(every), sums, wish.start)
+    @cached_property
+    def _texts(self) -> Sequence[str]:
+        return searchable(self.table, self.every)
+
+    def passing(self, wish: Wish) -> Sequence[Row]:
+        """All rows that pass the filter, in their order. Those of one group stay together, whatever they are sorted by."""
+        return self._ordered(*self._asked(wish))
+
+    def totals(self, wish: Wish) -> Totals:
+        return self._sums(*self._asked(wish)[:2])
+
+    def _asked(self, wish: Wish) -> tuple[str, tuple[tuple[str, str], ...], str]:
+        places = self.table.places
+        choices = tuple(sorted((name, code) for name, code in (wish.choices or {}).items() if name in places and code))
+        return wish.text, choices, wish.sort if wish.sort.removeprefix("-") in places else ""
+
+    def _arranged(self, text: str, choices: tuple[tuple[str, str], ...], sort: str) -> Sequence[Row]:
+        texts = self._texts if text else None
+        found = chosen(self.table, filtered(self.table, self.every, text, texts), dict(choices))
+        found = ordered(self.table, found, sort)
+        if not self.table.group:
+            return found
+        heaps: dict[tuple[str, ...], list[Row]] = {}
+        for row in found:
+            heaps.setdefault(group_of(self.table, row), []).append(row)
+        return [row for heap in heaps.values() for row in heap]
+
+    def _added_up(self, text: str, choices: tuple[tuple[str, str], ...]) -> Totals:
+        return totals(self.table, self._ordered(text, choices, ""))
+
+    def shown(self, wish: Wish) -> Shown:
+        table, every, sums = self.table, self.passing(wish), self.totals(wish)
+        after = {one.group: one for one in sums.groups}
+        part = every[wish.start : wish.start + AT_ONCE]
+        lines = []
+        for place, row in enumerate(part, wish.start):
+            group = group_of(table, row)
+            last = bool(table.group) and (place + 1 == len(every) or group_of(table, every[place + 1]) != group)
+            lines.append((row, after.get(group) if last else None))
+        return Shown(tuple(lines), len(every), sums)
 
 
 def group_of(table: SetTable, row: Row) -> tuple[str, ...]:

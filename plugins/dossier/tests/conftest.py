@@ -15,5 +15,11 @@ def office_of(fresh_sqlite: Callable[[], str], closing: Callable[[Office], Offic
 
 
 @pytest.fixture
+def both(database_url: str, closing: Callable[[Office], Office]) -> Office:
+    """The same on SQLite and on PostgreSQL."""
+    return closing(Office(database_url))
+
+
+@pytest.fixture
 def office(office_of: Callable[..., Office]) -> Office:
     return office_of()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from kernel.datasets import Cell, Unread
-from kernel.extension import Connection, Connector
+from kernel.extension import Connection, Connector, FrameRequest, NotProven, Visitor
 from kernel.mapping import load_set
 from kernel.testing import FakeClock, MemorySource, World
+from kernel.web import Frame
 from plugins.dossier import asking, cards, plugin
 from plugins.dossier.api import kept
 from plugins.dossier.store import KeptAnswer
@@ -44,6 +45,17 @@ CASH: list[dict[str, Cell]] = [
 ]  # fmt: skip
 
 
+class Sight:
+    """What the CRM shows to whom: all but what is `hidden` from them."""
+
+    def __init__(self, office: Office, person: str) -> None:
+        self.office, self.person = office, person
+
+    def sees(self, records: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        self.office.sight_asked.append(list(records))
+        return frozenset(one for one in records if (self.person, *one) not in self.office.hidden)
+
+
 class Office(World):
     """`client` is a contact with a ClientID whom the back office knows; Irina sells."""
 
@@ -60,10 +72,26 @@ class Office(World):
             public_url="https://annex.example", **how,
         )  # fmt: skip
         self.pools: list[Callable[[], None]] = []
+        self.hidden: set[tuple[str, str, str]] = set()
+        self.sight_asked: list[list[tuple[str, str]]] = []
         self.by_hand()
         self.irina = self.crm.staff.hire("Ирина Белова", groups=(SELLERS,)).id
         self.card = self.crm.staff.new("contact", name="Пётр Ильин", phone="+7 916 000-04-17", client_id=CLIENT)
         self.source.put("position", CLIENT, cash=CASH, securities=SECURITIES)
+
+    def serve_in_frames(self, **more: Any) -> None:
+        """The pages, opened as the CRM opens them: `who` of the form stands for the visitor's proof."""
+
+        def visitor(person: str) -> Visitor:
+            return Visitor(person, {}, Sight(self, person))
+
+        def prove(opening: FrameRequest) -> Visitor:
+            if not opening.form["AUTH_ID"]:
+                raise NotProven("no token")
+            return visitor(opening.form["AUTH_ID"])
+
+        frame = Frame(self.portal, lambda opening: visitor(opening.form["who"]), prove)
+        self.serve(frames={("bitrix24", "main"): frame}, **more)
 
     def by_hand(self) -> None:
         """What is to be asked waits for `ask`: no threads."""

@@ -10,7 +10,7 @@ from kernel.crm import Ref
 from kernel.errors import BadAnswer, Maintenance, Moved, NoRight, NotFound, Unreachable
 from kernel.extension import Plugin
 from kernel.testing import until
-from plugins.dossier import asking, cards, plugin, store, store_questions
+from plugins.dossier import asking, cards, plugin, store, store_questions, views
 from plugins.dossier.api import ANSWER_KEPT, CLIENT_CHANGED
 from plugins.dossier.tests.office import CLIENT, SET
 
@@ -81,6 +81,14 @@ def test_only_a_good_answer_replaces_anything(office, fault, outcome):
     assert office.ask() == 1, "a failure is no answer that would be fresh"
 
 
+def test_whatever_bytes_came_they_are_no_obstacle(both):
+    both.source.fail(BadAnswer("x", sample="\x00\x01<<<\ud7ff ORA-00600"))
+    both.open()
+    assert both.ask() == 1 and both.log() == [("position", "bad_answer")]
+    [row] = both.rows("SELECT sample FROM dossier_log")
+    assert row["sample"] == "\ufffd\x01<<<\ud7ff ORA-00600"
+
+
 def test_who_asks_dies_and_the_next_one_asks(office):
     office.open()
     question = asking.Question("position", CLIENT)
@@ -133,8 +141,9 @@ def test_an_answer_that_comes_after_somebody_else_took_over_is_kept_all_the_same
     assert [outcome for _, outcome in office.log()] == ["ok", "ok"]
 
 
-def test_two_hundred_openings_over_two_processes_are_one_question(office):
+def test_two_hundred_openings_over_two_processes_are_one_question(both):
     """With real threads: the back office answers only when all have opened."""
+    office = both
     portals = [office.portal, office.fresh_portal()]
     for portal in portals:
         portal.memory[asking.MEMORY] = asking.Asker(portal)
@@ -160,6 +169,38 @@ def test_two_hundred_openings_over_two_processes_are_one_question(office):
     until(lambda: not [one for one in threading.enumerate() if one.name == "annex-dossier"], "the pools are at rest")
     assert len(office.source.asked) == 1
     assert sorted(outcome for _, outcome in office.log()) == ["joined"] * 199 + ["ok"]
+    assert [views.tab(portals[n % 2], "position", CLIENT, "ru").at for n in range(200)] == [str(office.kept().at)] * 200
+
+
+def test_of_two_hundred_who_wait_nobody_is_lost_when_the_one_who_asks_is_killed(both):
+    office, other = both, both.fresh_portal()
+    pools = []
+    other.memory[asking.MEMORY] = asking.Asker(other, pools.append)
+    card = office.the_card()
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_args, **_more):
+        office.source.asked.append(asking.Question("position", CLIENT))
+        raise Killed
+
+    read, office.source.read = office.source.read, killed
+    for n in range(200):
+        asking.open_set((office.portal, other)[n % 2], card, "position", office.irina)
+    with pytest.raises(Killed):
+        office.ask()
+    office.source.read = read
+    pools.pop()()
+    assert views.tab(other, "position", CLIENT, "ru").said.waits and office.kept() is None, "it may still be alive"
+    office.advance(seconds=11)
+    for _ in range(100):
+        views.tab(other, "position", CLIENT, "ru")
+    for work in pools:
+        work()
+    found = [views.tab(other, "position", CLIENT, "ru") for _ in range(200)]
+    assert len(office.source.asked) == 2 and {one.at for one in found} == {str(office.kept().at)}
+    assert not any(one.said.waits for one in found)
 
 
 def test_what_it_tells_other_plugins_and_a_changed_client(office_of):

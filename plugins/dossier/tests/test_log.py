@@ -46,7 +46,8 @@ def test_the_log_page(office):
     only = head.get("/dossier/log", query_string={"outcome": "unavailable"}).text
     assert only.count(f"<bdi>{CLIENT}</bdi>") == 1
     assert "запросов нет" in head.get("/dossier/log?first=2020-01-01&last=2020-01-02").text
-    assert head.get("/dossier/log?first=nonsense&face=%00").status_code == 200
+    assert head.get("/dossier/log?first=nonsense&face=%01").status_code == 200
+    assert head.get("/dossier/log?face=%00").status_code == 404, "it is in no text of ours"
     csv = head.get("/dossier/log/file.csv").data.decode("utf-8-sig").splitlines()
     assert len(csv) == 5 and "Ирина Белова" in csv[1] and head.get("/dossier/log/file.xlsx").status_code == 200
 

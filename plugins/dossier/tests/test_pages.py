@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -11,20 +13,7 @@ from openpyxl import load_workbook
 
 from kernel.crm import Ref
 from kernel.errors import BadAnswer, Maintenance, Unreachable
-from kernel.extension import FrameRequest, NotProven, Visitor
-from kernel.web import Frame
 from plugins.dossier.tests.office import CLIENT, SECURITIES
-
-
-class Sight:
-    """What the CRM shows to whom."""
-
-    def __init__(self, office: Any, person: str) -> None:
-        self.office, self.person = office, person
-
-    def sees(self, records: Any) -> frozenset[tuple[str, str]]:
-        self.office.sight_asked.append(list(records))
-        return frozenset(one for one in records if (self.person, *one) not in self.office.hidden)
 
 
 class Browser:
@@ -45,17 +34,7 @@ class Browser:
 @pytest.fixture
 def served(office_of):
     office = office_of()
-    office.hidden, office.sight_asked = set(), []
-
-    def identify(opening: FrameRequest) -> Visitor:
-        return Visitor(opening.form["who"], {}, Sight(office, opening.form["who"]))
-
-    def prove(opening: FrameRequest) -> Visitor:
-        if not opening.form["AUTH_ID"]:
-            raise NotProven("no token")
-        return Visitor(opening.form["AUTH_ID"], {}, Sight(office, opening.form["AUTH_ID"]))
-
-    office.serve(frames={("bitrix24", "main"): Frame(office.portal, identify, prove)})
+    office.serve_in_frames()
     office.deal = office.crm.staff.new("deal", stage="new", name="Счёт", client=Ref(office.card))
     office.browser = Browser(office, office.irina)
     office.base = f"/dossier/contact/{office.card}"
@@ -92,7 +71,7 @@ def test_a_sub_tab_opens_at_once_and_the_answer_comes_in_behind(served):
     now = state(served)
     assert not now["waits"] and now["at"] and "на 13:00" in now["status"]
     part = plain(served.browser.http.get(f"{served.base}/position/part").text)
-    for text in ("208 149,50", "+ 1 без оценки, 1 не прочитано", "12 34,5", "124 690,05", "−6 228,40", "Итого B-2026/0417"):
+    for text in ("208 149,50", "+ 1 без оценки, 1 не прочитано", "12 34,5", "124 690,05", "−6 228,40", "Итого: B-2026/0417"):
         assert text in part, text
     served.advance(seconds=20)
     assert "на 13:00, обновляем…" in opened(served)
@@ -166,16 +145,33 @@ def test_filter_sorting_choice_and_further_rows(served):
         return served.browser.http.get(f"{served.base}/withdrawals/withdrawals_cash/rows", query_string=args).json
 
     first = rows(sort="-number")
-    assert first["count"] == 450 and first["more"] and first["rows"].count("<tr>") == 200 and "W-0449" in first["rows"]
-    assert "Итого Исполнена" in rows(start=200)["rows"] and "DONE" not in rows(start=200)["rows"]
-    assert not rows(start=400)["more"] and rows(start=400)["rows"].count("<tr>") == 50
-    assert plain(rows()["totals"]).count("101 025,00") == 1, "over all rows, not those on the screen"
+    assert first["count"] == 450 and first["rows"].count("<tr>") == 200 and "W-0449" in first["rows"]
+    assert first["words"] == {"status": [["NEW", "Новая"], ["DONE", "Исполнена"]]}
+    assert "Итого: Исполнена" in rows(start=200)["rows"] and "DONE" not in rows(start=200)["rows"]
+    assert rows(start=400)["rows"].count("<tr>") == 50 and rows(start=450)["rows"].strip() == ""
+    assert plain(rows()["totals"]).count("<bdi>101 025,00</bdi>") == 1, "over all rows, not those on the screen"
     only = rows(only_status="NEW", q="w-00 новая")
     assert only["count"] == 50 and "2 500,00" in plain(only["totals"])
     assert "Ничего не найдено" in rows(q="нет такого")["rows"]
-    assert rows(start="x", most="-1", sort="'; DROP", only_none="1").keys() == first.keys()
+    assert rows(start="x", sort="'; DROP", only_none="1").keys() == first.keys()
     part = served.browser.http.get(f"{served.base}/withdrawals/part").text
     assert '<option value="NEW">Новая</option>' in part
+
+
+@pytest.mark.row("BR-05")
+def test_a_month_opens_into_its_days(served):
+    served.source.put("activity", CLIENT, trading=[
+        {"day": date(2026, 11, n), "month": "2026-11", "market": "MOEX", "trades": n, "turnover": Decimal(n),
+         "commission": Decimal("0.10"), "currency": "RUB"}
+        for n in (2, 3)
+    ])  # fmt: skip
+    served.browser.open("contact", served.card)
+    opened(served, "activity")
+    served.ask()
+    found = plain(served.browser.http.get(f"{served.base}/activity/part").text)
+    month, first, second = re.findall(r"<tr class=\"(?:opens|part)\".*?</tr>", found)
+    assert ">11.2026</button>" in month and "<bdi>5</bdi>" in month and "<bdi>0,20</bdi>" in month
+    assert "02.11.2026" in first and "03.11.2026" in second and "hidden" in first and "11.2026</bdi>" in first
 
 
 @pytest.mark.row("BR-05")

@@ -12,7 +12,7 @@ from kernel.datasets import Row, Unread
 from kernel.mapping import SetColumn
 from kernel.testing import FakeClock, MemorySource
 from plugins.dossier.rules import showing
-from plugins.dossier.rules.rows import Wish, passing, shown, words_of
+from plugins.dossier.rules.rows import Rows, Wish, words_of
 from plugins.dossier.rules.standing import Standing, says
 from plugins.dossier.tests.office import CASH, CLIENT, SECURITIES, SET
 
@@ -59,7 +59,7 @@ def sums(lines, name):
 @pytest.mark.row("BR-05")
 def test_the_worked_example(answer):
     table = SET.sets["position"].table["securities"]
-    found = shown(table, answer.tables["securities"].rows, Wish())
+    found = Rows(table, answer.tables["securities"].rows).shown(Wish())
     after = {subtotal.group: sums(subtotal.lines, "value") for _, subtotal in found.lines if subtotal}
     assert after == {
         ("B-2026/0417",): [("RUB", Decimal("214377.90"), 1, 0), ("USD", Decimal("252.75"), 0, 0)],
@@ -67,24 +67,26 @@ def test_the_worked_example(answer):
     }
     total = sums(found.totals.total.lines, "value")
     assert total == [("RUB", Decimal("208149.50"), 1, 1), ("USD", Decimal("252.75"), 0, 0)]
-    sber = shown(table, answer.tables["securities"].rows, Wish("SBER"))
+    sber = Rows(table, answer.tables["securities"].rows).shown(Wish("SBER"))
     assert sums(sber.totals.total.lines, "value") == [("RUB", Decimal("31142.00"), 0, 0)] and sber.count == 2
     cash = SET.sets["position"].table["cash"]
-    lines = shown(cash, answer.tables["cash"].rows, Wish()).totals.total.lines
+    lines = Rows(cash, answer.tables["cash"].rows).shown(Wish()).totals.total.lines
     assert [[line.sums[name] for name in ("balance", "blocked", "available")] for line in lines] == [
         [Decimal("124690.05"), Decimal("25000.00"), Decimal("99690.05")], [Decimal("0.30"), Decimal("0.10"), Decimal("0.20")]
     ]  # fmt: skip
 
 
-def test_pages_of_rows_and_where_their_groups_end(answer):
+def test_pages_of_rows_and_where_their_groups_end(answer, monkeypatch):
+    monkeypatch.setattr("plugins.dossier.rules.rows.AT_ONCE", 4)
     table, rows = SET.sets["position"].table["securities"], answer.tables["securities"].rows
-    first, rest = (shown(table, rows, Wish(start=start, most=4)) for start in (0, 4))
-    assert (len(first.lines), len(rest.lines), first.count, first.more, rest.more) == (4, 2, 6, True, False)
+    first, rest = (Rows(table, rows).shown(Wish(start=start)) for start in (0, 4))
+    assert (len(first.lines), len(rest.lines), first.count, rest.count) == (4, 2, 6, 6)
     assert [subtotal.group[0] for _, subtotal in first.lines if subtotal] == ["B-2026/0417"]
-    by_value = passing(table, rows, Wish(sort="-value"))
+    by_value = Rows(table, rows).passing(Wish(sort="-value"))
     assert [row.cells[0] for row in by_value] == ["B-2026/0417"] * 4 + ["B-2025/0911"] * 2, "groups stay together"
     assert [row.cells[2] for row in by_value[:4]] == ["GAZP", "SBER", "KO", "YNDX"]
-    assert passing(table, rows, Wish(sort="nonsense", choices={"nonsense": "1"})) == passing(table, rows, Wish())
+    every = Rows(table, rows)
+    assert every.passing(Wish(sort="nonsense", choices={"nonsense": "1"})) == every.passing(Wish())
 
 
 def test_choices_are_the_words_that_occur():

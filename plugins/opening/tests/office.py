@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from kernel.crm import Ref
-from kernel.datasets import Accepted, FieldError, Opened, Refusal, Standing
-from kernel.errors import Unreachable
+from kernel.datasets import Accepted, FieldError, FoundClient, Opened, Refusal, Standing
+from kernel.errors import AnnexError, Unreachable
 from kernel.extension import Connection, Connector, Plugin, SettingLine
 from kernel.extension.account_verbs import ACCOUNT_VERBS
+from kernel.extension.decisions import doubt_what_waits
 from kernel.http import Vault
+from kernel.jobs import outgoing
 from kernel.mapping import MappingSet, load_set
 from kernel.storage import Database
-from kernel.testing import Crash, FakeClock, MemoryAccounts, MemorySource, World
+from kernel.testing import Crash, FakeClock, MemoryAccounts, MemoryQueue, MemorySource, World
+from kernel.values import to_micros
 from plugins.assignment import plugin as assignment
 from plugins.opening import plugin as opening
 from plugins.opening import registering, store
@@ -29,6 +34,11 @@ TERMS = ("margin", "derivatives", "currency", "iis", "lending", "edo", "qualifie
 PERSON = {
     "last_name": "Новиков", "first_name": "Иван", "name": "Иван Новиков", "birth_date": date(1990, 5, 4),
     "inn": "770987654347", "phone": "8 (900) 111-22-99", "client_type": "Физическое лицо", "client_status": "Кандидат",
+}  # fmt: skip
+FIRM = {
+    "name": "ООО «Клён»", "short_name": "Клён", "inn": "7709876545", "kpp": "770901001", "ogrn": "1027700132195",
+    "phone": "+7 495 111-22-33", "signer": "Клён И. И., директор", "client_type": "Юридическое лицо",
+    "client_status": "Кандидат",
 }  # fmt: skip
 TERMS_SAID = {"tariff": "Трейдер", "markets": "MOEX_STOCK, MOEX_FX", **{f"terms_{name}": "да" for name in TERMS}}
 BAD_INN = FieldError("INN_CHECKSUM", "Person/INN", "Check digits do not match")
@@ -45,6 +55,8 @@ class Accounts(MemoryAccounts):
         self.point: Callable[[str], None] = lambda _name: None
         self.clients: list[str] = []  #: of each account that was opened, the whole request
         self.asked = 0  #: look-ups
+        self.ask_faults: list[AnnexError] = []  #: one for each of the following look-ups
+        self.there: list[FoundClient] = []  #: who is found besides
 
     def open(self, push: str, request: bytes) -> Opened:
         self.point("call.before")
@@ -67,9 +79,14 @@ class Accounts(MemoryAccounts):
     def standing(self, push: str, request_id: str) -> Standing:
         self.asked += 1
         self.point("call.before")
+        if self.ask_faults:
+            raise self.ask_faults.pop(0)
         found = super().standing(push, request_id)
         self.point("call.after")
         return found
+
+    def find(self, push: str, *, inn: str = "", phone: str = "") -> list[FoundClient]:
+        return [*super().find(push, inn=inn, phone=phone), *self.there]
 
 
 class Office(World):
@@ -118,9 +135,13 @@ class Office(World):
     def client_card(self, **other: Any) -> str:
         return str(self.staff.new("contact", **{**PERSON, **other}))
 
-    def deal(self, client: str = "", **other: Any) -> str:
+    def firm(self, **other: Any) -> str:
+        return str(self.staff.new("company", **{**FIRM, **other}))
+
+    def deal(self, client: str = "", *, firm: str = "", **other: Any) -> str:
         """A deal whose terms are said, one move away from being handed over."""
         known = {"client": Ref(client, "Иван Новиков")} if client else {}
+        known |= {"company": Ref(firm, "ООО «Клён»")} if firm else {}
         made = self.staff.new(
             "deal", stage="new", author="Ирина Белова",
             **{"name": "Открытие счёта", "assigned": self.irina, "amount": 250000, **TERMS_SAID, **known, **other},
@@ -143,14 +164,41 @@ class Office(World):
         self.staff.move(deal, "push", author="Ирина Белова")
         self.hears(deal)
 
+    def copy(self) -> str:
+        """All that the database holds at this moment, as a file."""
+        made = f"{self._file}.copy{len(list(Path(self._file).parent.glob('*.copy*')))}"
+        with closing(sqlite3.connect(self._file)) as own:
+            own.execute("VACUUM INTO ?", (made,))
+        return made
+
+    def restored(self, copy: str) -> None:
+        """The database is as it was then, and Annex is told, as by `annex restore`."""
+        for database in (self.database, self.vault_database):
+            database.engine.dispose()
+        with closing(sqlite3.connect(copy)) as held, closing(sqlite3.connect(self._file)) as own:
+            held.backup(own)
+        self.queue = MemoryQueue(self.clock)
+        self.restart()
+        doubt_what_waits(self.portal, "restored")
+        with self.portal.unit() as unit:
+            assert opening.restored
+            opening.restored(unit)
+        with self.database.write() as tx:
+            for call in outgoing.overdue(tx, to_micros(self.clock.now()) + 1):
+                outgoing.revive(tx, call, queue=self.queue, mark="restored")
+
+    @property
+    def _file(self) -> str:
+        return str(self.database.engine.url.database)
+
     def hears(self, deal: str, **of_whom: str) -> None:
         self.deliver(deal, **of_whom)
         while self.run_one():
             pass
 
-    def corrects(self, client: str, **values: Any) -> None:
-        self.staff.set("contact", client, author="Ирина Белова", **values)
-        self.insist(lambda: self.sync(client, entity="contact", author="Ирина Белова"))
+    def corrects(self, client: str, entity: str = "contact", **values: Any) -> None:
+        self.staff.set(entity, client, author="Ирина Белова", **values)
+        self.insist(lambda: self.sync(client, entity=entity, author="Ирина Белова"))
 
     def restart(self) -> None:
         super().restart()
@@ -213,12 +261,12 @@ class Office(World):
         with self.portal.read() as unit:
             return list(opening.verify(unit)) if opening.verify else []
 
-    def faults(self, deal: str, client: str) -> list[str]:
+    def faults(self, deal: str, client: str, entity: str = "contact") -> list[str]:
         """What must not be, once all has come to rest after an accepted registration."""
         found = self.verified()
         if len(self.accounts.clients) != 1:
             found.append(f"the back office has {len(self.accounts.clients)} clients")
-        card, old = self.record(client, "contact").values, self.record(deal)
+        card, old = self.record(client, entity).values, self.record(deal)
         if (card["client_id"], card["client_status"]) != ("1000500", "active") or not card["account_opened_at"]:
             found.append(f"the card says {card['client_id']}, {card['client_status']}")
         if old.stage != "opened":

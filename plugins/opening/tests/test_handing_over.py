@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kernel.datasets import FoundClient
 from kernel.errors import Maintenance, NoRight, Rejected, Unreachable
 from plugins.opening.tests.office import BAD_INN, BAD_MARKET, Office, rejected
 
@@ -54,9 +55,63 @@ def test_what_our_own_check_finds_leaves_nowhere_and_is_told_by_label(office: Of
 def test_a_deal_without_a_client_or_of_an_unknown_kind_says_so(office: Office) -> None:
     deal = office.deal()
     office.push(deal)
-    assert "«Контакт»" in office.told(deal)[0] and office.accounts.sent == []
+    assert "«Компания / Контакт»" in office.told(deal)[0] and office.accounts.sent == []
     _client, other = handed_over(office, client_type="")
     assert "REQUIRED — «Тип клиента»" in office.told(other)[0] and office.accounts.sent == []
+    _client, third = handed_over(office, client_type="Юридическое лицо")
+    assert "«Тип клиента»: недопустимый формат; сейчас «Юридическое лицо»" in office.told(third)[0]
+    assert office.accounts.sent == []
+
+
+@pytest.mark.row("BR-08", "BR-09")
+@pytest.mark.parametrize("with_person", [True, False])
+def test_a_legal_entity_is_registered_as_one_and_its_card_is_filled(both: Office, *, with_person: bool) -> None:
+    firm, person = both.firm(), both.client_card() if with_person else ""
+    deal = both.deal(person, firm=firm)
+    both.push(deal)
+    both.rests()
+    assert both.faults(deal, firm, "company") == []
+    [request] = both.accounts.clients
+    lines = request.split("\n")
+    for line in ("FullName=ООО «Клён»", "INN=7709876545", "OGRN=1027700132195", "Signer=Клён И. И., директор"):
+        assert f"Company/{line}" in lines
+    assert not any(line.startswith("Person/") for line in lines)
+    further = both.record(both.next_of(deal)).values
+    assert further["company"].id == firm
+    if with_person:
+        assert further["client"].id == person and not both.record(person, "contact").values["client_id"]
+
+
+@pytest.mark.row("BR-08")
+def test_what_is_wrong_with_a_legal_entity_names_its_own_card(office: Office) -> None:
+    firm = office.firm(inn="7709876540", kpp="77090100", ogrn="1027700132194", signer="")
+    deal = office.deal(firm=firm)
+    office.push(deal)
+    [told] = office.told(deal)
+    for words in (
+        "ошибок 4", "INN_CHECKSUM — «ИНН»", "FORMAT — «КПП»", "CHECK_DIGITS — «ОГРН»", "REQUIRED — «Подписант»",
+        f"https://crm.example/company/{firm}",
+    ):  # fmt: skip
+        assert words in told, words
+    double = replace(BAD_INN, code="DUPLICATE_PERSON", field="Company", message="is 1000417")
+    office.accounts.answers = [rejected(double, replace(BAD_INN, field="Company/INN"))]
+    office.corrects(firm, "company", inn="7707083893", kpp="770901001", ogrn="1027700132195", signer="Клён И. И.")
+    told = office.told(deal)[-1]
+    assert f"«карточка клиента» (карточка клиента, https://crm.example/company/{firm})" in told and "«ИНН»" in told
+    office.corrects(firm, "company", inn="7736050003")
+    assert office.state(deal) == "accepted"
+    office.rests()
+    assert office.faults(deal, firm, "company") == []
+
+
+@pytest.mark.row("BR-08")
+def test_a_company_that_was_deleted_leaves_the_person(office: Office) -> None:
+    firm, client = office.firm(), office.client_card()
+    deal = office.deal(client, firm=firm)
+    office.staff.delete("company", firm)
+    office.push(deal)
+    office.rests()
+    assert office.faults(deal, client) == []
 
 
 @pytest.mark.row("BR-08")
@@ -65,6 +120,9 @@ def test_errors_of_the_back_office_name_the_field_and_are_corrected_one_by_one(o
     client, deal = handed_over(office)
     assert office.state(deal) == "rejected" and office.record(deal).stage == "push"
     [told] = office.told(deal)
+    [note] = office.crm.notices.of(office.irina.id)
+    assert note.startswith(told) and office.portal.crm.link("deal", deal) in note
+    assert [tag for tag, _person in office.crm.notices.kept] == [f"PUSH|{deal}"]
     assert "не приняла клиента: ошибок 2" in told and "INN_CHECKSUM — «ИНН»" in told
     assert "MARKET_CLOSED — «Рынки»" in told and "Рынок «MOEX_FX» не открыт на этом тарифе" in told
     office.sync(deal)
@@ -91,6 +149,23 @@ def test_a_lost_answer_brings_the_same_bytes_again_and_is_told_once(office: Offi
     assert len(set(office.accounts.sent)) == 1 and len(office.accounts.sent) == 7
     assert sum("пока не отвечает" in told for told in office.told(deal)) == 1
     assert office.faults(deal, client) == []
+
+
+@pytest.mark.row("BR-08")
+def test_what_was_corrected_before_the_rejection_came_is_sent_then(office: Office) -> None:
+    """Changes of the card wait while it is not known what became of the request."""
+    office.accounts.lose, office.accounts.answers = 1, [rejected(BAD_INN, BAD_MARKET)]
+    client = office.client_card()
+    deal = office.deal(client)
+    office.pushes(deal)
+    office.staff.set("contact", client, author="Ирина Белова", inn="500100732259")
+    office.hears(client, entity="contact")
+    office.staff.set("deal", deal, author="Ирина Белова", markets="MOEX_STOCK")
+    office.hears(deal)
+    assert office.state(deal) == "uncertain"
+    office.rests()
+    assert office.faults(deal, client) == []
+    assert office.accounts.clients[0].startswith(f"annex:main:{deal}:2\n")
 
 
 @pytest.mark.row("BR-08")
@@ -179,6 +254,22 @@ def test_a_double_is_linked_by_a_head(office: Office) -> None:
     assert office.record(client, "contact").values["client_id"] == "1000417" and office.record(deal).stage == "opened"
     with office.tx() as tx:
         assert tx.value("SELECT decided_by FROM opening_request WHERE state = 'accepted'") == "Вера Главная"
+
+
+@pytest.mark.row("BR-08")
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [([FoundClient("0007-A", "Н")], "0007-A"), ([], ""), ([FoundClient("1", "Н"), FoundClient("2", "Н")], "")],
+)
+def test_a_double_that_the_answer_does_not_name_is_looked_up(office: Office, there: list[FoundClient], named: str) -> None:
+    office.accounts.there = there
+    office.accounts.answers = [rejected(replace(BAD_INN, code="DUPLICATE_PERSON", field="Person", message="is there"))]
+    _client, deal = handed_over(office)
+    [told] = office.told(deal)
+    assert (f"ClientID {named}. Попросите" if named else "Узнайте его ClientID") in told
+    assert f'name="client_id" required maxlength="40" autocomplete="off" value="{named}"' in office.page(
+        office.head, f"/opening/deal/{deal}"
+    )[1]  # fmt: skip
 
 
 @pytest.mark.row("BR-08")
@@ -281,13 +372,71 @@ def test_what_the_portal_refuses_is_told_and_tried_again(office: Office) -> None
     client, deal = handed_over(office)
     assert any("«Следующая сделка» не удался" in told and "«Сумма»" in told for told in office.told(deal))
     assert office.steps(deal) == {
-        "card": "done", "next": "stopped", "close": "waiting", "responsible": "waiting", "told": "waiting",
+        "card": "done", "next": "stopped", "activities": "waiting", "close": "waiting", "responsible": "waiting",
+        "told": "waiting",
     }  # fmt: skip
     assert "Сумма" in office.page(office.head, "/opening/")[1]
     office.rests()
     office.rests()
     assert sum("«Следующая сделка» не удался" in told for told in office.told(deal)) == 1, "not at each try"
     assert office.faults(deal, client) == []
+
+
+@pytest.mark.row("BR-09")
+@pytest.mark.parametrize("activities", ["move", "leave"])
+def test_what_is_planned_goes_to_the_next_deal(office_of: Callable[..., Office], activities: str) -> None:
+    office = office_of(settings={"activities": activities})
+    client = office.client_card()
+    deal = office.deal(client)
+    planned = office.crm.activities
+    planned.plan("Позвонить", ("deal", deal), ("contact", client))
+    planned.plan("Уже сделано", ("deal", deal), done=True)
+    office.push(deal)
+    office.rests()
+    further = office.next_of(deal)
+    moved = activities == "move"
+    assert [one.subject for one in planned.open_of("deal", further if moved else deal)] == ["Позвонить"]
+    assert planned.open_of("deal", deal if moved else further) == ()
+    assert office.steps(deal)["activities"] == ("done" if moved else "left")
+    assert office.record(deal).stage == "opened" and office.verified() == []
+
+
+@pytest.mark.row("BR-09")
+def test_what_is_planned_goes_before_the_deal_is_won(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CRM takes what is planned for a closed deal as done."""
+    deal, stages = office.deal(office.client_card()), []
+    move = office.crm.activities.move
+    monkeypatch.setattr(office.crm.activities, "move", lambda *of: (stages.append(office.record(deal).stage), move(*of))[1])
+    office.push(deal)
+    office.rests()
+    assert stages == ["push"] and office.record(deal).stage == "opened"
+
+
+@pytest.mark.row("BR-09")
+def test_activities_that_cannot_go_stay_and_are_told_and_hold_nothing_up(office: Office) -> None:
+    client = office.client_card()
+    deal = office.deal(client)
+    planned = office.crm.activities
+    for subject in ("Позвонить", "Встреча"):
+        planned.plan(subject, ("deal", deal))
+    planned.stays = {"Встреча": "access denied"}
+    office.push(deal)
+    office.rests()
+    assert office.steps(deal)["activities"] == "left" and office.record(deal).stage == "opened"
+    [told] = [one for one in office.told(deal) if "Дела, оставшиеся" in one]
+    assert "«Встреча»: access denied" in told and "Позвонить" not in told
+    assert [one.subject for one in planned.open_of("deal", office.next_of(deal))] == ["Позвонить"]
+    assert office.verified() == []
+
+    other_client = office.client_card(inn="500100732259")
+    other = office.deal(other_client)
+    planned.plan("Третье", ("deal", other))
+    office.crm.fail_next(Rejected("no such method"), on="move_activities")
+    office.push(other)
+    office.rests()
+    assert office.steps(other)["activities"] == "left" and office.record(other).stage == "opened"
+    assert any("Дела, оставшиеся" in one and "no such method" in one for one in office.told(other))
+    assert "осталось в этой сделке" in office.page(office.head, f"/opening/deal/{other}")[1]
 
 
 @pytest.mark.row("BR-09")

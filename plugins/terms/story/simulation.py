@@ -118,9 +118,7 @@ class TermsSimulation(SimulatedStory):
                 assert deal in asked, f"deal {deal} waits for {missing}, and nobody is asked"
                 assert asked[deal].owner == owner, f"deal {deal} is {owner}'s, and {asked[deal].owner} is asked"
             else:
-                assert deal not in asked, (
-                    f"deal {deal} stands at {stage}, without {missing}, and is asked about still"
-                )
+                assert deal not in asked, f"deal {deal} stands at {stage}, without {missing}, and is asked about still"
         assert not (gone := [deal for deal in self._deleted if deal in asked]), f"deals {gone} are deleted and asked about"
 
     def _unanswered(self, deal: str) -> list[str]:

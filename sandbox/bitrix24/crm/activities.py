@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.bitrix24 import filters, formats
 from sandbox.bitrix24.crm import changes
-from sandbox.bitrix24.crm.store import Kind, Record, crm
+from sandbox.bitrix24.crm.store import DEAL, LEAD, Kind, Record, crm
 from sandbox.bitrix24.paging import PAGE, page, start
 from sandbox.bitrix24.registry import Call, Listed, RestError, method
 from sandbox.bitrix24.state import Portal
@@ -53,6 +53,18 @@ def attach(sandbox: Any) -> None:
                     del area.rows[ident]
 
     sandbox.portal.area(changes.Hooks).deleted.append(forget)
+    sandbox.portal.area(changes.Hooks).moved.append(_complete)
+
+
+def _complete(portal: Portal, kind: Kind, record: Record, actor: changes.Actor) -> None:
+    """With a lead or deal that is closed, its open activities are done, as a setting of the portal has it at first."""
+    if kind.type_id not in (LEAD, DEAL) or changes.semantics(portal, kind, record) == "P":
+        return
+    if portal.faults.word("closing") != "completes":
+        return
+    for row in list(portal.area(Activities).rows.values()):
+        if row["COMPLETED"] != "Y" and (kind.type_id, record["ID"]) in row["BINDINGS"]:
+            change(portal, row, {"COMPLETED": "Y"}, actor.user, actor.connector)
 
 
 def create(portal: Portal, values: Mapping[str, Any], actor: str | None, connector: str = "") -> Activity:
@@ -257,6 +269,25 @@ def binding_add(call: Call) -> bool:
     if (type_id, ident) in row["BINDINGS"]:
         raise RestError(400, "ACTIVITY_IS_ALREADY_BOUND", "Activity already binded to this entity")
     row["BINDINGS"].append((type_id, ident))
+    return True
+
+
+@method("crm.activity.binding.delete", scope="crm")
+def binding_delete(call: Call) -> bool:
+    """The only one stays; where the owner goes, the next one is the owner."""
+    row = call.portal.area(Activities).rows.get(formats.integer(call.get("activityId")) or 0)
+    type_id, ident = formats.integer(call.get("entityTypeId")), formats.integer(call.get("entityId"))
+    if type_id is None or ident is None:
+        name = "entityTypeId" if type_id is None else "entityId"
+        raise RestError(400, "100", f"Could not find value for parameter {{{name}}}")
+    if row is None:
+        raise RestError(400, "NOT_FOUND", "Not found.")
+    if (type_id, ident) not in row["BINDINGS"]:
+        raise RestError(400, "BINDING_NOT_FOUND", "Activity is not bound to this entity")
+    if len(row["BINDINGS"]) == 1:
+        raise RestError(400, "LAST_BINDING_CANNOT_BE_DELETED", "The only binding of an activity cannot be deleted")
+    row["BINDINGS"].remove((type_id, ident))
+    row["OWNER_TYPE_ID"], row["OWNER_ID"] = row["BINDINGS"][0]
     return True
 
 

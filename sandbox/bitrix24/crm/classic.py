@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.bitrix24 import filters, formats
-from sandbox.bitrix24.crm import changes, fields, multifields
+from sandbox.bitrix24.crm import changes, fields, multifields, rights
 from sandbox.bitrix24.crm.items import actor, described
 from sandbox.bitrix24.crm.store import COMPANY, CONTACT, DEAL, LEAD, MULTI, Kind, Record, crm
 from sandbox.bitrix24.paging import PAGE, page, start
@@ -39,7 +39,7 @@ def record_of(call: Call, kind: Kind) -> Record:
     record = kind.records.get(number)
     if record is None:
         raise RestError(400, "", "Not found")
-    return record
+    return rights.sight_only(call, kind, record)
 
 
 def _written(call: Call, kind: Kind, record: Record, *, new: bool) -> dict[str, Any]:
@@ -139,7 +139,10 @@ def listing(call: Call, kind: Kind) -> Listed:
         if key.upper() in kind.fields
     }
     counting = start(call) >= 0
-    found = kind.find(tree, order, call.portal.zone, groups=False, first=0 if counting else PAGE)
+    first = 0 if counting or kind.hidden else PAGE
+    found = [
+        one for one in kind.find(tree, order, call.portal.zone, groups=False, first=first) if rights.sees(call, kind, one)
+    ]
     names, multi = _select(kind, [str(name).upper() for name in formats.items(call.get("select"))])
     return page(call, found, lambda record: _show(kind, record, names, multi))
 

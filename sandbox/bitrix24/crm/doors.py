@@ -117,6 +117,20 @@ def required(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         return {"required": [{"field": field, "stages": sorted(stages)} for field, stages in kind.required]}
 
 
+@door("POST", "/sandbox/hide")
+def hide(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The roles no longer show a person that record; `{"show": true}`: they do again. Administrators see everything."""
+    portal = sandbox.portal
+    with portal.lock:
+        kind = crm(portal).kinds.get(int(data.get("entityTypeId", DEAL)))
+        record = kind.get(data.get("id")) if kind else None
+        user = str(data.get("user") or "")
+        if kind is None or record is None or user not in portal.people:
+            raise BadRequest("hide takes user, entityTypeId and id, of a person and a record there are")
+        (kind.hidden.discard if data.get("show") else kind.hidden.add)((user, record["ID"]))
+        return {"hidden": [{"user": who, "id": number} for who, number in sorted(kind.hidden)]}
+
+
 @door("POST", "/sandbox/robot")
 def robot(sandbox: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """An administrator puts a robot on a stage: as a [[robot]] of the portal's file; `{"clear": true}` removes all."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.bitrix24 import filters, formats
-from sandbox.bitrix24.crm import changes, fields, multifields
+from sandbox.bitrix24.crm import changes, fields, multifields, rights
 from sandbox.bitrix24.crm.store import Kind, Record, kind_of
 from sandbox.bitrix24.paging import PAGE, page, start
 from sandbox.bitrix24.registry import Call, Listed, RestError, method
@@ -32,7 +32,7 @@ def _record(call: Call, kind: Kind) -> Record:
     record = kind.get(call.get("id"))
     if record is None:
         raise RestError(400, "NOT_FOUND", "Element not found")
-    return record
+    return rights.sight_only(call, kind, record, "ACCESS_DENIED")
 
 
 def original_names(call: Call) -> bool:
@@ -116,7 +116,10 @@ def listing(call: Call) -> Listed:
     tree = _filter(formats.mapping(call.get("filter"), "filter"), sought)
     order = _order(formats.mapping(call.get("order"), "order"), sought)
     counting = start(call) >= 0
-    found = kind.find(tree, order, call.portal.zone, groups=True, first=0 if counting else PAGE)
+    first = 0 if counting or kind.hidden else PAGE
+    found = [
+        one for one in kind.find(tree, order, call.portal.zone, groups=True, first=first) if rights.sees(call, kind, one)
+    ]
     select, fm = _select(call, known)
 
     def show(record: Record) -> dict[str, Any]:

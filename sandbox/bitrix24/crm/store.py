@@ -36,6 +36,7 @@ class Kind:
     ids: list[int] = field(default_factory=list)  #: sorted
     index: dict[str, dict[Any, set[int]]] = field(default_factory=dict)
     required: list[tuple[str, frozenset[str]]] = field(default_factory=list)  #: field, stages at which it must be filled
+    hidden: set[tuple[str, int]] = field(default_factory=set)  #: person and record: the roles do not show it to them
 
     @property
     def dynamic(self) -> bool:

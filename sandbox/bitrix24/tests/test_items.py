@@ -192,3 +192,15 @@ def test_money_survives_the_trip(admin):
     for value in (0.1, 1234567.89, 1e9, 0):
         assert admin.move(admin.deal(), opportunity=value)["opportunity"] == value
     assert admin.call("crm.deal.get", id=admin.deal(OPPORTUNITY="0.1"))["OPPORTUNITY"] == "0.10"
+
+
+def test_a_record_that_the_roles_do_not_show(admin, manager):
+    kept = admin.call("crm.contact.add", fields={"NAME": "Ирина"})
+    admin.door("/hide", {"user": "14", "entityTypeId": 3, "id": kept})
+    assert manager.fails("crm.item.get", entityTypeId=3, id=kept)[:2] == (400, "ACCESS_DENIED")
+    assert manager.fails("crm.item.update", entityTypeId=3, id=kept, fields={"name": "X"})[1] == "ACCESS_DENIED"
+    assert manager.fails("crm.contact.get", id=kept) == (400, "", "Access denied.")
+    assert manager.call("crm.item.list", entityTypeId=3)["items"] == [] == manager.call("crm.contact.list")
+    assert admin.item(kept, 3)["name"] == "Ирина"
+    assert admin.door("/hide", {"user": "14", "entityTypeId": 3, "id": kept, "show": True}) == {"hidden": []}
+    assert manager.item(kept, 3)["name"] == "Ирина"

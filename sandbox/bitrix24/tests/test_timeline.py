@@ -39,6 +39,17 @@ def test_a_deadline_far_away_or_null(admin, deal):
     assert [row["ID"] for row in admin.call("crm.activity.list", filter={"<DEADLINE": "2030-01-01"})] == []
 
 
+@pytest.mark.parametrize(("closing", "completed"), [("completes", "Y"), ("leaves", "N")])
+def test_with_a_deal_that_is_closed_its_activities_are_done(admin, deal, closing, completed):
+    admin.switch(closing=closing)
+    mine, other = todo(admin, deal), todo(admin, admin.deal())
+    admin.call("crm.deal.update", id=deal, fields={"STAGE_ID": "PREPARATION"})
+    assert admin.call("crm.activity.get", id=mine)["COMPLETED"] == "N"
+    admin.call("crm.deal.update", id=deal, fields={"STAGE_ID": "WON"})
+    assert admin.call("crm.activity.get", id=mine)["COMPLETED"] == completed
+    assert admin.call("crm.activity.get", id=other)["COMPLETED"] == "N"
+
+
 def test_several_bindings(admin, deal):
     contact = admin.call("crm.contact.add", fields={"NAME": "x"})
     pairs = [{"OWNER_TYPE_ID": 2, "OWNER_ID": deal}, {"OWNER_TYPE_ID": 3, "OWNER_ID": contact}]
@@ -52,6 +63,15 @@ def test_several_bindings(admin, deal):
     assert [row["ID"] for row in found] == [str(ident)] * 2  # repeated, once for each hit
     assert found[0]["COMMUNICATIONS"][0]["VALUE"] == "+79165550134"
     assert admin.call("crm.activity.binding.list", activityId=ident)[1] == {"entityTypeId": 3, "entityId": contact}
+    other = admin.deal()
+    place = {"activityId": ident, "entityTypeId": 2}
+    assert admin.fails("crm.activity.binding.delete", **place, entityId=other)[1] == "BINDING_NOT_FOUND"
+    assert admin.call("crm.activity.binding.delete", **place, entityId=deal) is True
+    assert admin.call("crm.activity.get", id=ident)["OWNER_ID"] == str(contact)
+    only = {"activityId": ident, "entityTypeId": 3, "entityId": contact}
+    assert admin.fails("crm.activity.binding.delete", **only)[1] == "LAST_BINDING_CANNOT_BE_DELETED"
+    assert admin.fails("crm.activity.binding.delete", activityId=ident)[1] == "100"
+    assert admin.call("crm.activity.binding.add", **place, entityId=deal) is True
     admin.call("crm.deal.delete", id=deal)
     assert admin.call("crm.activity.get", id=ident)["SUBJECT"] == "Звонок"
     admin.call("crm.contact.delete", id=contact)
