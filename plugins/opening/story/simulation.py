@@ -14,9 +14,9 @@ from typing import Any
 from kernel.crm import Ref
 from kernel.testing.stories import Action, EmulatedAccounts, SimulatedStory, World
 from plugins.opening import registering, store
-from plugins.opening.settings import client_field, push_of, settings_of
-from plugins.opening.store import ACCEPTED, KNOWN, OPEN, REFUSED, WAITING, Deal
-from plugins.opening.story.staff import RIGHT_DEAL, Person, Staff
+from plugins.opening.settings import push_of, settings_of
+from plugins.opening.store import ACCEPTED, ASKING, KNOWN, OPEN, REFUSED, WAITING, Deal
+from plugins.opening.story.staff import CONTACT, RIGHT_DEAL, Person, Staff
 from plugins.opening.telling import in_words
 
 FIRST_MAX = 6  #: deals begun before the first step
@@ -27,7 +27,7 @@ ONCE_A_REQUEST, ONCE = ("opn_slow", "opn_uncertain"), ("opn_accepted", "opn_told
 
 
 class OpeningSimulation(SimulatedStory):
-    typed: Mapping[str, tuple[str, ...]] = {"deal": (*RIGHT_DEAL, "amount"), "contact": CARD}
+    typed: Mapping[str, tuple[str, ...]] = {"deal": (*RIGHT_DEAL, "amount"), CONTACT: CARD}
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -51,7 +51,7 @@ class OpeningSimulation(SimulatedStory):
     def records(self) -> Iterable[tuple[str, str]]:
         if self._staff is not None:
             yield from ((self._staff.entity, deal) for deal in self._staff.deals)
-            yield from ((client_field(self._portal)[0], person.card.id) for person in self._staff.clients)
+            yield from ((CONTACT, person.card.id) for person in self._staff.clients)
 
     def deleted(self) -> Iterable[tuple[str, str]]:
         if self._staff is not None:
@@ -76,7 +76,7 @@ class OpeningSimulation(SimulatedStory):
         for deal, client in self._staff.deals.items():
             if client is not None and deal not in self._won and self._put_to_won(deal):
                 self._won.add(deal)
-                number = self._crm.value(client_field(self._portal)[0], client.card.id, self._settings.client_id)
+                number = self._crm.value(CONTACT, client.card.id, self._settings.client_id)
                 assert number, f"deal {deal} is won, and the card of {client.card.id} holds no ClientID"
 
     def _put_to_won(self, deal: str) -> bool:
@@ -112,7 +112,7 @@ class OpeningSimulation(SimulatedStory):
             return
         with self._portal.read() as unit:
             phase = registering.phase(unit.tx, self._portal, one)
-        assert one.state not in (OPEN, REFUSED), f"deal {deal} of client {one.client} is {phase} for ever: {one.reason}"
+        assert one.state not in (ASKING, OPEN, REFUSED), f"deal {deal} of {one.client} is {phase} for ever: {one.reason}"
         assert one.state != WAITING or not at_push, f"deal {deal} waits for deal {one.reason}, which is over"
         assert one.gone is not alive, f"deal {deal} is {'there' if alive else 'deleted'}, and that is not known"
         if one.state == ACCEPTED:
@@ -129,7 +129,7 @@ class OpeningSimulation(SimulatedStory):
         assert self._staff is not None
         entity = self._staff.entity
         [client] = self._staff.at_the_office(person)
-        card = self._portal.crm.get(client_field(self._portal)[0], person.card.id).values
+        card = self._portal.crm.get(CONTACT, person.card.id).values
         said = (card[self._settings.client_id], card[self._settings.status])
         assert said == (client.client_id, self._settings.active), (
             f"client {person.card.id} is {client.client_id} at the back office, their card says {said}"

@@ -14,12 +14,14 @@ from datetime import date
 from kernel.crm import Record
 from kernel.datasets import FoundClient
 from kernel.errors import BadInput
+from kernel.mapping import client_fields
 from kernel.testing.stories import Action, Card, EmulatedAccounts, Member, Typed, World, absent
 from plugins.opening import registering, store
-from plugins.opening.settings import client_field, push_of, settings_of
+from plugins.opening.settings import push_of, settings_of
 from plugins.opening.store import ACCEPTED, CHECKED_BAD, OPEN, REFUSED, REJECTED, Deal
 from plugins.stage_lock.api import OBJECTION
 
+CONTACT = "contact"  #: clients are persons here
 INN_WEIGHTS = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
 TYPED_BY_MISTAKE = "777777"  #: a ClientID that nobody has
 MISTAKE_SHARE, SECOND_DEAL_SHARE, LAST_SHARE = 0.35, 0.25, 0.7
@@ -49,7 +51,9 @@ class Staff:
         self._world, self._crm, self._office, self.portal = world, world.crm, office, world.portal
         push = push_of(self.portal)
         assert push is not None
-        self._push, self._client = push, client_field(self.portal)
+        self._push = push
+        of_deal = client_fields(self.portal.mapping.entity(push.entity))
+        self._client = CONTACT, next(name for entity, name in of_deal if entity == CONTACT)
         self.entity = push.entity
         self._plan = self.portal.mapping.entity(push.entity)
         self._way = _way_to(push.stage, {name: stage.next for name, stage in self._plan.stage.items()})
