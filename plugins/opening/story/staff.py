@@ -25,6 +25,7 @@ CONTACT = "contact"  #: clients are persons here
 INN_WEIGHTS = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
 TYPED_BY_MISTAKE = "777777"  #: a ClientID that nobody has
 MISTAKE_SHARE, SECOND_DEAL_SHARE, LAST_SHARE = 0.35, 0.25, 0.7
+LOOKS_ON = 3  #: minutes in which a hand-over comes to its end
 WRONG_CARD: tuple[Mapping[str, Typed], ...] = (
     {"inn": "770987654340"}, {"birth_date": None}, {"last_name": ""}, {"birth_date": date(2020, 2, 3)}, {"inn": "12"},
 )  # fmt: skip
@@ -236,6 +237,9 @@ class Staff:
             self._correct_card(person)
         self._world.settle()
         while (waiting := list(self.waiting_for_people())) and sum(map(self.press, waiting)):
+            self._world.settle()
+        for _ in range(LOOKS_ON):  # what is not over is looked at each minute
+            self._world.clock.advance(seconds=61)
             self._world.settle()
 
     def waiting_for_people(self) -> Iterator[str]:
