@@ -44,10 +44,12 @@ def keep(unit: Unit, one: Card) -> None:
     tx, portal, now = unit.tx, unit.portal.name, to_micros(unit.now)
     before = store.card(tx, portal, one.entity, one.record)
     store.change_how(tx, portal, one.entity, one.record, now, gone=False)
-    if before is not None and before.client_id and before.client_id != one.client_id:
-        store.left(tx, portal, before, "replaced" if one.client_id else "removed", now)
-    if one.client_id:
-        store.stands(tx, portal, one.client_id, now)
+    lost = before.client_id if before is not None and before.client_id != one.client_id else ""
+    for number in sorted({lost, one.client_id} - {""}):  # in one order: two cards may swap their numbers at once
+        if number == lost and before is not None:
+            store.left(tx, portal, before, "replaced" if one.client_id else "removed", now)
+        else:
+            store.stands(tx, portal, number, now)
     _keep_row(unit, before, one, now)
 
 

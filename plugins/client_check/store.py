@@ -206,6 +206,11 @@ def forget_number(tx: Tx, portal: str, client_id: str) -> None:
 def forget(tx: Tx, portal: str, client_id: str) -> None:
     """Nothing of that client stays."""
     forget_number(tx, portal, client_id)
+    named = f"%{json.dumps(client_id, ensure_ascii=False)}%"  # whom it is found for is looked up once more
+    tx.run(
+        "UPDATE client_check_card SET found = '', found_at = 0 WHERE portal = :p AND found LIKE :named",
+        p=portal, named=named,
+    )  # fmt: skip
     tx.run("DELETE FROM client_check_card WHERE portal = :p AND client_id = :c", p=portal, c=client_id)
     tx.run("DELETE FROM client_check_done WHERE portal = :p AND client_id = :c", p=portal, c=client_id)
 

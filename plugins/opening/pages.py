@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, abort, redirect, render_template, request, url_for
 
+from kernel.crm.seen import last_seen
 from kernel.datasets import Accepted
 from kernel.errors import BadInput
 from kernel.extension.portal import Portal, Unit
@@ -119,7 +120,8 @@ def _tab(portal: Portal, deal: str, sight_for: Callable[[User], Sight], trouble:
         state = registering.phase(unit.tx, portal, one)
         decides = _may_decide(user, one)
         known = {
-            "one": one, "state": state, "requests": store.requests(unit.tx, portal.name, deal),
+            "one": one, "state": state, "client_name": _client_name(unit, one),
+            "requests": store.requests(unit.tx, portal.name, deal),
             "steps": store.steps(unit.tx, portal.name, deal).values() if one.state == ACCEPTED else (),
             "found": one.reason if one.state == KNOWN else next(filter(None, map(found_client, one.findings)), ""),
             "confirms": decides and registering.may_confirm(unit.tx, portal, one),
@@ -133,6 +135,12 @@ def _tab(portal: Portal, deal: str, sight_for: Callable[[User], Sight], trouble:
             one.state == ASKING and registering.needs_person(unit.tx, portal, one)
         )
     return render_template("opening/deal.html", again=again, trouble=trouble, version=live, **known)
+
+
+def _client_name(unit: Unit, one: Deal) -> str:
+    """As the CRM last told it; else the card's number."""
+    known = last_seen(unit.tx, unit.portal.name, one.client_entity, one.client_record) if one.client else None
+    return known.name if known and known.name else one.client_record
 
 
 def _may_decide(user: User, one: Deal) -> bool:

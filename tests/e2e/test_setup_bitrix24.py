@@ -241,6 +241,7 @@ def test_a_new_label_renames_and_what_the_set_no_longer_names_is_asked_about(tmp
         gone = '[field.contract_number]\nlabel    = "Номер договора"\nwrite    = true\nrequired = false\n'
         own_set(office, replace("contact.toml", (gone, "")))
         own_set(office, replace("portal.toml", ('["contract_number", "account_opened_at"] }', '["account_opened_at"] }')))
+        own_set(office, replace("push.open_account.toml", (', ContractNumber = "client.contract_number"', "")))
         [drop] = [one for one in office.plan()[1] if one["kind"] == "drop"]
         assert drop["records"] == 3 and "Номер договора" in drop["what"]
         alone = office.annex("apply", "--cards")

@@ -332,6 +332,25 @@ def test_who_was_forgotten_is_missed_nowhere(desk: Desk) -> None:
     assert desk.kinds() == [] and desk.rows("SELECT * FROM client_check_number") == []
 
 
+def test_nothing_of_whom_was_forgotten_stays_beside_another_card(desk: Desk) -> None:
+    desk.card(client_status="Действующий", inn=INN)
+    desk.found = {INN: [FoundClient("1000417", "Тайный Клиент"), FoundClient("1000418", "Другой")]}
+    desk.asks()
+    assert "Тайный Клиент" in desk.listed()
+    [forgotten] = [one.run for one in desk.plugins[-1].hooks]
+    desk.act(lambda unit: forgotten(unit, "1000417", []))
+    assert "Тайный Клиент" not in str(desk.rows("SELECT * FROM client_check_card"))
+
+
+def test_a_number_that_the_back_office_gave_and_does_not_know_is_taken_out(desk: Desk) -> None:
+    client = desk.client_card()
+    deal = desk.deal(client)
+    desk.push(deal)
+    desk.rests()
+    desk.asks()
+    assert desk.kinds() == [("unknown", client, "drop")] and "спросите её сотрудников" in desk.listed()
+
+
 def test_a_write_that_fails_brings_the_difference_back(desk: Desk) -> None:
     card = desk.card(client_status="Действующий")
     desk.crm.fail_next(Rejected("closed"), on="update")

@@ -469,9 +469,11 @@ def test_nobody_of_the_next_department_is_fit_so_the_deal_waits_in_its_queue(off
 
 @pytest.mark.row("BR-08")
 def test_who_sees_what(office: Office) -> None:
-    _client, deal = handed_over(office, inn="1")
+    client, deal = handed_over(office, inn="1")
     address = f"/opening/deal/{deal}"
-    assert "ИНН" in office.page(office.irina, address)[1]
+    office.corrects(client, second_name="Иванович")
+    shown = office.page(office.irina, address)[1]
+    assert "ИНН" in shown and "Иван Новиков" in shown  # the client by name
     assert office.page(office.head, address)[0] == 200
     assert office.page(office.boris, address)[0] == 403
     assert office.presses(office.support, deal, "again") == 403
