@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO
+from operator import itemgetter
+from typing import IO, Any
 
 from connectors.backoffice import limits, values, xml
 from connectors.backoffice.xml import Bad, Element
@@ -76,13 +77,15 @@ class TableReader:
         self._where = [
             (name, (wanted,) if isinstance(wanted, str) else tuple(wanted)) for name, wanted in self.table.where.items()
         ]
+        self._unread: values.Note = []
         self._cells = [
-            (_simple(column, prefix, soap), _texts(column, prefix, soap), values.reader(column, self.service))
+            (_simple(column, prefix, soap), _texts(column, prefix, soap), values.reader(column, self.service, self._unread))
             for column in self.table.columns
         ]
         self.known = {one for column in self.table.columns for one in _names(column, prefix, soap)}
         self.known |= {name for name, _ in self._where} | ({self._child} if self._child else set())
         self._keys = [(self.table.places[name], self._column(name).required) for name in self.table.key]
+        self._key_of = _picking([place for place, _ in self._keys])
         self._seen: dict[str, int] = {}
         self._rows: list[Row] = []
         self._needed = {place: column for place, column in enumerate(self.table.columns) if column.required}
@@ -115,9 +118,10 @@ class TableReader:
                 for simple, find, read in self._cells
             ]
         )  # fmt: skip
-        bad = Unread in map(type, cells)
+        bad = bool(self._unread)
         if bad:
-            self.bad_cells += sum(1 for cell in cells if cell.__class__ is Unread)
+            self.bad_cells += len(self._unread)
+            self._unread.clear()
         if self._needed:
             self._needed = {place: one for place, one in self._needed.items() if cells[place] is None}
         key = self._key(cells)
@@ -130,7 +134,7 @@ class TableReader:
 
     def _key(self, cells: tuple[Cell, ...]) -> str:
         try:
-            key = "\x1f".join([cells[place] for place, _ in self._keys])  # type: ignore[misc]
+            key = "\x1f".join(self._key_of(cells))
         except TypeError:  # not all of them are texts
             key = self._put_together(cells)
         if not key or self.table.fold:
@@ -162,6 +166,13 @@ class TableReader:
 
 Find = Callable[[Element, Mapping[str, str | None], Mapping[str, str]], str | None]
 new_row = tuple.__new__  #: as `Row(…)`, without the call in between: there may be fifty thousand of them
+
+
+def _picking(places: list[int]) -> Callable[[tuple[Cell, ...]], Any]:
+    """These cells of a row."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda cells: [cells[place] for place in places]
 
 
 def _simple(column: SetColumn, prefix: str, soap: bool) -> str:

@@ -13,6 +13,7 @@ from kernel.mapping import ServiceMap, SetColumn
 
 Read = Callable[[str | None], Cell]
 Make = Callable[[str], Cell]
+Note = list[None]  #: as long as there were cells of a row that could not be read
 KNOWN_MAX = 4096  #: days and moments whose value is remembered per column: the same ones come again and again
 BLANKS = " \t\r\n"  #: around a figure or a date they mean nothing in XML
 GROUPS = " \u00a0\u202f"
@@ -25,35 +26,41 @@ _RUSSIAN_MOMENT = re.compile(
 )
 
 
-def reader(column: SetColumn, service: ServiceMap) -> Read:
-    """Text → value. No text, or an empty one, is no value."""
+def reader(column: SetColumn, service: ServiceMap, note: Note) -> Read:
+    """Text → value. No text, or an empty one, is no value. What could not be read is noted, once for each cell."""
+
+    def unread(text: str) -> Unread:
+        note.append(None)
+        return Unread(text[: limits.TEXT_CHARACTERS_MAX])
+
     match column.type:
         case "int":
-            return _figures(_WHOLE, int)
+            return _figures(_WHOLE, int, unread)
         case "qty" | "price" | "money":
-            return _number(service)
+            return _number(service, unread)
         case "date":
-            return _remembering(russian_day if service.dates == "ru" else day)
+            return _remembering(russian_day if service.dates == "ru" else day, unread)
         case "datetime":
-            return _remembering(_russian_moment if service.dates == "ru" else moment)
+            return _remembering(_russian_moment if service.dates == "ru" else moment, unread)
         case "month":
-            return _remembering(_russian_month if service.dates == "ru" else _month)
-    return _text
+            return _remembering(_russian_month if service.dates == "ru" else _month, unread)
+    return _text(unread)
 
 
-def _text(text: str | None) -> Cell:
-    if text is None:
-        return None
-    if len(text) > limits.TEXT_CHARACTERS_MAX:
-        return _unread(text)
-    return text.strip(BLANKS) or None
+def _text(unread: Make) -> Read:
+    most = limits.TEXT_CHARACTERS_MAX
+
+    def read(text: str | None) -> Cell:
+        if text is None:
+            return None
+        if len(text) > most:
+            return unread(text)
+        return text.strip(BLANKS) or None
+
+    return read
 
 
-def _unread(text: str) -> Unread:
-    return Unread(text[: limits.TEXT_CHARACTERS_MAX])
-
-
-def _carefully(make: Make, text: str | None) -> Cell:
+def _carefully(make: Make, text: str | None, unread: Make) -> Cell:
     """What is no value at once: blanks around it, nothing at all, or something else."""
     bare = (text or "").strip(BLANKS)
     if text is None or not bare:
@@ -61,10 +68,10 @@ def _carefully(make: Make, text: str | None) -> Cell:
     try:
         return make(bare)
     except ValueError:
-        return _unread(text)
+        return unread(text)
 
 
-def _figures(pattern: re.Pattern[str], made: Callable[[str], Cell]) -> Read:
+def _figures(pattern: re.Pattern[str], made: Make, unread: Make) -> Read:
     fits = pattern.fullmatch
 
     def make(text: str) -> Cell:
@@ -75,26 +82,28 @@ def _figures(pattern: re.Pattern[str], made: Callable[[str], Cell]) -> Read:
     def read(text: str | None) -> Cell:
         if text and fits(text):
             return made(text)
-        return _carefully(make, text)
+        return _carefully(make, text, unread)
 
     return read
 
 
-def _remembering(make: Make) -> Read:
+def _remembering(make: Make, unread: Make) -> Read:
     known: dict[str | None, Cell] = {}
 
     def read(text: str | None) -> Cell:
         if text in known:
             return known[text]
-        if len(known) >= KNOWN_MAX:
-            known.clear()
-        value = known[text] = _carefully(make, text)
+        value = _carefully(make, text, unread)
+        if value.__class__ is not Unread:  # that has to be noted each time
+            if len(known) >= KNOWN_MAX:
+                known.clear()
+            known[text] = value
         return value
 
     return read
 
 
-def _number(service: ServiceMap) -> Read:
+def _number(service: ServiceMap, unread: Make) -> Read:
     mark = {"dot": r"\.", "comma": ",", "either": "[.,]"}[service.number]
     whole = "[0-9]{1,18}"
     if service.thousands:
@@ -102,9 +111,9 @@ def _number(service: ServiceMap) -> Read:
     power = "(?:[eE][+-]?[0-9]{1,2})?" if service.exponent else ""
     pattern = re.compile(rf"[+-]?{whole}(?:{mark}[0-9]{{1,12}})?{power}")
     if service.number == "dot" and not service.thousands:
-        return _figures(pattern, Decimal)
+        return _figures(pattern, Decimal, unread)
     bare = str.maketrans({",": ".", **dict.fromkeys(GROUPS, "")})
-    return _figures(pattern, lambda text: Decimal(text.translate(bare)))
+    return _figures(pattern, lambda text: Decimal(text.translate(bare)), unread)
 
 
 _WHOLE = re.compile("[+-]?[0-9]{1,18}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from flask import Response, abort, jsonify, make_response, render_template, request
@@ -25,7 +26,9 @@ from plugins.dossier.store_cards import Card
 
 HERE = Path(__file__).parent
 TOPIC = "dossier"
+PARTS, PARTS_MAX = "dossier.parts", 16  #: sub-tabs as they were written last
 SCRIPT_SOURCE = "https://api.bitrix24.com"
+_rendering = threading.Lock()
 NAV = (Nav("log_page", "dos_log_title"),)
 
 
@@ -211,11 +214,24 @@ def _set_pages(pages: Pages, portal: Portal) -> None:
 
 
 def _part(portal: Portal, card: Card, declared: SetMap) -> Response:
-    found = views.tab(portal, declared.name, card.client_id, language())
+    found, block = views.tab(portal, declared.name, card.client_id, language()), bool(request.args.get("block"))
+    seen = (card.entity, card.record, declared.name, block, language(), found.mark, found.said, found.text, found.fold_text)
+    with _rendering:  # it is written once for all who wait for it
+        held: dict[tuple[object, ...], str] = portal.memory.setdefault(PARTS, {})
+        text = held.pop(seen, None) or _rendered(portal, card, declared, found, block=block)
+        held[seen] = text
+        while len(held) > PARTS_MAX:
+            del held[next(iter(held))]
+    return make_response(text)
+
+
+def _rendered(portal: Portal, card: Card, declared: SetMap, found: views.TabView, *, block: bool) -> str:
+    """Nothing in it is one person's own."""
+    if block:
+        position = exports.position(portal, found.answer) if found.answer else []
+        return render_template("dossier/block_part.html", tab=found, card=card, set=declared, position=position)
     shown = views.tables(portal, declared, found.answer, language()) if found.answer else []
-    position = exports.position(portal, found.answer) if request.args.get("block") and found.answer else []
-    template = "dossier/block_part.html" if request.args.get("block") else "dossier/set.html"
-    return make_response(render_template(template, tab=found, tables=shown, card=card, set=declared, position=position))
+    return render_template("dossier/set.html", tab=found, tables=shown, card=card, set=declared)
 
 
 def _wish() -> Wish:

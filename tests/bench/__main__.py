@@ -22,6 +22,7 @@ from tests.bench import (
     correction,
     effect,
     feed,
+    hanging,
     history,
     idle,
     importing,
@@ -49,6 +50,7 @@ PARTS: dict[str, Callable[[Bench], Table]] = {
     "backoffice": backoffice.measured,
     "feed": feed.measured,
     "opening": opening.measured,
+    "hanging": hanging.measured,
 }
 
 

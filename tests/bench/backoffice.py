@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,8 @@ def write(path: Path, rows: int) -> None:
 
 def ours(path: Path, keep: bool) -> int:
     from connectors.backoffice.reading import PageReader, TableReader
-    from kernel.mapping import load_set
 
-    declared = load_set(SET).sets["position"]
+    declared = _declared()
     [(service, names)] = declared.services(("securities",))
     reader = PageReader(service, [(name, declared.table[name]) for name in names])
     table: TableReader = reader.tables[0]
@@ -56,6 +56,14 @@ def ours(path: Path, keep: bool) -> int:
         page = reader.read(file)
     assert page.client_id == "1000417" and table.bad_cells == 0
     return len(table.rows) if keep else len(table.cells)
+
+
+@cache
+def _declared() -> Any:
+    """The set is loaded once in a process."""
+    from kernel.mapping import load_set
+
+    return load_set(SET).sets["position"]
 
 
 class _Counting(list):  # type: ignore[type-arg]

@@ -37,10 +37,10 @@ class Door:
     process: int
     sent: int = 0
 
-    def load(self, count: int) -> Loaded:
+    def load(self, count: int, connections: int = CONNECTIONS) -> Loaded:
         order = {
             "host": "127.0.0.1", "port": self.port, "path": self.path, "key": KEY, "records": RECORDS,
-            "mark": f"p{self.port}", "start": self.sent, "count": count, "connections": CONNECTIONS,
+            "mark": f"p{self.port}", "start": self.sent, "count": count, "connections": connections,
         }  # fmt: skip
         self.sent += count
         done = subprocess.run(

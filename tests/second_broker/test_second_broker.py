@@ -23,7 +23,7 @@ from kernel.storage import Database
 from kernel.testing import FakeClock, World
 from kernel.web import Frame
 from plugins.assignment import plugin as assignment
-from plugins.dossier import asking
+from plugins.dossier import asking, views
 from plugins.dossier import plugin as dossier
 from plugins.opening import plugin as opening
 from plugins.stage_lock import plugin as stage_lock
@@ -206,7 +206,7 @@ def test_after_a_lost_answer_it_is_looked_up(dealer_of, by):
 
 
 @pytest.mark.row("BR-05")
-def test_its_dossier_is_shown_with_the_table_more(dealer):
+def test_its_dossier_is_shown_with_the_table_more(dealer, monkeypatch):
     def identify(opening: FrameRequest) -> Visitor:
         return Visitor(opening.form["who"], {}, SeesAll())
 
@@ -235,8 +235,15 @@ def test_its_dossier_is_shown_with_the_table_more(dealer):
     text = opened("portfel")
     for figure in ("99 690,05", "0,20", "209 384,00", "252,75", "−6 228,40", "Итого: B-2026/0417", "+ 1 без оценки"):
         assert figure in text, figure
+    written: list[object] = []
+    tables = views.tables
+    monkeypatch.setattr(views, "tables", lambda *given: written.append(given) or tables(*given))
+    assert {shows(f"{base}/portfel/part") for _ in range(3)} == {text} and not written, "it is written once for all"
+    browser.set_cookie("annex_language", "en")
+    assert "Rows: 6" in shows(f"{base}/portfel/part") and len(written) == 1
+    browser.set_cookie("annex_language", "ru")
     text = opened("marzha")
-    assert "Хватает" in text and "−5 303,95" in text
+    assert len(written) > 1 and "Хватает" in text and "−5 303,95" in text
     text = shows(f"{base}/portfel/part?block=1")
     for figure in ("99 690,05", "25 000,00", "209 384,00 *", "252,75"):
         assert figure in text, figure

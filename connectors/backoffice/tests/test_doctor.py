@@ -9,6 +9,8 @@ import pytest
 from connectors.backoffice import connector
 from connectors.backoffice.tests.office import CLIENT, Office, declared
 
+pytestmark = pytest.mark.row("BR-20")
+
 PROVEN = {"BACKOFFICE_AUTH": "header", "BACKOFFICE_HEADER": "X-Api-Key", "BACKOFFICE_PASSWORD": "sandbox"}
 
 

@@ -12,6 +12,8 @@ from connectors.backoffice.tests.office import CLIENT, FIRM, NOBODY, PAGES, Offi
 from kernel.datasets import Answer, Unread, folded, ordered, outcome_of, pack_answer, totals, unpack_answer
 from kernel.errors import AnnexError, BadAnswer, Maintenance, Misconfigured, Moved, NoRight, NotFound, Throttled, Unreachable
 
+pytestmark = pytest.mark.row("BR-20")
+
 MOSCOW = timezone(timedelta(hours=3))
 
 

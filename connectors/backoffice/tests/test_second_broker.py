@@ -15,6 +15,8 @@ from kernel.datasets import Unread, filtered, totals
 from kernel.errors import BadAnswer, Moved, NotFound, Unreachable
 from kernel.mapping import MappingSet, load_set
 
+pytestmark = pytest.mark.row("BR-20")
+
 DEALER = Path(__file__).parent / "fixtures" / "dealer"
 
 

@@ -15,12 +15,14 @@ import pytest
 from connectors.backoffice import errors, limits, wsse, xml
 from connectors.backoffice.reading import Faulted, PageReader
 from connectors.backoffice.source import BackOffice
-from connectors.backoffice.tests.office import CLIENT, Office, connection_to
+from connectors.backoffice.tests.office import CLIENT, Office, connection_to, declared
 from kernel.datasets import outcome_of
 from kernel.errors import AnnexError, BadAnswer, Misconfigured, Moved, NoRight, Rejected, Unreachable
 from kernel.http import Answer
 from kernel.http.reach import allowed
 from kernel.mapping import MappingSet, load_set
+
+pytestmark = pytest.mark.row("BR-20")
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 HOSTILE = [
@@ -307,6 +309,25 @@ def test_no_secret_stands_in_any_word_of_ours(start: Callable[..., Office], capf
         assert "BACKOFFICE_PASSWORD" in "".join(lines)
     out = "".join(capfd.readouterr())
     assert planted not in out and "YW5uZXg6" not in out and "PasswordDigest" not in out
+
+
+@pytest.mark.parametrize("faults", [{}, {"down": "closed"}, {"half": "short"}, {"html_502": "on"}, {"fault": "BUSY"}])
+def test_whom_is_asked_for_stands_in_no_log_and_no_error(office, tmp_path, capfd, faults):
+    """Plain XML asks by the address; what stands there are ИНН and phone."""
+    service = 'face = "xml", path = "/bo/open.xml", status = "/bo/request.xml", find = "/bo/clients.xml"'
+    push = f'name = "open"\nonce = "lookup"\nservice = {{ {service} }}\n'
+    accounts = office.source(declared(tmp_path, push_open=push)).accounts
+    office.fault(**faults)
+    said = ""
+    for asked in ({"inn": "770123456703"}, {"phone": "+79001112233"}):
+        try:
+            assert [one.client_id for one in accounts.find("open", **asked)] == [CLIENT]
+        except AnnexError as exc:
+            said += f"{exc!r} {exc} {getattr(exc, 'sample', '')}"
+    assert bool(said) == bool(faults)
+    said += "".join(capfd.readouterr())
+    assert "clients.xml" in said, "it was logged"
+    assert "770123456703" not in said and "9001112233" not in said
 
 
 def test_the_password_itself_never_leaves_with_wsse():

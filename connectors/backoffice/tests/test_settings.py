@@ -10,6 +10,8 @@ from connectors.backoffice import connector, settings
 from connectors.backoffice.tests.office import connection_to
 from kernel.errors import Misconfigured
 
+pytestmark = pytest.mark.row("BR-20")
+
 GOOD = {"BACKOFFICE_URL": "https://bo.example.com/api"}
 PASSWORD = {"BACKOFFICE_PASSWORD": "planted-password", "BACKOFFICE_USER": "annex"}
 

@@ -14,6 +14,8 @@ from connectors.backoffice.tests.office import CLIENT, connection_to
 from kernel.errors import Unreachable
 from sandbox.backoffice import Options, Sandbox
 
+pytestmark = pytest.mark.row("BR-20")
+
 
 @pytest.fixture
 def files(tmp_path) -> dict[str, str]:
@@ -59,3 +61,18 @@ def test_a_server_of_other_authorities_gets_nothing(secured, files, database, au
 def test_without_our_certificate_it_does_not_answer(secured, files, database):
     with pytest.raises(Unreachable):
         source(secured, database, BACKOFFICE_CA=files["ca.pem"]).read("contracts", CLIENT)
+
+
+def test_a_certificate_for_another_name_is_none(files, tmp_path, database):
+    """Of the right authorities, but somebody else's; and a question that opens an account has done nothing then."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("other.example")
+    authority.cert_pem.write_to_path(str(tmp_path / "right.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "theirs.key"))
+    Path(tmp_path / "theirs.pem").write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
+    with Sandbox(Options(tls=(str(tmp_path / "theirs.pem"), str(tmp_path / "theirs.key")))) as sandbox:
+        office = source(sandbox, database, BACKOFFICE_CA=str(tmp_path / "right.pem"))
+        request = b'<OpenAccount xmlns="urn:broker:backoffice:v1"><RequestID>r-1</RequestID></OpenAccount>'
+        with pytest.raises(Unreachable) as raised:
+            office.accounts.open("open_account", request)
+    assert not raised.value.maybe_done, "no byte of it was sent"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 import zeep
 from lxml import etree
 
 from connectors.backoffice.opening import SCHEMA
 from connectors.backoffice.tests.office import CLIENT, SET
+
+pytestmark = pytest.mark.row("BR-20")
 
 WSDL = SET / "backoffice.wsdl"
 XSD = "{http://www.w3.org/2001/XMLSchema}schema"
