@@ -55,6 +55,7 @@ TOGETHER = {
     "tests/e2e/test_broker_check.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_dossier.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_feeds.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_lists.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_opening.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_terms.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_card.py": "tests/e2e/test_broker.py",

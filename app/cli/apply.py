@@ -15,10 +15,11 @@ from kernel.mapping import Change, Setup
 from kernel.telemetry import mask
 
 ROUNDS_MAX = 12  #: a pipeline, its stages, their order …: each round makes what the one before made possible
-#: What is asked about before it is made.
+#: What is asked about before it is made; of what a person did by hand, only where nobody can see it.
 QUESTIONS: Mapping[str, str] = {
     "drop": "drop it? what it holds is lost. y/N: ",
     "arrange": "overwrite it? how staff arranged it is lost. y/N: ",
+    "manual": "is it done? nobody can see that from here. y/N: ",
 }
 GOES_ON = "what was made stays; the next `annex apply` goes on from here"
 

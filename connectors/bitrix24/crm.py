@@ -134,7 +134,7 @@ class BitrixCRM(CRM):
         return find_missing(self._layout, self._client)
 
     def link(self, entity: str, record_id: str) -> str:
-        return f"{self._site}{self._layout.plan(entity).address}{number_of(record_id)}/"
+        return f"{self._site}{self._layout.address(entity)}{number_of(record_id)}/"
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

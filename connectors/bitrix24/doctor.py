@@ -11,10 +11,15 @@ from typing import Any, Protocol
 import requests
 
 from connectors.bitrix24 import settings
+from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.auth import APP
 from connectors.bitrix24.client import Client, connect
 from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.settings import Settings
+from connectors.bitrix24.setup_lists import find_lists
+from connectors.bitrix24.setup_model import Memory
+from connectors.bitrix24.setup_readers import by_people, drifts, titles
+from connectors.bitrix24.setup_reading import SetupReader
 from connectors.bitrix24.wire import DOMAIN
 from kernel import texts
 from kernel.errors import AnnexError, Fault, Misconfigured, NoRight, Rejected, Throttled, Unreachable
@@ -50,6 +55,7 @@ def doctor(connection: Connection) -> Iterator[str]:
         yield from _zone(client, read, translate)
         if read.client_id:
             yield from _application(client, connection, translate)
+        yield from _readers(client, connection, read, translate)
     except AnnexError as exc:
         yield explained(exc, translate)
     moved = connection.vault.get(DOMAIN) or {}
@@ -122,3 +128,17 @@ def _application(client: Client, connection: Connection, translate: Words) -> It
     bound = [str(one.get("handler") or "") for one in client.call("event.get", app=True) or [] if isinstance(one, dict)]
     if home and not any(handler.startswith(f"{home}/") for handler in bound):
         yield translate("bitrix24_doctor_not_bound", home=home)
+
+
+def _readers(client: Client, connection: Connection, read: Settings, translate: Words) -> Iterator[str]:
+    """Lists whose readers have come or gone since they were last let in."""
+    mapping = connection.mapping
+    if not any(one.reader_roles for one in mapping.lists.values()):
+        return
+    admins = Admins(connection, read).present if read.client_id else frozenset
+    memory = Memory.load(connection.vault)
+    state = SetupReader(client, mapping, mapping.portal.language, admins).readers(memory)
+    every = drifts(mapping, find_lists(mapping, state.lists, memory), state, memory)
+    for take, code in ((False, "bitrix24_doctor_readers_give"), (True, "bitrix24_doctor_readers_take")):
+        for names, lists in by_people(every, take=take):
+            yield translate(code, lists=titles(lists), names=", ".join(names.values()))

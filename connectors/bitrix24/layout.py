@@ -84,7 +84,7 @@ class EntityPlan:
     @property
     def address(self) -> str:
         """The path under which staff open a record, without its number."""
-        return f"crm/type/{self.entity_type}/details/" if self.kind == "smart" else f"crm/{self.kind}/details/"
+        return _address(self.kind, self.entity_type)
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,14 @@ class Layout:
     def statuses(self, entity: str) -> list[Status]:
         return self.state().statuses.get(entity, [])
 
+    def address(self, entity: str) -> str:
+        """The same path before anything of the portal is known. Nobody is asked and waited for, unless it is a smart process
+        that no set-up has kept: who wants it may hold the database, which whoever reads the portal may need."""
+        mapped = self.mapping.entity(entity)
+        kind, held = kind_of(mapped), (self._ids() or {}).get("smart")
+        number = _smart_numbers(held).get(smart_key(entity), (0, 0))[0]
+        return _address(kind, number) if number or kind != "smart" else self.plan(entity).address
+
     # --- where things of the set are --------------------------------------------------------------------------------
 
     def plan(self, entity: str) -> EntityPlan:
@@ -248,11 +256,7 @@ class Layout:
 
     def _kept_smart(self) -> dict[str, tuple[int, int]]:
         """By key: entityTypeId and own number."""
-        found = {}
-        for key, held in self.kept("smart").items():
-            if isinstance(held, list | tuple) and len(held) == 2:
-                found[str(key)] = (number_in(held[0]), number_in(held[1]))
-        return found
+        return _smart_numbers(self.kept("smart"))
 
     def _system(self, name: str, mapped: FieldMap, kind: Kind) -> Slot:
         system = SYSTEM_FIELDS[kind].get(mapped.system)
@@ -398,3 +402,17 @@ def only(found: list[T], what: str, numbers: Iterable[Any]) -> T:
         raise Misconfigured(f"bitrix24: there is no {what}: {APPLY}")
     listed = ", ".join(str(number) for number in numbers)
     raise Misconfigured(f"bitrix24: {what} stands {len(found)} times ({listed}); rename all but one")
+
+
+def _address(kind: Kind, entity_type: int) -> str:
+    return f"crm/type/{entity_type}/details/" if kind == "smart" else f"crm/{kind}/details/"
+
+
+def _smart_numbers(kept: Any) -> dict[str, tuple[int, int]]:
+    """As the set-up keeps them."""
+    held = kept.items() if isinstance(kept, Mapping) else ()
+    return {
+        str(key): (number_in(one[0]), number_in(one[1]))
+        for key, one in held
+        if isinstance(one, list | tuple) and len(one) == 2
+    }

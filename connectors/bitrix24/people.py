@@ -31,7 +31,9 @@ class BitrixPeople:
         self._client, self._names, self._clock, self._zone = client, names, clock, zone
 
     def all(self) -> list[Person]:
-        return _people(self._client, self._names, self._admins)
+        found = read_people(self._client, self._admins)
+        self._names.put("user", {person.id: person.name for person in found})
+        return found
 
     def active(self, people: Iterable[str]) -> frozenset[str]:
         return _active(self._client, people)
@@ -40,7 +42,7 @@ class BitrixPeople:
         return _overdue(self._client, people, self._clock.now(), self._zone)
 
 
-def _people(client: Client, names: Names, admins: Callable[[], frozenset[str]]) -> list[Person]:
+def read_people(client: Client, admins: Callable[[], frozenset[str]]) -> list[Person]:
     """All employees, those who left too. The one in whose name we work ourselves is the robot.
 
     `admins`: who is an administrator, which no list of people tells; of ourselves the portal says it.
@@ -57,9 +59,7 @@ def _people(client: Client, names: Names, admins: Callable[[], frozenset[str]]) 
     response = {number_in(raw.get("ID")): raw for raw in rows(departments.value)}
     ours = number_in(profile.value.get("ID")) if isinstance(profile.value, dict) else 0
     mighty = admins() | ({str(ours)} if isinstance(profile.value, dict) and profile.value.get("ADMIN") is True else set())
-    found = [_person(raw, response, ours, mighty) for raw in rows(users.get()) if number_in(raw.get("ID"))]
-    names.put("user", {person.id: person.name for person in found})
-    return found
+    return [_person(raw, response, ours, mighty) for raw in rows(users.get()) if number_in(raw.get("ID"))]
 
 
 def _person(raw: Raw, departments: Mapping[int, Raw], ours: int, admins: frozenset[str]) -> Person:

@@ -6,12 +6,13 @@ matter where the one before stopped: what is there is found again, by number, by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.bitrix24 import settings
+from connectors.bitrix24.admins import Admins
 from connectors.bitrix24.client import Client, Outcome, connect
 from connectors.bitrix24.setup_app import Addresses, app_steps, refused_steps
 from connectors.bitrix24.setup_blocks import block_steps
@@ -20,6 +21,7 @@ from connectors.bitrix24.setup_fields import field_steps
 from connectors.bitrix24.setup_lists import list_steps
 from connectors.bitrix24.setup_model import VAULT_NAME, Call, Memory, State, Step
 from connectors.bitrix24.setup_owners import find_types, owners, type_steps
+from connectors.bitrix24.setup_readers import forget_readers
 from connectors.bitrix24.setup_reading import AREAS, SetupReader
 from connectors.bitrix24.setup_stages import stage_steps
 from connectors.bitrix24.setup_words import INSTALL, remedy
@@ -35,7 +37,8 @@ def setup(connection: Connection) -> Setup:
     portal = connection.mapping.portal
     local = (urlsplit(read.url).hostname or "") in settings.LOCAL
     addresses = Addresses(connection.public_url.rstrip("/"), portal.portal, local)
-    return BitrixSetup(connect(connection, read), connection, addresses, webhook=bool(read.webhook))
+    admins = Admins(connection, read).present if read.client_id else frozenset
+    return BitrixSetup(connect(connection, read), connection, addresses, webhook=bool(read.webhook), admins=admins)
 
 
 def steps_of(
@@ -56,10 +59,13 @@ def steps_of(
 
 
 class BitrixSetup:
-    def __init__(self, client: Client, connection: Connection, addresses: Addresses, *, webhook: bool) -> None:
+    def __init__(
+        self, client: Client, connection: Connection, addresses: Addresses, *, webhook: bool,
+        admins: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:  # fmt: skip
         self._client, self._mapping, self._vault = client, connection.mapping, connection.vault
         self._plugins, self._addresses, self._webhook = tuple(connection.plugins), addresses, webhook
-        self._reader = SetupReader(client, connection.mapping, connection.mapping.portal.language)
+        self._reader = SetupReader(client, connection.mapping, connection.mapping.portal.language, admins)
 
     def plan(self) -> list[Change]:
         token = self._vault.get("app")
@@ -80,7 +86,7 @@ class BitrixSetup:
         return [(step, _total(next(answers)) if step.count else 0) for step in steps]
 
     def _change(self, step: Step, records: int) -> Change:
-        make = partial(self._make, step) if step.calls else None
+        make = partial(self._make, step) if step.calls or step.also or step.forgets else None
         if step.kind == "drop" and records and step.full:
             return Change("manual", step.what, f"{step.detail}; записей: {records}; {step.full}", records)
         if step.kind != "drop" and records:
@@ -123,6 +129,8 @@ class BitrixSetup:
             memory.adopt(key.section, key.name, step.code)
         if key.section == "pipeline":
             memory.fresh.add(key.name)
+        if key.section == "list":
+            memory.adopt("list_reader", key.name, key.name)  # from its making on it is known whom we let in
         _save(self._vault, memory)
 
     def _give_up(self, step: Step) -> None:
@@ -131,6 +139,8 @@ class BitrixSetup:
             memory = Memory.load(self._vault)
             memory.forget(step.key.section, step.key.name)
             memory.fresh.discard(step.key.name)
+            if step.key.section == "list":
+                forget_readers(memory, step.key.name)
             _save(self._vault, memory)
 
     def _learn(self, step: Step, result: Any) -> None:
@@ -140,8 +150,14 @@ class BitrixSetup:
             pass
         elif step.kind == "drop":
             memory.forget(key.section, key.name)
+            if key.section == "list":
+                forget_readers(memory, key.name)
         elif step.learn is not None or step.remember:
             memory.adopt(key.section, key.name, step.learn(result) if step.learn else step.remember)
+        for other, value in step.also:
+            memory.adopt(other.section, other.name, value)
+        for other in step.forgets:
+            memory.forget(other.section, other.name)
         _save(self._vault, memory)
 
 

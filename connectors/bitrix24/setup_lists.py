@@ -8,6 +8,7 @@ from typing import Any
 from connectors.bitrix24.marks import folded
 from connectors.bitrix24.setup_match import Known, Wanted, free_code, matched
 from connectors.bitrix24.setup_model import Call, Key, ListField, Memory, State, Step, UniversalList
+from connectors.bitrix24.setup_readers import drifts, missing_departments, reader_steps
 from connectors.bitrix24.setup_words import CARDS, is_shall
 from kernel.mapping import FieldMap, ListMap, MappingSet
 
@@ -22,7 +23,7 @@ TYPES: Mapping[str, str] = {
 READ_TOO: Mapping[str, tuple[str, ...]] = {"text": ("S:HTML",), "decimal": ("N", "S:Money")}
 FLAG = {"yes": "Да", "no": "Нет"}
 LINKS: Mapping[str, str] = {"lead": "LEAD", "deal": "DEAL", "contact": "CONTACT", "company": "COMPANY"}
-READ, FULL = "R", "X"
+FULL = "X"
 
 
 def list_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
@@ -32,7 +33,7 @@ def list_steps(mapping: MappingSet, state: State, memory: Memory) -> list[Step]:
     steps: list[Step] = []
     for name, one in mapping.lists.items():
         steps += _one(one, found.get(name), mapping.portal.language, state, memory)
-    return [*steps, *_left(mapping, found, state, memory)]
+    return [*steps, *reader_steps(drifts(mapping, found, state, memory)), *_left(mapping, found, state, memory)]
 
 
 def list_code(one: ListMap) -> str:
@@ -46,15 +47,15 @@ def find_lists(mapping: MappingSet, lists: Sequence[UniversalList], memory: Memo
 
 def _one(one: ListMap, present: UniversalList | None, language: str, state: State, memory: Memory) -> list[Step]:
     what, wanted = f"список «{one.label}»", list_fields(one, language)
+    words = "нет отдела «{}», которому набор даёт читать список: создайте его или исправьте readers"
+    missing = [Step("manual", what, words.format(name)) for name in missing_departments(one, state)]
     if present is None:
-        missing = [name for name in one.readers if name != "*" and folded(name) not in state.departments]
         if missing:
-            words = f"нет отдела «{missing[0]}», которому набор даёт читать список: создайте его или исправьте readers"
-            return [Step("manual", what, words)]
+            return missing
         key = Key("list", one.name)
         rest = [Step("create", f"поле «{field.label}» списка «{one.label}»") for field in wanted.values()]
-        return [Step("create", what, _readers(one), (_made(one, state),), key, learn=str, code=""), *rest]
-    steps = []
+        return [Step("create", what, "", (_made(one, state),), key, learn=str, code=""), *rest]
+    steps = missing
     if present.name != one.label:
         fields = {"NAME": one.label}
         call = Call("lists.update", {"IBLOCK_TYPE_ID": BLOCK, "IBLOCK_ID": present.id, "FIELDS": fields})
@@ -62,15 +63,9 @@ def _one(one: ListMap, present: UniversalList | None, language: str, state: Stat
     return [*steps, *_field_steps(one, present, wanted, state, memory)]
 
 
-def _readers(one: ListMap) -> str:
-    return "читают: " + ", ".join("все" if name == "*" else name for name in one.readers) if one.readers else ""
-
-
 def _made(one: ListMap, state: State) -> Call:
-    """Without any rights only its maker would see it; rights once given cannot be changed by REST."""
+    """For its maker alone at first: readers are let in once it is there."""
     rights = {f"U{state.user_id}": FULL} if state.user_id else {}
-    for name in one.readers:
-        rights["*" if name == "*" else f"DR{state.departments[folded(name)]}"] = READ
     params: dict[str, object] = {
         "IBLOCK_TYPE_ID": BLOCK, "IBLOCK_CODE": list_code(one),
         "FIELDS": {"NAME": one.label, "SORT": 500, "BIZPROC": "N"},

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
+from kernel.crm import Person
 from kernel.errors import Fault
 from kernel.http import Vault
 from kernel.mapping.plan import Kind
 
-Section = Literal["pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "robot", "field_type"]
+Section = Literal[
+    "pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "list_reader", "robot", "field_type"
+]  # fmt: skip
 SECTIONS: tuple[Section, ...] = get_args(Section)
 VAULT_NAME = "ids"
 # Labels are written in every language of the suite, so that a portal shows them whatever its own language is.
@@ -175,6 +178,7 @@ class State:
     lists: list[UniversalList] = field(default_factory=list)
     list_fields: dict[str, list[ListField]] = field(default_factory=dict)  #: by the list's number
     departments: dict[str, str] = field(default_factory=dict)  #: folded name -> number
+    people: list[Person] = field(default_factory=list)  #: where some list is read by roles
     user_id: str = ""
     app: Application | None = None
     cards: dict[str, CardView | None] = field(default_factory=dict)  #: by our key of the place; None: nobody arranged it
@@ -207,7 +211,8 @@ class Key:
 
 @dataclass(frozen=True)
 class Step:
-    """One difference. Without calls it can only be shown: it waits for another step, or for a person."""
+    """One difference. Without calls it can only be shown: it waits for another step, or for a person, who may have to say
+    that it is done (`also`, `forgets`)."""
 
     kind: Kind
     what: str
@@ -220,6 +225,8 @@ class Step:
     count: Call | None = None  #: the call whose `total` says how many records hold what would go
     full: str = ""  #: for a drop: if records hold data, only a person can do it, and this says how
     empty_first: int = 0  #: for a drop: the entityTypeId whose items go first
+    also: tuple[tuple[Key, str], ...] = ()  #: what else to remember once it is done
+    forgets: tuple[Key, ...] = ()  #: and what to remember no longer
 
 
 def digest(fields: Mapping[str, object]) -> str:

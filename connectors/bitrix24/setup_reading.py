@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.bitrix24.client import Client
@@ -10,6 +10,7 @@ from connectors.bitrix24.codes import ENTITY_TYPES, fields_entity, kind_of
 from connectors.bitrix24.commands import Outcome
 from connectors.bitrix24.errors import NotConnected
 from connectors.bitrix24.marks import folded
+from connectors.bitrix24.people import read_people
 from connectors.bitrix24.portal import pages, rows
 from connectors.bitrix24.setup_cards import GET as CARD
 from connectors.bitrix24.setup_cards import places_of
@@ -32,6 +33,7 @@ from connectors.bitrix24.setup_model import (
     UserField,
 )
 from connectors.bitrix24.setup_owners import Owner, find_types, owners
+from connectors.bitrix24.setup_readers import has_given
 from kernel.errors import Rejected
 from kernel.mapping import MappingSet
 
@@ -40,7 +42,8 @@ Asked = tuple[str, str, Mapping[str, Any]]  #: area, method, parameters
 # What a refusal of each part means for the plan.
 AREAS: Mapping[str, str] = {
     "crm": "право на CRM (crm)", "fields": "право на настройку полей (userfieldconfig)", "lists": "право на списки (lists)",
-    "departments": "право на отделы (department)", "placement": "право приложения на встройки (placement)",
+    "departments": "право на отделы (department)", "people": "право на сотрудников (user)",
+    "placement": "право приложения на встройки (placement)",
     "cards": "вид карточек (crm.item.details.configuration)", "bizproc": "право приложения на роботов (bizproc)",
     "events": "события приложения", "app": "приложение",
 }  # fmt: skip
@@ -52,13 +55,16 @@ INSTALLED_METHODS = ("app.info", "event.get", "events")
 class SetupReader:
     """Raises what concerns all: no answer, too many requests, not let in."""
 
-    def __init__(self, client: Client, mapping: MappingSet, language: str) -> None:
-        self._client, self._mapping = client, mapping
+    def __init__(
+        self, client: Client, mapping: MappingSet, language: str, admins: Callable[[], frozenset[str]] = frozenset
+    ) -> None:
+        self._client, self._mapping, self._admins = client, mapping, admins
         self._language = LANGUAGES.get(language, "ru")
 
     def read(self, memory: Memory, app: Mapping[str, Any] | None) -> State:
         state, every = State(), owners(self._mapping)
         self._take(state, self._first(every, memory))
+        self._people(state, memory)
         types = find_types(every, state, memory)
         second: list[Asked] = [
             ("fields", *self._fields(fields_entity("smart", one.id)))
@@ -96,11 +102,28 @@ class SetupReader:
             asked.append(("crm", "crm.type.list", {"order": {"id": "ASC"}}))
         asked += [("fields", *self._fields(fields_entity(kind, 0))) for kind in kinds]
         if self._mapping.lists or memory.ids["list"]:
-            asked.append(("lists", "lists.get", {"IBLOCK_TYPE_ID": BLOCK}))
-            asked.append(("profile", "profile", {}))
-        if any(one.readers for one in self._mapping.lists.values()):
+            asked += self._lists(memory)
+        return asked
+
+    def _lists(self, memory: Memory) -> list[Asked]:
+        asked: list[Asked] = [("lists", "lists.get", {"IBLOCK_TYPE_ID": BLOCK}), ("profile", "profile", {})]
+        if any(one.readers for one in self._mapping.lists.values()) or has_given(memory, "DR"):
             asked.append(("departments", "department.get", {}))
         return asked
+
+    def _people(self, state: State, memory: Memory) -> None:
+        if any(one.reader_roles for one in self._mapping.lists.values()) or has_given(memory, "U"):
+            try:
+                state.people = read_people(self._client, self._admins)
+            except Rejected as exc:
+                state.refused.setdefault("people", exc)
+
+    def readers(self, memory: Memory) -> State:
+        """What says who is to read the lists, and no more."""
+        state = State()
+        self._take(state, self._lists(memory))
+        self._people(state, memory)
+        return state
 
     def _fields(self, entity: str) -> tuple[str, Raw]:
         select = {"0": "*", "language": self._language}

@@ -143,5 +143,5 @@ class CRM(Protocol):
         raise NotImplementedError
 
     def link(self, entity: str, record_id: str) -> str:
-        """The address at which staff open the record."""
+        """The address at which staff open the record. The CRM is not asked: it is wanted while the database is open."""
         raise NotImplementedError

@@ -7,7 +7,8 @@ every connector of such a system declares.
 | `lookup` | `open_account_lookup` | looked up first; sent again only if it is unknown twice, `settle_s` apart |
 | `none` | `open_account_once` | never again by itself: the call stays uncertain |
 
-The payload holds `push`, `request` (the text of `compose`), `request_id`, and for a look-up by person `inn` and `phone`.
+The payload holds `push`, `request` (the text of `compose`), `request_id`, and for a look-up by person `inn` and `phone`. For
+a log of questions the payload of each verb may say whose they are: `record` ("deal:5512") and `person`.
 
 `ask_accounts` sends nothing: it asks what became of requests that this database may not know, since it was restored from a
 copy. Its payload holds `push`, `stem` and `number` of the first RequestID, `inn` and `phone`; its result is JSON, number and
@@ -21,14 +22,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from kernel.datasets import Accepted, FoundClient, Opened, Refusal, pack_opened
+from kernel.datasets import Accepted, FoundClient, Opened, Refusal, Standing, pack_opened
 from kernel.errors import AnnexError, BadAnswer, Misconfigured, Throttled, Undecided, Unreachable
+from kernel.extension.asked import Asked, ask
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
 from kernel.mapping import PushMap
 from kernel.values import to_micros
 
 DUPLICATE = "DUPLICATE_PERSON"
+OPEN, LOOK_UP, FIND = "OpenAccount", "GetRequest", "FindClient"  #: what a log of questions calls them
 UNKNOWN_IN_A_ROW = 2  #: a number in between may never have been sent
 
 
@@ -45,10 +48,16 @@ def _open_after_lookup(connection: Connection, call: Call, maybe_done: bool) -> 
 
 
 def _sent(connection: Connection, call: Call) -> Opened:
-    push, accounts = str(call.payload["push"]), connection.source.accounts
+    declared, accounts, request = (
+        _declared(connection, call),
+        connection.source.accounts,
+        str(call.payload["request"]).encode(),
+    )
     assert accounts is not None
     try:
-        return accounts.open(push, str(call.payload["request"]).encode())
+        return ask(
+            connection.clock, OPEN, declared.service.face, lambda: accounts.open(declared.name, request), _opened_as_asked
+        )
     except BadAnswer as exc:
         if not exc.maybe_done:
             raise
@@ -108,7 +117,10 @@ def _standing(connection: Connection, declared: PushMap, request_id: str) -> Ope
     """How that request was decided; None if it is not known. Raises Unreachable while it is worked on."""
     accounts = connection.source.accounts
     assert accounts is not None
-    standing = accounts.standing(declared.name, request_id)
+    standing = ask(
+        connection.clock, LOOK_UP, declared.service.face, lambda: accounts.standing(declared.name, request_id),
+        _standing_as_asked,
+    )  # fmt: skip
     if standing.state == "in_work":
         raise Unreachable("the back office is still working on the request", maybe_done=True)
     return standing.answer
@@ -116,9 +128,35 @@ def _standing(connection: Connection, declared: PushMap, request_id: str) -> Ope
 
 def _found(connection: Connection, call: Call) -> list[FoundClient]:
     """Clients with the ИНН, or else the phone, of the one that the call is about."""
-    accounts, asked = connection.source.accounts, {key: str(call.payload.get(key) or "") for key in ("inn", "phone")}
-    assert accounts is not None
-    return accounts.find(str(call.payload["push"]), **asked)
+    return find_clients(
+        connection, _declared(connection, call), **{key: str(call.payload.get(key) or "") for key in ("inn", "phone")}
+    )
+
+
+def find_clients(connection: Connection, declared: PushMap, **by: str) -> list[FoundClient]:
+    """Whom the back office knows by ИНН or phone. Beside a call it is noted as in one."""
+    accounts = connection.source.accounts
+    if accounts is None:
+        return []
+    return ask(connection.clock, FIND, declared.service.face, lambda: accounts.find(declared.name, **by), _found_as_asked)
+
+
+def _opened_as_asked(opened: Opened, one: Asked) -> Asked:
+    if isinstance(opened, Accepted):
+        return replace(one, outcome="ok", rows=1, client_id=opened.client_id)
+    return replace(one, outcome="rejected", code=",".join(dict.fromkeys(error.code for error in opened.errors)))
+
+
+def _standing_as_asked(standing: Standing, one: Asked) -> Asked:
+    """That a request is unknown, or still worked on, is an answer without anything in it."""
+    return replace(
+        _opened_as_asked(standing.answer, one) if standing.answer else one, outcome="ok" if standing.answer else "empty"
+    )
+
+
+def _found_as_asked(clients: list[FoundClient], one: Asked) -> Asked:
+    client_id = clients[0].client_id if len(clients) == 1 else ""
+    return replace(one, outcome="ok" if clients else "empty", rows=len(clients), client_id=client_id)
 
 
 def _as_accepted(client: FoundClient) -> Accepted:

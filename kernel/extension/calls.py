@@ -26,6 +26,7 @@ from kernel.errors import (
     Unreachable,
     Unverified,
 )
+from kernel.extension.asked import Asked, noted
 from kernel.extension.connector import Connection, Verb
 from kernel.extension.crm_verbs import (
     EDIT_COMMENT,
@@ -152,6 +153,17 @@ def _carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any
         return
     if one is None:
         return
+    with noted() as asked:
+        try:
+            _attempt(portal, plugins, one)
+        except Exception:
+            _tell_asked(portal, plugins, one.call, asked)
+            raise
+        _tell_asked(portal, plugins, one.call, asked)
+
+
+def _attempt(portal: Portal, plugins: Sequence[Plugin], one: _Try) -> None:
+    call = one.call
     try:
         with fenced(portal.database, lambda tx: outgoing.still_ours(tx, call.id, one.number)):
             result = one.verb.run(one.connection, one.call, one.call.attempts > 0)
@@ -171,6 +183,19 @@ def _carry_out(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any
             _uncertain(portal, plugins, one, f"{type(exc).__name__} in our own code while it was sent")
         raise
     _done(portal, plugins, one.call, result)
+
+
+def _tell_asked(portal: Portal, plugins: Sequence[Plugin], call: Call, asked: Sequence[Asked]) -> None:
+    """Only a log is kept by it: whatever goes wrong here leaves the call as it is."""
+    handlers = [plugin.asked[call.verb] for plugin in plugins if call.verb in plugin.asked]
+    if not (asked and handlers):
+        return
+    try:
+        with portal.unit(trace=call.trace) as unit:
+            for run in handlers:
+                run(unit, call, asked)
+    except Exception:
+        log.exception("call.asked_not_noted", verb=call.verb, lane=call.lane)
 
 
 def finish(unit: Unit, plugins: Sequence[Plugin], call: Call, result: str) -> None:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from pydantic import BaseModel
 
+    from kernel.extension.asked import Asked
     from kernel.extension.portal import Portal, Unit
     from kernel.extension.reading import ReadOnlyPortal
+    from kernel.jobs.outgoing import Call
     from kernel.storage import Tx
 
 
@@ -158,6 +160,9 @@ class Plugin:
     undone: Mapping[str, Callable[[Unit, Mapping[str, Any], str, str], None]] = field(default_factory=dict)
     """By the same names: what to do, in the same unit of work, when such a call became `uncertain` or `failed`: payload,
     state, reason. Not when it is dropped: a person gave it up who knows of it, or its record is gone."""
+    asked: Mapping[str, Callable[[Unit, Call, Sequence[Asked]], None]] = field(default_factory=dict)
+    """By verb, for a log of questions: what each try of such a call, whose ever it is, asked of the other side. In a unit of
+    work of its own, which is missing where the process died."""
     on_closed: Callable[[Unit, str, str], None] | None = None
     """We may not write into a thread any more: thread, reason. Runs once, in the unit of work that found it out."""
     pages: Callable[[Portal], Blueprint] | None = None

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 Kind = Literal["create", "change", "rename", "drop", "arrange", "manual", "note"]
 """`create`, `change`, `rename`: made by `annex apply`. `drop`: data would go with it, so it is asked about. `arrange`: how
 staff see a card; what they arranged themselves would be overwritten, so it is asked about, too. `manual`: the
-portal lets only a person do it. `note`: seen and left alone; nothing to do."""
+portal lets only a person do it; where it cannot be seen that it is done, the person says so, and `make` notes it. `note`:
+seen and left alone; nothing to do."""
 
 
 @dataclass(frozen=True)

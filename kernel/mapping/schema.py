@@ -126,6 +126,7 @@ class ListMap(Strict):
     code: str = ""  #: the portal's own code of it
     link: list[Literal["lead", "deal", "contact", "company"]] = Field(default_factory=list)  #: whose cards show it
     readers: list[str] = Field(default_factory=list)  #: names of departments that may read it; "*": everybody
+    reader_roles: list[str] = Field(default_factory=list)  #: roles of the set whose people may read it, too
     help: str = ""
     field: dict[str, FieldMap] = Field(default_factory=dict)
 
@@ -255,6 +256,7 @@ def load_set(folder: Path) -> MappingSet:
     for path in sorted(folder.glob("*.toml")):
         if path.name.startswith("list."):
             one = load(path, ListMap)
+            _check_reader_roles(path, one, portal)
             lists[one.name] = one
         elif path.name != "portal.toml" and not path.name.startswith((SET_FILES, PUSH_FILES, FEED_FILES)):
             entity = load(path, EntityMap)
@@ -266,6 +268,15 @@ def load_set(folder: Path) -> MappingSet:
         folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
         load_sets(folder, known), load_pushes(folder, fields), load_feeds(folder, fields),
     )  # fmt: skip
+
+
+def _check_reader_roles(path: Path, one: ListMap, portal: PortalMap) -> None:
+    """Raises Misconfigured naming file, key and line."""
+    unknown = [role for role in one.reader_roles if role not in portal.role]
+    if unknown:
+        where = place(path, path.read_text(encoding="utf-8"), ["reader_roles"])
+        known = ", ".join(sorted(portal.role)) or "none"
+        raise Misconfigured(f"{where}: «{unknown[0]}» is no role of this set; known: {known}")
 
 
 def _check_cards(path: Path, portal: PortalMap, entities: Mapping[str, EntityMap]) -> None:

@@ -7,6 +7,7 @@ the service and a worker as processes of their own, and plays the stories of all
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,17 @@ from kernel.storage import Database
 
 #: A check: its name, and what is wrong; empty if nothing is.
 Result = tuple[str, str]
+
+
+@dataclass
+class Client:
+    """Somebody with whom stories go on where those before them stopped."""
+
+    card: str  #: in the CRM
+    deal: int
+    owner: str  #: who has both
+    kind: str = "contact"  #: or "company"
+    number: str = ""  #: under which another system knows them, once it does
 
 
 class Desk(Protocol):
@@ -32,6 +44,8 @@ class Desk(Protocol):
     each, without a body it is only asked."""
     absent: list[str]  #: people who may be given nothing and move nothing just now: stories agree here
     picked: list[str]
+    clients: list[Client]  #: in the order in which they came
+    secrets: list[str]  #: what no log of ours may hold: stories add what they plant
 
     def announce(self, text: str) -> None: ...
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from kernel.crm.seen import last_seen
 from kernel.datasets import Outcome, outcome_of
 from kernel.errors import AnnexError, BadInput
+from kernel.extension.asked import noted
 from kernel.extension.portal import Portal
 from kernel.telemetry import log
 from kernel.values import to_micros
@@ -61,16 +62,19 @@ def _look_up(portal: Portal, card: Card) -> bool:
     with portal.read() as unit:
         record = last_seen(unit.tx, portal.name, *card.key)
     found: tuple[Found, ...] | None = None
-    try:
-        if record is not None:
-            found = tuple(Found(one.client_id, one.name) for one in opening.find(portal, record)[:FOUND_MAX])
-    except BadInput:
-        pass  # nothing to look up by
-    except AnnexError as exc:
-        outcome = outcome_of(exc)
-        log.info("client_check.waits", outcome=outcome)
-        if outcome not in VERDICTS:
-            return False
+    with noted() as asked:
+        try:
+            if record is not None:
+                found = tuple(Found(one.client_id, one.name) for one in opening.find(portal, record)[:FOUND_MAX])
+        except BadInput:
+            pass  # nothing to look up by
+        except AnnexError as exc:
+            outcome = outcome_of(exc)
+            log.info("client_check.waits", outcome=outcome)
+            if outcome not in VERDICTS:
+                return False
+        finally:
+            dossier.log_asked(portal, asked, card.key)
     with portal.unit() as unit:
         now = to_micros(unit.now)
         known = store.card(unit.tx, portal.name, *card.key)

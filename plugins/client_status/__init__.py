@@ -13,6 +13,7 @@ plugin = Plugin(
     title="Статус клиента",
     settings=ClientStatusSettings,
     needs=("dossier",),
+    connects={"source": "source"},
     fields={"contact": ("client_status", "assigned")},
     hooks=(
         ANSWER_KEPT.by(handlers.answer_kept),

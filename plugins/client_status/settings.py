@@ -14,6 +14,7 @@ NAME = "client_status"
 class ClientStatusSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    source: str = Field("broker", description="the connection of the back office; while it is off, nothing is compared")
     archive: Literal["tell", "set", "off"] = Field(
         "tell", description="all contracts are closed: tell the client's manager, set the status in the card too, or nothing"
     )

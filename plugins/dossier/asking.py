@@ -15,7 +15,7 @@ from kernel.extension.portal import Portal, Unit
 from kernel.mapping import SetMap
 from kernel.telemetry import log
 from kernel.values import to_micros
-from plugins.dossier import store, store_log, store_questions
+from plugins.dossier import logbook, store, store_log, store_questions
 from plugins.dossier.hooks import ANSWER_KEPT
 from plugins.dossier.settings import settings_of
 from plugins.dossier.store_cards import Card
@@ -111,7 +111,7 @@ def open_set(portal: Portal, card: Card, set_name: str, person: str, *, anew: bo
             now = to_micros(unit.now)
             store_questions.want(unit.tx, portal.name, set_name, card.client_id, now, card.own, person)
         if known:
-            store_log.add(unit.tx, _line(unit, question, known, card.own, person))
+            logbook.keep(unit, _line(unit, question, known, card.own, person))
     if known != "cached":
         asker(portal).submit(question)
 
@@ -164,7 +164,7 @@ def probe(portal: Portal, set_name: str, client_id: str, card: tuple[str, str]) 
     question, at = Question(set_name, client_id), to_micros(portal.clock.now())
     ended = _read(portal, question, portal.ids.new())
     with portal.unit() as unit:
-        store_log.add(unit.tx, _line(unit, question, ended.outcome, card, "", at, ended))
+        logbook.keep(unit, _line(unit, question, ended.outcome, card, "", at, ended))
     return ended.outcome
 
 
@@ -218,7 +218,7 @@ def _end(unit: Unit, question: Question, token: str, left_at: int, ended: _Ended
     store_questions.end(
         tx, portal.name, *question, token, outcome=ended.outcome, code=ended.code, satisfied=satisfied, now=now
     )  # fmt: skip
-    store_log.add(tx, _line(unit, question, ended.outcome, (state.entity, state.record), state.person, left_at, ended))
+    logbook.keep(unit, _line(unit, question, ended.outcome, (state.entity, state.record), state.person, left_at, ended))
 
 
 def _line(
@@ -241,8 +241,8 @@ def _line(
         bytes=ended.answer.bytes if ended and ended.answer else 0,
         row_count=ended.answer.count if ended and ended.answer else 0,
         bad_cells=sum(one.bad_cells for one in tables),
-        code=ended.code[:60] if ended else "",
-        trace_id=ended.trace_id[:100] if ended else "",
+        code=ended.code[: store_log.CODE_CHARACTERS_MAX] if ended else "",
+        trace_id=ended.trace_id[: store_log.TRACE_CHARACTERS_MAX] if ended else "",
         trace=unit.trace,
         sample=ended.sample if ended else "",
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -16,24 +17,27 @@ from kernel.storage import Tx
 from kernel.values import from_micros, to_micros
 from kernel.web import Pages, current_user
 from kernel.web.rights import needs
-from kernel.web.words import t
-from plugins.dossier import exports, store_log
+from kernel.web.words import language, t
+from plugins.dossier import exports, store_log, words
 from plugins.dossier.rules.figures import figures
 
 LOG = "dossier.log"
 AT_ONCE = 200
+NUMBER = re.compile(r"[0-9]{1,12}")
 FILE_LINES_MAX = 100_000
 COLUMNS = (
     "at", "set_name", "client_id", "person", "card", "face", "outcome", "ms", "bytes", "row_count", "bad_cells", "code",
     "trace_id", "trace",
 )  # fmt: skip
-OUTCOMES = ("ok", "empty", *store_log.FAILED, *store_log.NO_REQUEST)
+OUTCOMES = ("ok", "empty", *store_log.FAILED, "rejected", *store_log.NO_REQUEST)
+FACES = ("soap", "xml", "soap+xml")
 
 
 @dataclass(frozen=True)
 class Chosen:
     """What of the log is wanted: whole days of the portal's zone."""
 
+    shown: dict[str, str]  #: as it was typed
     wanted: dict[str, str]
     first: date
     last: date
@@ -45,14 +49,15 @@ def log_pages(pages: Pages, portal: Portal) -> None:
     @pages.get("/log")
     @needs(LOG)
     def log_page() -> str:
-        chosen = _chosen(portal)
+        names = _names(portal)
+        chosen = _chosen(portal, names)
         with portal.read() as unit:
             lines = store_log.chosen(unit.tx, portal.name, chosen.wanted, chosen.since, chosen.until, AT_ONCE)
             numbers = _figures(unit.tx, portal, chosen)
-        names = _names(portal)
         return render_template(
             "dossier/log.html", chosen=chosen, lines=[_shown(portal, names, one) for one in lines], figures=numbers,
-            sets=portal.mapping.sets, outcomes=OUTCOMES, most=AT_ONCE, samples=current_user().may(OPERATE),
+            titles=words.titles(portal.mapping, language()), outcomes=OUTCOMES, faces=FACES, at_least=store_log.AT_LEAST,
+            names=sorted(set(names.values())), most=AT_ONCE, samples=current_user().may(OPERATE),
         )  # fmt: skip
 
     @pages.get("/log/file.<kind>")
@@ -60,11 +65,14 @@ def log_pages(pages: Pages, portal: Portal) -> None:
     def log_file(kind: str) -> Response:
         if kind not in exports.KINDS:
             abort(404)
-        chosen = _chosen(portal)
+        names = _names(portal)
+        chosen = _chosen(portal, names)
         with portal.read() as unit:
             found = store_log.every(unit.tx, portal.name, chosen.wanted, chosen.since, chosen.until)
             head = [t(f"dos_log_{name}") for name in COLUMNS]
-            return exports.as_file(head, _rows(portal, found), kind, f"request-log-{chosen.first}-{chosen.last}.{kind}")
+            return exports.as_file(
+                head, _rows(portal, names, found), kind, f"request-log-{chosen.first}-{chosen.last}.{kind}"
+            )
 
 
 def _names(portal: Portal) -> dict[str, str]:
@@ -75,8 +83,7 @@ def _names(portal: Portal) -> dict[str, str]:
         return {}
 
 
-def _rows(portal: Portal, lines: Iterator[store_log.Line]) -> Iterator[list[Cell]]:
-    names = _names(portal)
+def _rows(portal: Portal, names: Mapping[str, str], lines: Iterator[store_log.Line]) -> Iterator[list[Cell]]:
     for number, line in enumerate(lines):
         if number == FILE_LINES_MAX:
             return
@@ -89,15 +96,18 @@ def _rows(portal: Portal, lines: Iterator[store_log.Line]) -> Iterator[list[Cell
         ]  # fmt: skip
 
 
-def _chosen(portal: Portal) -> Chosen:
+def _chosen(portal: Portal, names: Mapping[str, str]) -> Chosen:
     args, today = request.args, portal.clock.now().astimezone(portal.zone).date()
     first, last = _day(args.get("first", ""), today), _day(args.get("last", ""), today)
     first = min(first, last)
-    wanted = {name: args.get(name, "").strip()[:100] for name in store_log.FILTERS}
+    wanted = {name: args.get(name, "").strip()[:100] for name in (*store_log.FILTERS, *store_log.AT_LEAST)}
+    wanted |= {name: "" for name in store_log.AT_LEAST if not NUMBER.fullmatch(wanted[name])}
+    called = {" ".join(name.split()).casefold(): person for person, name in names.items()}
+    asked_by = called.get(" ".join(wanted["person"].split()).casefold(), wanted["person"])
     since, until = (
         to_micros(datetime.combine(day, time(), portal.zone)) for day in (first, last + timedelta(days=1))
     )  # fmt: skip
-    return Chosen(wanted, first, last, since, until)
+    return Chosen(wanted, {**wanted, "person": asked_by}, first, last, since, until)
 
 
 def _day(text: str, otherwise: date) -> date:
@@ -115,10 +125,9 @@ def _figures(tx: Tx, portal: Portal, chosen: Chosen) -> list[object]:
     return list(figures(lines))
 
 
-def _shown(portal: Portal, names: dict[str, str], line: store_log.Line) -> dict[str, object]:
-    declared = portal.mapping.sets.get(line.set_name)
+def _shown(portal: Portal, names: Mapping[str, str], line: store_log.Line) -> dict[str, object]:
     return {
         **vars(line), "at": from_micros(line.at, portal.zone), "person": names.get(line.person, line.person) or "—",
-        "set_title": declared.title if declared else line.set_name,
+        "set_title": words.title_of(portal.mapping, language(), line.set_name),
         "card": f"{line.entity}:{line.record}" if line.entity else "—",
     }  # fmt: skip

@@ -13,8 +13,11 @@ from kernel.storage import Tx
 
 NO_REQUEST = ("joined", "cached")  #: outcomes of openings for which nothing left
 FAILED = ("not_found", "unavailable", "maintenance", "bad_answer", "refused", "moved")
-FILTERS = ("set_name", "client_id", "person", "face", "outcome", "code")
+FILTERS = ("set_name", "client_id", "person", "card", "face", "outcome", "code", "trace_id", "trace")
+AT_LEAST = ("ms", "bytes", "row_count", "bad_cells")  #: columns of numbers, by which one asks for the large ones
+CARD = "(record = :f_card OR entity || ':' || record = :f_card)"  #: by its number, or as the page shows it
 SAMPLE_DAYS = 7
+CODE_CHARACTERS_MAX, TRACE_CHARACTERS_MAX = 60, 100
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,16 @@ def chosen(tx: Tx, portal: str, wanted: Mapping[str, str], since: int, until: in
     return [Line(**row) for row in rows]
 
 
+def oldest(tx: Tx, portal: str, since: int, most: int) -> list[Line]:
+    """Questions for which a request left, from that moment on, oldest first."""
+    rows = tx.all(
+        f"SELECT {NAMES} FROM dossier_log WHERE portal = :p AND at >= :since AND outcome NOT IN ('joined', 'cached') "
+        "ORDER BY at, id LIMIT :most",
+        p=portal, since=since, most=most,
+    )  # fmt: skip
+    return [Line(**row) for row in rows]
+
+
 def every(tx: Tx, portal: str, wanted: Mapping[str, str], since: int, until: int) -> Iterator[Line]:
     where, values = _where(wanted)
     for row in tx.stream(
@@ -81,10 +94,17 @@ def durations(tx: Tx, portal: str, wanted: Mapping[str, str], since: int, until:
     )  # fmt: skip
 
 
-def _where(wanted: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _where(wanted: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     chosen = {name: value for name, value in wanted.items() if name in FILTERS and value}
-    parts = ["portal = :p", "at >= :since", "at < :until", *(f"{name} = :f_{name}" for name in chosen)]
-    return " AND ".join(parts), {f"f_{name}": value for name, value in chosen.items()}
+    least = {name: int(wanted[name]) for name in AT_LEAST if wanted.get(name)}
+    parts = [
+        "portal = :p",
+        "at >= :since",
+        "at < :until",
+        *(CARD if name == "card" else f"{name} = :f_{name}" for name in chosen),
+    ]
+    parts += [f"{name} >= :f_{name}" for name in least]
+    return " AND ".join(parts), {f"f_{name}": value for name, value in (chosen | least).items()}
 
 
 def tidy(tx: Tx, portal: str, log_before: int, samples_before: int) -> None:

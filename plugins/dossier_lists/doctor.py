@@ -14,10 +14,12 @@ BEHIND_SECONDS = 3600
 
 
 def doctor(portal: Portal) -> Iterator[str]:
-    language, lists = portal.mapping.portal.language, portal.mapping.lists
-    if settings_of(portal).lists != "off" and portal.mapping.sets and portal.crm.lists is None:
+    language, lists, settings = portal.mapping.portal.language, portal.mapping.lists, settings_of(portal)
+    if settings.lists != "off" and portal.mapping.sets and portal.crm.lists is None:
         yield translate(language, "lists_doctor_none")
         return
+    if settings.log_list and settings.log_list not in lists:
+        yield translate(language, "lists_doctor_no_log", list=settings.log_list)
     with portal.database.read() as tx:
         refused, doubled = store.refusals(tx, portal.name), store.doubles(tx, portal.name)
         count, since = store.waiting_count(tx, portal.name)

@@ -86,13 +86,13 @@ def content_of(shape: ListShape, row: Row, code: str, received_at: datetime) -> 
         if field is None:
             continue
         if isinstance(cell, Unread):
-            notes.append(translate(shape.language, "lists_unread", column=column.title, text=_cut(cell.text)))
+            notes.append(translate(shape.language, "lists_unread", column=column.title, text=cut_text(cell.text)))
         elif (value := _value(shape, field, column, cell)) is not None:
             values[column.list_field] = value
     if "#" in code:
         notes.append(translate(shape.language, "lists_doubled"))
     if notes and shape.noted:
-        values[NOTE] = _cut("; ".join(notes))
+        values[NOTE] = cut_text("; ".join(notes))
     return Content(code, _name(shape, row), values, received_at)
 
 
@@ -100,7 +100,7 @@ def gone(shape: ListShape, name: str, values: Values, code: str) -> Content:
     """The same row, of which the back office knows no more."""
     said = translate(shape.language, "lists_gone")
     known = values.get(NOTE)
-    noted = {NOTE: _cut(f"{said}; {known}" if known else said)} if shape.noted else {}
+    noted = {NOTE: cut_text(f"{said}; {known}" if known else said)} if shape.noted else {}
     return Content(code, name if shape.noted else f"{name} ({said})", {**values, **noted})
 
 
@@ -114,7 +114,7 @@ def _value(shape: ListShape, field: FieldMap, column: SetColumn, cell: Cell) -> 
         return cell.astimezone(shape.zone).date() if isinstance(cell, datetime) else cell
     if field.type == "datetime" and isinstance(cell, datetime):
         return cell
-    return _cut(_text(shape, column, cell)) or None
+    return cut_text(_text(shape, column, cell)) or None
 
 
 def _text(shape: ListShape, column: SetColumn, cell: Cell) -> str:
@@ -137,10 +137,14 @@ def _name(shape: ListShape, row: Row) -> str:
     by_name = {column.name: place for place, column in enumerate(shape.table.columns)}
     parts = [_text(shape, shape.table.columns[by_name[key]], row.cells[by_name[key]]) for key in shape.table.key]
     name = " · ".join(part for part in (" ".join(part.split()) for part in parts) if part)
-    return storable(name or shape.table.title)[:NAME_CHARACTERS_MAX]
+    return cut_name(name or shape.table.title)
 
 
-def _cut(text: str) -> str:
+def cut_name(text: str) -> str:
+    return storable(text)[:NAME_CHARACTERS_MAX]
+
+
+def cut_text(text: str) -> str:
     text = storable(text)
     return text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX - 1] + "…"
 

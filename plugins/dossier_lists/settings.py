@@ -14,6 +14,7 @@ NAME = "dossier_lists"
 class DossierListsSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    source: str = Field("broker", description="the connection of the back office; while it is off, nothing is stored")
     lists: Literal["on", "summary", "off"] = Field(
         "on", description="what goes into the lists: rows and their totals, the totals alone, or nothing"
     )
@@ -22,6 +23,7 @@ class DossierListsSettings(BaseModel):
         60, ge=1, description="a client's rows in one list are written once in so many seconds at most"
     )
     log_list: str = Field("request_log", description="the list that gets the request log; empty: none does")
+    log_list_every_s: int = Field(60, ge=1, description="lines of the request log leave once in so many seconds at most")
     log_list_days: int = Field(7, ge=1, description="so long the request log is kept in that list")
 
 

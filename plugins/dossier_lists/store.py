@@ -273,6 +273,14 @@ def log_codes(tx: Tx, portal: str, name: str, since: int) -> frozenset[str]:
     return frozenset(row["code"] for row in rows)
 
 
+def drop_log_elsewhere(tx: Tx, portal: str, name: str, turn: int) -> None:
+    """Lines of the request log in any other list."""
+    tx.run(
+        f"UPDATE dossier_list_element SET {GOES} WHERE portal = :p AND list <> :l AND made_at > 0 AND state <> 'drop'",
+        p=portal, l=name, turn=turn,
+    )  # fmt: skip
+
+
 def old_log_codes(tx: Tx, portal: str, name: str, before: int, most: int) -> list[str]:
     rows = tx.all(
         "SELECT code FROM dossier_list_element WHERE portal = :p AND list = :l AND made_at > 0 AND made_at < :old "

@@ -19,7 +19,7 @@ from kernel.extension.lists import outcome
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import call_queries
 from kernel.values import from_micros, to_micros
-from plugins.dossier_lists import store
+from plugins.dossier_lists import request_log, store
 from plugins.dossier_lists.elements import RECEIVED, prefix
 from plugins.dossier_lists.planning import plan_due, unpacked
 from plugins.dossier_lists.settings import NAME, settings_of
@@ -95,9 +95,11 @@ def _rest(unit: Unit, seconds: float) -> None:
 
 
 def timer_due(unit: Unit, key: str, _body: Mapping[str, Any]) -> None:
+    store.hold(unit.tx, unit.portal.name)
     if key == TIMER:
-        store.hold(unit.tx, unit.portal.name)
         _step(unit)
+    elif key == request_log.TIMER and request_log.take(unit):
+        go_on(unit)
 
 
 def _step(unit: Unit) -> None:
@@ -178,7 +180,8 @@ def _histories(portal: Portal) -> frozenset[str]:
 
 
 def watch(portal: Portal) -> None:
-    """What the settings no longer allow in the lists goes; a step that nobody does any more is done."""
+    """What the settings no longer allow in the lists goes, and so do old lines of the request log; a step that nobody does
+    any more is done."""
     settings = settings_of(portal)
     if lists_of(portal) is None:
         return
@@ -189,4 +192,5 @@ def watch(portal: Portal) -> None:
                 unit.tx, portal.name, to_micros(unit.now), but_summaries=settings.lists == "summary",
                 log_list=settings.log_list,
             )  # fmt: skip
+        request_log.drop_old(unit)
         go_on(unit)

@@ -8,6 +8,7 @@ from typing import Literal
 from kernel.crm import Record
 from kernel.datasets import Accepted, FoundClient
 from kernel.errors import BadInput, Refused
+from kernel.extension.account_verbs import find_clients
 from kernel.extension.portal import Portal, Unit
 from kernel.jobs import outgoing
 from kernel.storage import Tx
@@ -133,8 +134,7 @@ def find(portal: Portal, client: Record) -> list[FoundClient]:
     by = registering.looked_up_by(push, composed)
     if not any(by.values()):
         raise BadInput.of("opn_nothing_to_find_by")
-    accounts = portal.connection(settings_of(portal).source).source.accounts
-    return accounts.find(push.name, **by) if accounts else []
+    return find_clients(portal.connection(settings_of(portal).source), push, **by)
 
 
 __all__ = [

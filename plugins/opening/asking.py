@@ -51,6 +51,7 @@ def stem(portal: Portal, deal: str) -> str:
 def ask(unit: Unit, one: Deal, push: PushMap, number: int, looked_up_by: Mapping[str, str]) -> None:
     """From that number on; `looked_up_by`: ИНН or phone. The plugin's `asked` hears what came of it."""
     payload = {"push": push.name, "stem": stem(unit.portal, one.deal), "number": number, **looked_up_by}
+    payload |= {"record": f"{push.entity}:{one.deal}", "person": one.owner}
     unit.call(
         settings_of(unit.portal).source, VERB, payload, lane=f"client:{one.client}", key=_key(unit.tx, one), done=ASKED,
         context={"deal": one.deal},

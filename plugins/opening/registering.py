@@ -157,6 +157,7 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
     unit.call(
         settings.source, VERBS[push.once], {
             "push": push.name, "request": body, "request_id": request_id, **looked_up_by(push, composed),
+            "record": f"{push.entity}:{now.deal}", "person": now.owner,
         },
         lane=f"client:{now.client}", key=request_id, done=DONE, context={"deal": now.deal, "request_id": request_id},
     )  # fmt: skip

@@ -23,7 +23,7 @@ def test_a_day_of_the_demo_agrees(tmp_path: Path) -> None:
     assert "✗" not in done.stdout
 
 
-@pytest.mark.row("PL-08", "PL-13", "PL-15", "BR-01", "BR-02", "BR-03", "BR-04", "BR-13", "PL-09")
+@pytest.mark.row("PL-08", "PL-13", "PL-15", "BR-01", "BR-02", "BR-03", "BR-04", "BR-13", "BR-23", "PL-09")
 def test_a_brokers_day_agrees(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "app", "demo", "--once", "--set", "broker-bitrix24", "--home", str(tmp_path / "demo")],

@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     demo = Demo(args, stage, mapping, stories)
     try:
         return demo.run()
-    except AnnexError as exc:
+    except (AnnexError, AssertionError) as exc:  # an AssertionError: a story waited for nothing
         print(f"demo: {exc}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:

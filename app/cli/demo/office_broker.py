@@ -2,60 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from app.cli.demo.office_bitrix24 import Doors
+from app.cli.demo.portal_bitrix24 import COMPANY, CONTACT, DEAL, LEAD, Staff
 
-SALES = "Отдел продаж"
+SALES, SERVICE = "Отдел продаж", "Отдел сопровождения"
+FIRST_PIPELINE, NEXT_PIPELINE = "Продажи", "Сопровождение"
 SOURCES = ("WEB", "CALL", "EMAIL")
 
 
-class BrokerOffice:
-    """The portal as its people use it."""
+class BrokerOffice(Staff):
+    """The portal as its people use it. A record is named by its kind, `DEAL` or another of these, and its number."""
+
+    LEAD, DEAL, CONTACT, COMPANY = LEAD, DEAL, CONTACT, COMPANY
+    CLIENTS: ClassVar[Mapping[str, int]] = {"contact": CONTACT, "company": COMPANY}
 
     def __init__(self, address: str) -> None:
-        self.doors = self.control = Doors(address)
-        self.ask = self.doors.ask
-        departments = {str(one["ID"]): one for one in self.ask("1", "department.get", {})}
-        self.sales = next(one for one in departments.values() if one["NAME"] == SALES)
+        super().__init__(address)
+        self.doors = self.control
+        departments = {str(one["NAME"]): one for one in self.ask("1", "department.get", {})}
+        self.sales = departments[SALES]
         users = self.ask("1", "user.get", {"FILTER": {"ACTIVE": True}})
         self.names = {str(one["ID"]): f"{one.get('NAME', '')} {one.get('LAST_NAME', '')}".strip() for one in users}
         self.head = str(self.sales["UF_HEAD"])
-        mine = [str(one["ID"]) for one in users if int(self.sales["ID"]) in (one.get("UF_DEPARTMENT") or [])]
-        self.managers = sorted(set(mine) - {self.head}, key=int)
-        pipelines = self.ask("1", "crm.category.list", {"entityTypeId": 2})["categories"]
-        self.pipeline = next(one["id"] for one in pipelines if one["name"] == "Продажи")
-        stages = self.ask("1", "crm.status.list", {"filter": {"ENTITY_ID": f"DEAL_STAGE_{self.pipeline}"}})
-        self.stage = {one["NAME"]: one["STATUS_ID"] for one in stages}
-        self.label = {code: name for name, code in self.stage.items()}
+        self.managers, self.service = (_people(users, departments[name]) for name in (SALES, SERVICE))
+        pipelines = self.ask("1", "crm.category.list", {"entityTypeId": DEAL})["categories"]
+        numbers = {one["name"]: one["id"] for one in pipelines}
+        self.pipeline, self.next_pipeline = numbers[FIRST_PIPELINE], numbers[NEXT_PIPELINE]
+        self.stage = self._stages_of(self.pipeline)
+        self.label = {
+            code: name
+            for pipeline in (self.pipeline, self.next_pipeline)
+            for name, code in self._stages_of(pipeline).items()
+        }
 
-    def close(self) -> None:
-        self.doors.session.close()
+    def _stages_of(self, pipeline: int) -> dict[str, str]:
+        found = self.ask("1", "crm.status.list", {"filter": {"ENTITY_ID": f"DEAL_STAGE_{pipeline}"}})
+        return {one["NAME"]: one["STATUS_ID"] for one in found}
 
     def day(self, who: str, status: str) -> None:
         self.doors("workday", {"user": who, "status": status})
 
-    def new_deal(self, who: str, title: str) -> int:
-        body = {"title": title, "categoryId": self.pipeline, "assignedById": who}
-        return int(self.ask(who, "crm.item.add", {"entityTypeId": 2, "fields": body})["item"]["id"])
-
-    def move(self, who: str, deal: int, label: str) -> None:
-        self.ask(who, "crm.item.update", {"entityTypeId": 2, "id": deal, "fields": {"stageId": self.stage[label]}})
-
-    def stage_of(self, deal: int) -> str:
-        item = self.ask("1", "crm.item.get", {"entityTypeId": 2, "id": deal})["item"]
-        return str(self.label.get(item["stageId"], item["stageId"]))
+    # --- leads and deals ------------------------------------------------------------------------------------------------
 
     def new_lead(self, number: int) -> int:
-        phone = f"+7495{number:07d}"
-        made = self.doors(
-            "lead", {"source": SOURCES[number % 3], "title": f"Заявка {number}", "phone": phone, "name": "Клиент"}
-        )
-        return int(made["id"])
+        return self.lead_of(SOURCES[number % 3], f"Заявка {number}", phone=f"+7495{number:07d}", name="Клиент")
+
+    def lead_of(self, source: str, title: str, **known: str) -> int:
+        """Somebody filled a form, called or wrote, and the portal made a lead; `known`: phone, email, name."""
+        return int(self.doors("lead", {"source": source, "title": title, **known})["id"])
+
+    def convert(self, who: str, lead: int, kind: str, client: Mapping[str, Any], title: str) -> tuple[str, int]:
+        """Who has the lead makes a "contact" or a "company" of it, and a deal, as the CRM does: what it knows goes along."""
+        known = self.item(LEAD, lead)
+        communications = [{name: one[name] for name in ("typeId", "valueType", "value")} for one in known["fm"]]
+        card = self.add(who, self.CLIENTS[kind], {}, fm=communications, assignedById=who, **client)
+        deal = self.new_deal(who, title, **{f"{kind}Id": card})
+        self.fill(who, LEAD, lead, {}, stageId="CONVERTED")
+        return str(card), deal
+
+    def new_deal(self, who: str, title: str, **client: int) -> int:
+        return self.add(who, DEAL, {}, title=title, categoryId=self.pipeline, assignedById=who, **client)
+
+    def move(self, who: str, deal: int, label: str) -> None:
+        self.fill(who, DEAL, deal, {}, stageId=self.stage[label])
+
+    def stage_of(self, deal: int) -> str:
+        item = self.item(DEAL, deal)
+        return str(self.label.get(item["stageId"], item["stageId"]))
 
     def owner(self, lead: int) -> str:
-        return str(self.ask("1", "crm.item.get", {"entityTypeId": 1, "id": lead})["item"]["assignedById"])
+        return str(self.item(LEAD, lead)["assignedById"])
 
     def notices(self, who: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.doors(f"notifications?user={who}")["notifications"]
         return found
+
+    def told(self, kind: int, record: int | str) -> list[str]:
+        """What stands in the comments of a deal's or a client's card, oldest first."""
+        name = {DEAL: "task", CONTACT: "contact"}[kind]
+        return [str(one["description"]) for one in self.comments(name, record)]
+
+
+def _people(users: list[dict[str, Any]], department: Mapping[str, Any]) -> list[str]:
+    """Who works there, without who leads them."""
+    found = [str(one["ID"]) for one in users if int(department["ID"]) in (one.get("UF_DEPARTMENT") or [])]
+    return sorted(set(found) - {str(department["UF_HEAD"])}, key=int)

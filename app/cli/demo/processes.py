@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import requests
 from kernel.errors import Unreachable
 
 READY_WITHIN_SECONDS = 60
+SECRET = re.compile("TOKEN|SECRET|PASSWORD")
 
 
 def free_port() -> int:
@@ -30,12 +32,17 @@ class Processes:
     """Starts what the demo needs and ends all of it, whatever happens."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self._home, self._environment = home, {**os.environ, **environment}
+        self._home, self._environment, self._told = home, {**os.environ, **environment}, dict(environment)
         self._running: dict[str, subprocess.Popen[str]] = {}
 
     def set(self, **environment: str) -> None:
         """Further settings, for whatever is started from now on."""
         self._environment.update(environment)
+        self._told.update(environment)
+
+    def secrets(self) -> list[str]:
+        """The values of the secret ones among the settings that were told here."""
+        return [value for name, value in self._told.items() if SECRET.search(name) and value]
 
     def start(self, name: str, *arguments: str, answer: bool = False) -> Any:
         """Start a part; with `answer` its first line of output is returned as JSON."""

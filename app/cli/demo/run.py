@@ -24,12 +24,13 @@ from kernel.extension.sweep import turns
 from kernel.jobs import call_queries, inbox
 from kernel.mapping import MappingSet
 from kernel.storage import Database
-from kernel.testing.demo import DemoStory, Result
+from kernel.testing.demo import Client, DemoStory, Result
 
 QUIET_WITHIN_SECONDS = 150
 QUIET_EVERY_SECONDS = 0.15
 SILENCE_SECONDS = 6
 OPENS_AT = clock_time(10)
+OURS = ("service", "worker")  #: processes that are ours, and not emulated
 
 
 class Demo:
@@ -60,6 +61,8 @@ class Demo:
         self._sweeps_wanted = 0
         self.absent: list[str] = []
         self.picked: list[str] = []
+        self.clients: list[Client] = []
+        self.secrets: list[str] = []
         self.office: Any = None
         self.systems: Mapping[str, Any] = {}
         self._stories = [story(self) for story in stories]
@@ -82,7 +85,8 @@ class Demo:
         self._print_tables()
         for story in self._stories:
             results += story.checks()
-        results += [self._nothing_failed(), self._stage.limit_kept(self.office.control)]
+        results += [self._nothing_failed(), self._verified(), self._no_secret_logged()]
+        results.append(self._stage.limit_kept(self.office.control))
         return self._end(print_checks(results))
 
     def _play(self, day: date, number: int) -> None:
@@ -149,6 +153,19 @@ class Demo:
         announcement = "; ".join(f"{call['verb']} {call['lane']}: {call['reason']}" for call in calls[:3])
         wrong = f"{deliveries} deliveries, {len(calls)} calls: {announcement}" if deliveries or calls else ""
         return "no delivery and no call failed for good", wrong
+
+    def _verified(self) -> Result:
+        code, output = self.annex("verify")
+        return "annex verify finds nothing", output[-400:] if code else ""
+
+    def _no_secret_logged(self) -> Result:
+        """Those of the settings, and what stories planted."""
+        secrets = [*self.processes.secrets(), *self.secrets]
+        logs = {name: (self.home / f"{name}.log").read_text(encoding="utf-8") for name in OURS}
+        places = [f"{name}.log holds secret {n} of {len(secrets)}" for n, secret in enumerate(secrets, 1)
+                  for name, text in logs.items() if secret in text]  # fmt: skip
+        lines = sum(text.count("\n") for text in logs.values())
+        return f"none of {len(secrets)} secrets and personal details in {lines} lines of our logs", "; ".join(places[:3])
 
     # --- what stories ask for -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from app.cli.demo import office_bitrix24, office_planfix
 from app.cli.demo.office_broker import BrokerOffice
+from app.cli.demo.portal_bitrix24 import Doors
 from app.cli.demo.processes import Processes, free_port
 from kernel.errors import Unreachable
 from kernel.mapping import MappingSet
@@ -108,7 +109,7 @@ class Bitrix24:
         )  # fmt: skip
 
     def set_up(self, processes: Processes, service: str) -> str:
-        control = office_bitrix24.Doors(self.address)
+        control = Doors(self.address)
         control("app/install", {"handler": f"{service}/hooks/bitrix24/main", "kind": "script", "user": "1"})
         control("wait-idle", {"timeout": 30})
         done = processes.annex("apply", "--yes", "--cards")
@@ -130,7 +131,7 @@ class Bitrix24:
         answer = office.open_page(who, "LEFT_MENU")
         return f"the board opened inside the CRM for {who}: HTTP {answer.status_code} {answer.url.removeprefix(service)}"
 
-    def limit_kept(self, doors: office_bitrix24.Doors) -> tuple[str, str]:
+    def limit_kept(self, doors: Doors) -> tuple[str, str]:
         seen = doors("state")["counters"]
         return _limit_kept(seen, f"bucket at most {seen.get('bucket_max')}")
 

@@ -102,6 +102,20 @@ def test_each_drop_is_asked_about_once(
     assert next(given, None) is None
 
 
+@pytest.mark.parametrize(("answers", "code"), [(["y"], 0), (["n"], 2), ([""], 2)])
+def test_what_only_a_person_can_do_is_asked_about_once_where_nobody_can_see_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answers: list[str], code: int
+) -> None:
+    script, asked = Script("a"), list[str]()
+    script.also = (MANUAL, Change("manual", "rights", "take them away", make=lambda: setattr(script, "also", ())))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    assert apply(annex(script), yes=True) == 2 and len(script.also) == 2, "nobody has said that it is done"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda question: (asked.append(question), answers[len(asked) - 1])[1])
+    assert apply(annex(script)) == code and len(asked) == 1
+    assert "! rights: take them away" in capsys.readouterr().out and "is it done?" in asked[0]
+
+
 class Cards(Script):
     """Beside words, a card that staff arranged; `stubborn`: the portal takes an arrangement and shows another."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -246,3 +247,52 @@ def test_a_connection_that_never_stood_is_nothing_done(office, tmp_path, databas
     with pytest.raises(Unreachable) as raised:
         opening.open("open_account", opening.compose("open_account", "r-6", PERSON))
     assert not raised.value.maybe_done
+
+
+# --- after a restored copy
+
+
+def asked(connection: Connection, number: int = 1, **by: str):
+    call = a_call("ask_accounts", push="open_account", stem="annex:main:5512:", number=number, **by)
+    found = json.loads(VERBS["ask_accounts"].run(connection, call, False))
+    return {number: unpack_opened(text) for number, text in found}
+
+
+@FACES
+@pytest.mark.parametrize("elements", [PERSON, COMPANY], ids=["person", "company"])
+def test_what_became_of_requests_is_asked_number_by_number(office, tmp_path, face, elements):
+    connection = connected(office, tmp_path, face)
+    assert asked(connection) == {}
+    wrong = [(path, "1" if path.endswith("/INN") else text) for path, text in elements]
+    for number, sent in ((1, wrong), (2, wrong), (4, elements)):  # the third never arrived
+        VERBS["open_account"].run(connection, a_call("x", **payload(connection, f"annex:main:5512:{number}", sent)), False)
+    found = asked(connection)
+    assert list(found) == [1, 2, 4] and isinstance(found[1], Refusal) and isinstance(found[4], Accepted)
+    assert list(asked(connection, 3)) == [4] and asked(connection, 5) == {}
+    office.fault(in_work_s=600)
+    with pytest.raises(Unreachable):
+        asked(connection)
+    assert office.state("registered")["registered"] == 1, "asking sends nothing"
+
+
+@FACES
+def test_without_a_look_up_of_requests_the_client_is_looked_up(office, tmp_path, face):
+    only = {SOAP: ', find = "FindClient"', PLAIN: ', find = "/bo/clients.xml"'}
+    connection = connected(office, tmp_path, face, "lookup", only[face])
+    assert asked(connection, inn="770987654347") == {}
+    VERBS["open_account_lookup"].run(connection, a_call("x", **payload(connection)), False)
+    assert isinstance(asked(connection, 7, inn="770987654347")[7], Accepted)
+    with pytest.raises(BadInput):
+        asked(connection)
+
+
+@FACES
+@pytest.mark.parametrize("elements", [PERSON, COMPANY], ids=["person", "company"])
+def test_a_double_is_named(office, tmp_path, face, elements):
+    connection = connected(office, tmp_path, face)
+    inn = next(text for path, text in elements if path.endswith("/INN"))
+    first = unpack_opened(VERBS["open_account"].run(connection, a_call("x", **payload(connection, "r-1", elements)), False))
+    again = a_call("x", **payload(connection, "r-2", elements, inn=inn))
+    second = unpack_opened(VERBS["open_account"].run(connection, again, False))
+    assert isinstance(first, Accepted) and isinstance(second, Refusal)
+    assert [(one.code, one.client_id) for one in second.errors] == [("DUPLICATE_PERSON", first.client_id)]

@@ -213,3 +213,16 @@ def test_a_set_up_that_ends_while_the_portal_is_being_looked_through_leaves_noth
     deal = office.crm.create("deal", {}, key="d-1")
     office.crm.update("deal", deal, {"maybe": "есть"})
     assert office.crm.get("deal", deal).values["maybe"] == "есть"
+
+
+def test_the_address_of_a_record_is_known_before_anything_is_asked(office):
+    """It is wanted inside units of work, where asking the portal may need the very database that is held: see a token that
+    has to be renewed."""
+    types, fresh = keep(office), office.fresh()
+    before = len(office.wire.sent)
+    site = f"{office.sandbox.address}/"
+    assert (
+        fresh.link("deal", "5") == f"{site}crm/deal/details/5/" and fresh.link("lead", "7") == f"{site}crm/lead/details/7/"
+    )
+    assert fresh.link("journal", "3") == f"{site}crm/type/{types['Журнал'][0]}/details/3/"
+    assert len(office.wire.sent) == before

@@ -16,6 +16,7 @@ CALM = dict.fromkeys(ROUGH, 0)
 
 
 class AssignmentDemo(DemoStory):
+    after = ("workday",)
     connectors = frozenset({"bitrix24"})
     agreement = "owners"
 

@@ -40,6 +40,8 @@ def test_whom_the_back_office_names_gets_their_number(desk: Desk) -> None:
     desk.found = {INN: [FoundClient("1000417", "Новиков И.")]}
     desk.asks()
     assert desk.looked_up == [INN] and "1000417 (Новиков И.)" in desk.listed()
+    logged = desk.rows("SELECT outcome, row_count FROM dossier_log WHERE set_name = 'FindClient'")
+    assert [(one["outcome"], one["row_count"]) for one in logged] == [("ok", 1)]
     desk.asks()
     assert desk.looked_up == [INN], "once a day"
     desk.press_the_only_one()

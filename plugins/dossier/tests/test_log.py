@@ -8,9 +8,11 @@ import pytest
 
 from kernel.errors import BadAnswer, Unreachable
 from kernel.extension import Plugin
-from plugins.dossier import commands, keeping, plugin
+from kernel.values import to_micros
+from plugins.dossier import commands, keeping, logbook, plugin
 from plugins.dossier.api import CLIENT_FORGOTTEN
 from plugins.dossier.rules.figures import figures, nearest
+from plugins.dossier.store_log import Line
 from plugins.dossier.tests.office import CLIENT
 
 pytestmark = pytest.mark.row("BR-15")
@@ -50,6 +52,40 @@ def test_the_log_page(office):
     assert head.get("/dossier/log?face=%00").status_code == 404, "it is in no text of ours"
     csv = head.get("/dossier/log/file.csv").data.decode("utf-8-sig").splitlines()
     assert len(csv) == 5 and "Ирина Белова" in csv[1] and head.get("/dossier/log/file.xlsx").status_code == 200
+
+
+def test_the_log_is_filtered_by_each_column(office):
+    lines = {
+        "a": {"set_name": "position", "person": office.irina, "entity": "contact", "record": "7", "face": "soap", "ms": 100,
+              "bytes": 2000, "row_count": 12, "code": "BUSY", "trace_id": "T-1", "trace": "ours-1",
+              "outcome": "unavailable"},
+        "b": {"set_name": "OpenAccount", "person": "", "entity": "deal", "record": "8", "face": "xml", "ms": 99,
+              "bad_cells": 3, "outcome": "rejected"},
+    }  # fmt: skip
+    with office.portal.unit() as unit:
+        for number, (name, one) in enumerate(lines.items()):
+            line = Line(name, office.portal.name, to_micros(office.clock.now()) + number, client_id=f"client-{name}", **one)
+            logbook.keep(unit, line)
+    head = office.client(role="head")
+
+    def found(**wanted):
+        rows = head.get("/dossier/log/file.csv", query_string=wanted).data.decode("utf-8-sig").splitlines()[1:]
+        assert len(rows) == head.get("/dossier/log", query_string=wanted).text.count("<bdi>client-")
+        return {row.split(";")[2].removeprefix("client-") for row in rows}
+
+    assert found() == {"a", "b"}
+    for wanted in (
+        {"set_name": "position"}, {"client_id": "client-a"}, {"person": office.irina}, {"person": "ирина  белова"},
+        {"card": "7"}, {"card": "contact:7"}, {"face": "soap"}, {"outcome": "unavailable"}, {"ms": "100"}, {"bytes": "1"},
+        {"row_count": "12"}, {"code": "BUSY"}, {"trace_id": "T-1"}, {"trace": "ours-1"},
+    ):  # fmt: skip
+        assert found(**wanted) == {"a"}, wanted
+    for wanted in ({"set_name": "OpenAccount"}, {"bad_cells": "3"}, {"outcome": "rejected", "ms": "99"}):
+        assert found(**wanted) == {"b"}, wanted
+    assert found(ms="much", bad_cells="-1") == {"a", "b"}, "what is no number asks for nothing"
+    assert found(first="2020-01-01", last="2020-01-02") == set()
+    page = head.get("/dossier/log", query_string={"person": "Ирина Белова"}).text
+    assert 'value="Ирина Белова"' in page and "Передача клиента" in page and "отклонено" in page
 
 
 def test_what_is_old_goes(office):

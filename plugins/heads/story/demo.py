@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import requests
-
 from kernel.testing.demo import DemoStory, Result
 
 OWNER, FRAME = "1", "/frame/bitrix24/main/heads/"
-PAGE_SECONDS = 30
 
 
 class HeadsDemo(DemoStory):
@@ -31,9 +28,6 @@ class HeadsDemo(DemoStory):
         )
 
     def _opened(self, who: str, **forged: str) -> int:
-        body = {"placement": "LEFT_MENU", "user": who, "handler": f"{self.desk.address}{FRAME}"}
-        asked = self.desk.office.control("open", body)
-        with requests.Session() as browser:
-            browser.trust_env = False
-            answer = browser.post(asked["url"], data={**asked["fields"], **forged}, timeout=PAGE_SECONDS)
-            return answer.status_code
+        browser, answer = self.desk.office.browse(who, "LEFT_MENU", handler=f"{self.desk.address}{FRAME}", forged=forged)
+        browser.close()
+        return int(answer.status_code)
