@@ -60,7 +60,7 @@ bench: $(VENV)/.dev ## measures, as ratios inside one run
 mutants: $(VENV)/.dev ## plants faults in a copy and counts which the tests notice; ARGS="--only ID" for some
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-crash: $(VENV)/.dev ## a hundred bursts of each kind with kill -9 of any process; ARGS="--runs N --seed N --database sqlite"
+crash: $(VENV)/.dev ## a hundred bursts of each kind with kill -9 of any process; ARGS="--runs N --seed N --kind sqlite"
 	@$(BIN)/python -m tests.crash $(ARGS)
 
 clean: ## take away what was made here

@@ -237,10 +237,11 @@ def build(
     transport: Transport | None = None,
     crm: CRM | None = None,
     database: Database | None = None,
+    mapping: MappingSet | None = None,
 ) -> Annex:
     """Put everything together from the settings. Connects to nothing yet."""
     plugins, connectors = find_plugins(), find_connectors()
-    mapping = load_set(set_folder(Settings(environment)["ANNEX_SET"]))
+    mapping = load_set(set_folder(Settings(environment)["ANNEX_SET"])) if mapping is None else mapping
     settings = Settings(environment, also=[*WEB_SETTINGS, *known_settings(mapping, connectors)])
     if clock is None:
         clock = OffsetClock(Path(settings["ANNEX_CLOCK_FILE"])) if settings["ANNEX_CLOCK_FILE"] else SystemClock()

@@ -59,8 +59,5 @@ class SimulatedCRM(EmulatedCRM, Protocol):
     def comments_of_ours(self) -> int:
         """How many comments Annex wrote."""
 
-    def records_of_ours(self) -> list[str]:
-        """Every record that Annex made."""
-
     def refused(self) -> int:
         """How many requests the portal refused because its limit was broken."""

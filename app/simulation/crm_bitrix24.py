@@ -37,6 +37,7 @@ UNCONFIRMED = {
 }  # fmt: skip
 ROUGH = {"cut_after_commit_rate": 0.05, "drop_rate": 0.15, "duplicate_rate": 0.15, "reorder_rate": 0.15}
 ONCE = ("error_500_next", "html_error_next", "cut_next", "cut_after_commit_next", "refresh_fails_next", "notify_false_next")
+CALLED_THERE = {"firstName": "name"}  #: a part of a system field that the CRM has under another name
 ROUNDS_MAX = 8
 COMMENTS_A_PAGE = 50
 
@@ -250,15 +251,24 @@ class Bitrix24CRM:
             found += sum(self._comments_on(number, item["id"]) for item in self._items(number, {}))
         return found
 
+    def notes_of_ours(self, entity: str, record: str) -> list[str]:
+        return [str(one["COMMENT"]) for one in self._notes(self._number(entity), record)]
+
     def _comments_on(self, number: int, record: Any) -> int:
-        """Those of ours, page by page."""
-        body = {"filter": {"ENTITY_ID": record, "ENTITY_TYPE": self._timeline(number)}, "select": ["ID"]}
-        found: list[str] = []
+        return len(self._notes(number, record))
+
+    def _notes(self, number: int, record: Any) -> list[dict[str, Any]]:
+        """Comments of ours, page by page."""
+        body = {
+            "filter": {"ENTITY_ID": record, "ENTITY_TYPE": self._timeline(number)}, "order": {"ID": "ASC"},
+            "select": ["ID", "COMMENT"],
+        }  # fmt: skip
+        found: list[dict[str, Any]] = []
         while True:
             page = self._as("1", "crm.timeline.comment.list", {**body, "start": len(found)})
-            found += [str(one["ID"]) for one in page]
+            found += page
             if len(page) < COMMENTS_A_PAGE:
-                return sum(one not in self._staff_wrote for one in found)
+                return [one for one in found if str(one["ID"]) not in self._staff_wrote]
 
     @staticmethod
     def _timeline(number: int) -> str:
@@ -346,7 +356,12 @@ class Bitrix24CRM:
         if plan.system:
             if plan.type == "choice" and isinstance(value, str):
                 return plan.system, value.upper()  # the CRM's own codes of a source are our words in capitals
-            return plan.system, value.id if isinstance(value, Card) else value or ""
+            if plan.system == "phone":  # one more; a card that has none gets its first
+                return "fm", {"n0": {"typeId": "PHONE", "valueType": "WORK", "value": value}}
+            if isinstance(value, date):
+                return plan.system, value.isoformat()
+            name = CALLED_THERE.get(plan.system, plan.system)
+            return name, value.id if isinstance(value, Card) else value or ""
         field = self._known[number][plan.label]
         wire: Any = value
         if value is None:

@@ -214,11 +214,18 @@ class PlanfixCRM:
         return [(f"contact:{row.contact}" if row.contact else str(row.task), key) for row, key in found if key]
 
     def comments_of_ours(self) -> int:
-        robot = self._portal.robot().id
-        return sum(
-            bool(one.description) and (one.owner == robot or bool(MARK.search(one.description)))
-            for one in self._portal.comments.values()
-        )
+        return sum(self._is_ours(one) for one in self._portal.comments.values())
+
+    def notes_of_ours(self, entity: str, record: str) -> list[str]:
+        number, of_task = int(record.rpartition(":")[2]), self._kind(entity) == "task"
+        return [
+            one.description for one in self._portal.comments.values()
+            if self._is_ours(one) and number == (one.task if of_task else one.contact)
+        ]  # fmt: skip
+
+    def _is_ours(self, comment: Any) -> bool:
+        text = comment.description
+        return bool(text) and (comment.owner == self._portal.robot().id or bool(MARK.search(text)))
 
     def records_of_ours(self) -> list[str]:
         robot = self._portal.robot().id

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
@@ -19,6 +19,7 @@ from kernel.storage import Database, Tx
 from kernel.testing import Crash, FakeClock
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+CONNECT_SECONDS = 2.0
 CUT = "sandbox.cut"  #: what the emulated portal puts into environ to hang up instead of answering
 CALL_SECONDS = 0.08
 
@@ -83,30 +84,41 @@ class SimulatedDatabase(Database):
         return bool(self._points.deaths) and self._points.rng.random() < self._points.deaths
 
 
+class Other(Protocol):
+    """A further system that is asked, beside the portal."""
+
+    application: Application
+    unreachable: bool  #: nobody takes our connection
+
+
 class Network:
-    """Carries requests between the processes and the portal; loses some requests, and some answers."""
+    """Carries requests between the processes and the portal, or others; loses some requests, and some answers."""
 
     def __init__(self, clock: FakeClock, points: Points, database: SimulatedDatabase) -> None:
         self._clock, self._points, self._database = clock, points, database
         self.portal: Application | None = None
+        self.others: dict[str, Other] = {}  #: by the name of their host
         self.lost = 0.0  #: chance that a request never arrives; the same again for its answer
         self.cut_off = False
         self.requests = 0
 
-    def call_portal(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float
-    ) -> Answer:
-        """What the connector sends through (kernel.http.Transport)."""
+    def carry(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float) -> Answer:
+        """What a connector sends through (kernel.http.Transport)."""
         self._database.nobody_waits()
         self._points.pass_by("call", turn=False)
         rng = self._points.rng
         if self.cut_off or (self.lost and rng.random() < self.lost):
             self._clock.advance(seconds=min(timeout, rng.choice((0.01, 20.0))))
             raise requests.exceptions.ConnectionError("simulated: no route")
-        assert self.portal is not None
-        self.requests += 1
+        other = self.others.get(urlsplit(url).hostname or "")
+        if other is not None and other.unreachable:
+            self._clock.advance(seconds=CONNECT_SECONDS)
+            raise requests.exceptions.ConnectTimeout("simulated: nobody takes the connection")
+        application = other.application if other is not None else self.portal
+        assert application is not None
+        self.requests += other is None
         self._clock.advance(seconds=CALL_SECONDS)
-        status, shown, content, cut = ask(self.portal, method, url, headers, body or b"")
+        status, shown, content, cut = ask(application, method, url, headers, body or b"")
         self._points.pass_by("called")
         if cut or (self.lost and rng.random() < self.lost):
             self._clock.advance(seconds=rng.choice((0.01, timeout)))

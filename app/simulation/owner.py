@@ -10,12 +10,16 @@ from app.simulation.channel import SimulatedChannel
 from kernel.jobs import outgoing
 
 
-def retry_what_failed(annex: Annex, channels: Iterable[SimulatedChannel], note: Callable[[str], None]) -> None:
+def retry_what_failed(
+    annex: Annex, channels: Iterable[SimulatedChannel], note: Callable[[str], None], offices: Iterable[str] = ()
+) -> None:
     """They go through the list of what failed for good while the portal was ill. Where a message may have arrived they do
-    as they are asked, and look into the chat."""
+    as they are asked, and look into the chat. What was meant for one of these connections is decided on the page of the
+    plugin that meant it."""
+    elsewhere = {annex.runtime.portal.connection(name).full_name for name in offices}
     shown = [one for channel in channels for one in channel.messages]
     with annex.database.read() as tx:
-        rows = [(row, outgoing.load(tx, row["id"])) for row in failed(tx)]
+        rows = [(row, outgoing.load(tx, row["id"])) for row in failed(tx) if row["connection"] not in elsewhere]
     for row, call in rows:
         doubtful = call is not None and call.state == "uncertain"
         there = " ".join(one.vendor_id for one in shown if doubtful and call is not None and one.key == call.key)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Annex, build, our_sets, set_folder
-from app.simulation.channel import channels_of, connected, settings_for
+from app.simulation.backoffice import SimulatedBackOffice, addresses_of, back_offices, with_promises
+from app.simulation.channel import SimulatedChannel, channels_of, connected, settings_for
 from app.simulation.checks import Checks
 from app.simulation.crew import Crew, Piece
 from app.simulation.crm import SimulatedCRM
@@ -53,13 +54,8 @@ TIMERS_WAITED_FOR = timedelta(minutes=15)  #: at rest; what is due later concern
 UNDELIVERED = 4  #: last actions of which the portal tells nobody
 DEEDS_SHOWN = 14  #: how many of the last notes a failure shows
 MONTH_ENDS = (
-    "2026-10-31T21:30",
-    "2026-11-30T21:40",
-    "2026-12-31T21:20",
-    "2027-02-28T21:50",
-    "2026-11-23T10:00",
-    "2026-03-28T23:10",
-)
+    "2026-10-31T21:30", "2026-11-30T21:40", "2026-12-31T21:20", "2027-02-28T21:50", "2026-11-23T10:00", "2026-03-28T23:10",
+)  # fmt: skip
 
 
 class Failed(AssertionError):
@@ -107,8 +103,14 @@ class Run:
         self.network = Network(self.clock, self.points, self.database)
         self.ids = CountingIds()
         self.queue = MemoryQueue(self.clock, self.seed)
-        self.bots = settings_for(load_set(set_folder(self.set_name)))
-        reader = build({"ANNEX_SET": self.set_name, **self.bots}, database=self.database, clock=self.clock)
+        declared = load_set(set_folder(self.set_name))
+        self.offices = back_offices(declared, self.seed, self.clock)
+        self.network.others = {office.host: office for office in self.offices.values()}
+        self.mapping = with_promises(declared, self.offices.values())
+        self.beside = {**settings_for(declared), **addresses_of(self.offices)}
+        reader = build(
+            {"ANNEX_SET": self.set_name, **self.beside}, database=self.database, clock=self.clock, mapping=self.mapping
+        )
         kinds = stories_of(reader.runtime.plugins)
         self.plugin_settings = {name: kind.settings(self.random) for name, kind in kinds.items()}
         self.channels = channels_of(reader.runtime.portal.connections, self.clock, self.points, self.database)
@@ -119,7 +121,8 @@ class Run:
             self.start(name)
         self.crm.set_up(self.processes[WORKERS[0]].annex)
         observer = self.build_process()
-        world = World(observer.runtime.portal, self.crm, self.random, self.clock, self.note, self.channels, self.settle)
+        portal, others = observer.runtime.portal, (self.channels, self.offices)
+        world = World(portal, self.crm, self.random, self.clock, self.note, *others, self.settle)
         self.stories: list[SimulatedStory] = [kind(world) for kind in kinds.values()]
         self.checks = Checks(observer, self.crm, self.stories, self.queue)
 
@@ -127,12 +130,12 @@ class Run:
 
     def build_process(self) -> Annex:
         environment = {
-            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings, **self.bots,
+            "ANNEX_SET": self.set_name, "ANNEX_SECRET": "a-secret-of-the-simulation", **self.crm.settings, **self.beside,
             "ANNEX_PUBLIC_URL": "https://annex.example.com", "ANNEX_DATABASE_URL": self.database.url,
         }  # fmt: skip
         annex = build(
-            environment, clock=self.clock, ids=self.ids, queue=self.queue, transport=self.network.call_portal,
-            database=self.database,
+            environment, clock=self.clock, ids=self.ids, queue=self.queue, transport=self.network.carry,
+            database=self.database, mapping=self.mapping,
         )  # fmt: skip
         portal = annex.runtime.portal
         portal.connections = {
@@ -302,6 +305,9 @@ class Run:
     def moving(self) -> list[Piece]:
         return [piece for piece in self.crew.pieces if piece.process not in self.still]
 
+    def outside(self) -> list[SimulatedChannel | SimulatedBackOffice]:
+        return [*self.channels.values(), *self.offices.values()]
+
     def stand_still(self) -> None:
         """A worker is frozen, or cut off, or its machine sleeps; longer than the others wait: they take its jobs over. Or it
         wakes up, and knows nothing of that."""
@@ -343,8 +349,8 @@ class Run:
         """For a while things break more often, or not at all."""
         rough = self.random.random() < 0.7
         self.crm.random_faults.turn(self.random, rough)
-        for channel in self.channels.values():
-            channel.turn(self.random, rough)
+        for beside in self.outside():
+            beside.turn(self.random, rough)
         self.network.lost = self.random.choice((0.0, 0.02, 0.1)) if rough else 0.0
         self.network.cut_off = rough and self.random.random() < 0.1
         self.points.deaths = self.random.choice((0.0, 0.002, 0.01)) if rough else 0.0
@@ -359,14 +365,14 @@ class Run:
             self.clock.advance(seconds=self.random.choice((1, 20, 70)))
             self.somebody_acts()
         self.crm.random_faults.turn(self.random, rough=False)
-        for channel in self.channels.values():
-            channel.turn(self.random, rough=False)
+        for beside in self.outside():
+            beside.turn(self.random, rough=False)
         self.network.lost, self.network.cut_off, self.points.deaths = 0.0, False, 0.0
         self.still.clear()
         for _ in range(2):  # a connection that was lost may only be noticed by what waits
             self.crm.open_annex()
             self.until_idle()
-        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note)
+        retry_what_failed(self.processes[WORKERS[0]].annex, self.channels.values(), self.note, self.offices)
         for story in self.stories:
             story.repair()
         quiet = 0

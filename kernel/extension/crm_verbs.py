@@ -6,13 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from typing import TypeVar
 
-from kernel.crm import CRM, Activities, CommentFile, Comments, Lists, Notices, Process, Processes, Start
+from kernel.crm import CommentFile, Process, Start
 from kernel.crm.codec import unpack_change, unpack_values
 from kernel.errors import Misconfigured
 from kernel.extension import lists
 from kernel.extension.connector import Connection, Verb
 from kernel.jobs.outgoing import Call
+
+Part = TypeVar("Part")
+
+
+def _offered(part: Part | None, what: str) -> Part:
+    """A part of the CRM's protocol that not every CRM has. Raises Misconfigured."""
+    if part is None:
+        raise Misconfigured(f"this CRM has no {what} that we could reach")
+    return part
 
 
 def _update(connection: Connection, call: Call, _maybe_done: bool) -> str:
@@ -54,24 +64,15 @@ def _create(connection: Connection, call: Call, maybe_done: bool) -> str:
 
 
 def _restore(connection: Connection, call: Call, _maybe_done: bool) -> str:
-    crm, body = connection.crm, call.payload
-    if crm.bin is None:
-        raise Misconfigured(f"{crm.name} has no recycle bin that we could reach")
-    crm.bin.restore(body["entity"], body["id"])
+    _offered(connection.crm.bin, "recycle bin").restore(call.payload["entity"], call.payload["id"])
     return ""
-
-
-def _comments(crm: CRM) -> Comments:
-    if crm.comments is None:
-        raise Misconfigured(f"{crm.name} keeps no comments that we could read and edit")
-    return crm.comments
 
 
 def _write_comment(connection: Connection, call: Call, maybe_done: bool) -> str:
     body = call.payload
     with ExitStack() as stack:
         files = _files(connection, body["files"], stack)
-        return _comments(connection.crm).write(
+        return _offered(connection.crm.comments, "comments").write(
             body["entity"], body["id"], body["text"], key=call.key, author=body["author"], to=body["to"], files=files,
             hidden=body["hidden"], at=datetime.fromisoformat(body["at"]) if body["at"] else None, maybe_done=maybe_done,
         )  # fmt: skip
@@ -82,7 +83,9 @@ def _edit_comment(connection: Connection, call: Call, _maybe_done: bool) -> str:
     with ExitStack() as stack:
         told = body.get("files")  # calls of an earlier release say nothing of files
         files = None if told is None else _files(connection, told, stack)
-        _comments(connection.crm).edit(body["entity"], body["id"], body["comment"], body["text"], files=files)
+        _offered(connection.crm.comments, "comments").edit(
+            body["entity"], body["id"], body["comment"], body["text"], files=files
+        )
     return str(body["comment"])
 
 
@@ -93,53 +96,37 @@ def _files(connection: Connection, told: Sequence[Mapping[str, str]], stack: Exi
     ]
 
 
-def _lists(crm: CRM) -> Lists:
-    if crm.lists is None:
-        raise Misconfigured(f"{crm.name} has no lists that we could write")
-    return crm.lists
-
-
 def _write_lists(connection: Connection, call: Call, _maybe_done: bool) -> str:
-    return lists.pack(_lists(connection.crm).write([unpack_change(one) for one in call.payload["changes"]]))
+    return lists.pack(_offered(connection.crm.lists, "lists").write([unpack_change(one) for one in call.payload["changes"]]))
 
 
 def _list_codes(connection: Connection, call: Call, _maybe_done: bool) -> str:
-    found = _lists(connection.crm).codes([Start(*one) for one in call.payload["starts"]])
+    found = _offered(connection.crm.lists, "lists").codes([Start(*one) for one in call.payload["starts"]])
     return json.dumps([sorted(codes) for codes in found])
-
-
-def _notices(crm: CRM) -> Notices:
-    if crm.notices is None:
-        raise Misconfigured(f"{crm.name} has no notices that we could write")
-    return crm.notices
 
 
 def _put_notice(connection: Connection, call: Call, _maybe_done: bool) -> str:
     body = call.payload
-    _notices(connection.crm).put(body["tag"], body["to"], body["text"])
+    _offered(connection.crm.notices, "notices").put(body["tag"], body["to"], body["text"])
     return ""
 
 
 def _remove_notice(connection: Connection, call: Call, _maybe_done: bool) -> str:
-    _notices(connection.crm).remove(call.payload["tag"])
+    _offered(connection.crm.notices, "notices").remove(call.payload["tag"])
     return ""
-
-
-def _processes(crm: CRM) -> Processes:
-    if crm.processes is None:
-        raise Misconfigured(f"{crm.name} runs no processes that we could start")
-    return crm.processes
 
 
 def _start_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
     """Where to answer what it asks."""
     body = call.payload
-    return _where(_processes(connection.crm).start(body["entity"], body["id"], body["template"]))
+    return _where(_offered(connection.crm.processes, "processes").start(body["entity"], body["id"], body["template"]))
 
 
 def _hand_over_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
     body = call.payload
-    return _where(_processes(connection.crm).hand_over(body["entity"], body["id"], body["template"], body["to"]))
+    return _where(
+        _offered(connection.crm.processes, "processes").hand_over(body["entity"], body["id"], body["template"], body["to"])
+    )
 
 
 def _where(process: Process) -> str:
@@ -148,20 +135,16 @@ def _where(process: Process) -> str:
 
 def _end_process(connection: Connection, call: Call, _maybe_done: bool) -> str:
     body = call.payload
-    _processes(connection.crm).end(body["entity"], body["id"], body["template"], but=body.get("but", ""))
+    _offered(connection.crm.processes, "processes").end(
+        body["entity"], body["id"], body["template"], but=body.get("but", "")
+    )
     return ""
-
-
-def _activities(crm: CRM) -> Activities:
-    if crm.activities is None:
-        raise Misconfigured(f"{crm.name} has no activities that we could move")
-    return crm.activities
 
 
 def _move_activities(connection: Connection, call: Call, _maybe_done: bool) -> str:
     """Those that stayed where they were, as JSON: subject and the CRM's words."""
     body = call.payload
-    left = _activities(connection.crm).move(body["entity"], body["id"], body["to"])
+    left = _offered(connection.crm.activities, "activities").move(body["entity"], body["id"], body["to"])
     return json.dumps([[one.activity.subject, one.reason] for one in left], ensure_ascii=False)
 
 

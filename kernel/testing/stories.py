@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal, Protocol
 
+from kernel.datasets import FoundClient
 from kernel.extension.portal import Portal
 from kernel.testing.clock import FakeClock
 
@@ -141,6 +142,24 @@ class EmulatedCRM(Protocol):
     def rows_of_ours(self) -> list[tuple[str, str]]:
         """(record, key of ours) of every child row that Annex made."""
 
+    def records_of_ours(self) -> list[str]:
+        """Every record that Annex made."""
+
+    def notes_of_ours(self, entity: str, record: str) -> list[str]:
+        """The texts of the comments that Annex wrote there, oldest first."""
+
+
+class EmulatedAccounts(Protocol):
+    """An emulated system in which accounts are opened, as those see it who work there."""
+
+    promise: str  #: what it promises about repeats, in the words of `push.*.toml`; the set says the same
+
+    def clients_with(self, phone: str) -> list[FoundClient]:
+        """Everybody who was registered with that phone, oldest first."""
+
+    def done(self, request_id: str) -> int:
+        """How often a request was carried out, accepted or not; a repeat that it knew as one does not count."""
+
 
 @dataclass
 class World:
@@ -153,8 +172,10 @@ class World:
     note: Callable[[str], None]  #: the last notes stand in the text of a failure
     channels: Mapping[str, Any] = field(default_factory=dict)
     """The emulated chat systems by the names of their connections: what TwinChannel lets people do."""
+    systems: Mapping[str, EmulatedAccounts] = field(default_factory=dict)
+    """The emulated systems that are asked for data, by the names of their connections; none while they are switched off."""
     settle: Callable[[], None] = lambda: None
-    """Let everything be done that there is to do; for `begin` alone, while all is well."""
+    """Let everything be done that there is to do; for `begin` and `repair`, while all is well."""
 
 
 class SimulatedStory:

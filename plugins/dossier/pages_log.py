@@ -119,9 +119,7 @@ def _day(text: str, otherwise: date) -> date:
 
 def _figures(tx: Tx, portal: Portal, chosen: Chosen) -> list[object]:
     found = store_log.durations(tx, portal.name, chosen.wanted, chosen.since, chosen.until)
-    lines = (
-        (from_micros(row["at"], portal.zone).date().isoformat(), row["set_name"], row["outcome"], row["ms"]) for row in found
-    )
+    lines = ((from_micros(row["at"], portal.zone).date(), row["set_name"], row["outcome"], row["ms"]) for row in found)
     return list(figures(lines))
 
 

@@ -84,7 +84,7 @@ def client_seen(unit: Unit, seen: Seen) -> None:
             unit.resync(push.entity, known.deal)
 
 
-def hold(unit: Unit, record: Record, start: str, to: str) -> Objection | None:
+def hold(unit: Unit, record: Record, _start: str, to: str) -> Objection | None:
     """While a client is being handed over nobody moves the deal; and nobody but us says that the account is open."""
     push = push_of(unit.portal)
     if push is None or record.entity != push.entity:
@@ -92,6 +92,6 @@ def hold(unit: Unit, record: Record, start: str, to: str) -> Objection | None:
     one = store.load(unit.tx, unit.portal.name, record.id)
     if one is not None and one.in_transit:
         return Objection("opn_hold", no_override=True)
-    if start == push.stage and to == settings_of(unit.portal).won and (one is None or one.state != ACCEPTED):
+    if to == settings_of(unit.portal).won and (one is None or one.state != ACCEPTED):
         return Objection("opn_hold_opened", no_override=True)
     return None

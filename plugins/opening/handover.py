@@ -42,6 +42,8 @@ def look_on(portal: Portal) -> None:
         return
     with portal.unit() as unit:
         for one in store.unfinished(unit.tx, portal.name, (ACCEPTED, WAITING)):
+            if one.state == WAITING and one.gone:
+                continue  # nothing was begun with it
             if one.state == ACCEPTED and store.steps(unit.tx, portal.name, one.deal)["card"].state != "done":
                 unit.resync(one.client_entity, one.client_record)
             elif one.gone:

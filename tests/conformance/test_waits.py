@@ -23,6 +23,7 @@ ALLOWED = {
     "kernel/storage/tests/test_away.py: time.sleep(1.5)": "longer than the second that the database bears; more is no harm",
     "plugins/exchange/tests/test_guard.py: timeout=0.4": "who comes later finds the other done, as is allowed",
     "plugins/exchange/tests/crash/burst.py: time.sleep(pause())": "kills come at chance moments",
+    "plugins/opening/tests/crash/burst.py: time.sleep(pause())": "kills come at chance moments",
     "plugins/partners/tests/crash/burst.py: time.sleep(pause())": "kills come at chance moments",
     "sandbox/conftest.py: time.monotonic() < deadline": "its own `until`: a sandbox shares no code with us",
     "sandbox/conftest.py: time.sleep(0.005)": "the same",

@@ -9,14 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crash.campaign import LAYOUTS, Figures, campaign
+from tests.crash.campaign import KINDS, Figures, campaign
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(90_000))
-    parser.add_argument("--database", choices=sorted(LAYOUTS), help="default: one after the other")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="which desk; default: one after the other")
     parser.add_argument("--home", type=Path, help="where worlds and the logs of failing runs lie")
     parser.add_argument("--database-dies", action="store_true", help="in the first run for certain")
     parser.add_argument("--json", action="store_true", help="the figures as one line, the last one")
@@ -24,7 +24,7 @@ def main() -> int:
     home = (args.home or Path(tempfile.mkdtemp(prefix="annex-crash-"))).resolve()
     home.mkdir(parents=True, exist_ok=True)
     found = []
-    for kind in [args.database] if args.database else sorted(LAYOUTS, reverse=True):
+    for kind in [args.kind] if args.kind else sorted(KINDS, reverse=True):
         print(f"{kind}: {args.runs} runs from seed {args.seed}; {home}", flush=True)
         dies = args.database_dies and kind == "postgresql"
         found.append(campaign(kind, args.runs, args.seed, home, database_dies=dies))

@@ -23,6 +23,9 @@ class Burst(Protocol):
     def play(self, chance: random.Random, pause: Callable[[], float]) -> int:
         """Do it, with so many seconds between two acts; returns how many acts there were."""
 
+    def put_right(self) -> None:
+        """After quiet: people do what the product has asked them to do, and all of that is over."""
+
     def faults(self, *, of_all: bool = False) -> Iterable[str]:
         """After quiet: what the last burst, or all of them, did not come to, each as a sentence."""
 

@@ -7,17 +7,31 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from tests.crash import checks
+from tests.crash.broker import PROMISES, open_broker
 from tests.crash.world import ONE_MACHINE, SEVERAL_PROCESSES, World, open_world
 
-LAYOUTS = {"sqlite": ONE_MACHINE, "postgresql": SEVERAL_PROCESSES}
-SPEED = 400
+SPEED, BROKER_SPEED = 400, 200
+#: What is killed, run after run: an exchange desk on either database, and a broker's sales department that opens accounts at
+#: a back office, with each promise that such a system may give.
+KINDS: Mapping[str, Callable[..., World]] = {
+    "sqlite": partial(open_world, layout=ONE_MACHINE, speed=SPEED),
+    "postgresql": partial(open_world, layout=SEVERAL_PROCESSES, speed=SPEED),
+    **{
+        f"broker-{promise}": partial(
+            open_world, layout=ONE_MACHINE if promise == "none" else SEVERAL_PROCESSES, speed=BROKER_SPEED,
+            opening=partial(open_broker, promise=promise),
+        )
+        for promise in PROMISES
+    },
+}  # fmt: skip
 DEALS, KILLS_MIN, KILLS_MAX = 6, 2, 4
 PAUSE_SECONDS_MAX = 1.0  #: between a death and the next start
 BURST_SECONDS = 3.0  #: about so long staff are at work; kills fall into it
@@ -26,7 +40,7 @@ AIMED_SHARE = 0.5  #: of the kills fall upon a moment when something is being ma
 AIM_SECONDS_MAX, AIM_SPREAD_SECONDS = 1.5, 0.05
 CREATIONS_IN_FLIGHT = (
     "SELECT COUNT(*) FROM outgoing WHERE state = 'sending' AND verb IN ('create', 'comment', 'put_row', 'send', "
-    "'write_comment')"
+    "'write_comment', 'open_account', 'open_account_lookup', 'open_account_once')"
 )
 
 
@@ -66,7 +80,7 @@ def campaign(
     try:
         for number in range(runs):
             if world is None:
-                world = open_world(home / f"{kind}-{number}", LAYOUTS[kind], seed=seed + number, speed=SPEED)
+                world = KINDS[kind](home / f"{kind}-{number}", seed=seed + number)
                 world.open(seed)
             started = time.monotonic()
             faults = _guarded(world, figures, seed + number, must="database" if database_dies and not number else "")
@@ -116,7 +130,7 @@ def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     """One burst with its kills; the faults found after quiet."""
     chance = random.Random(seed)
     world.plan(chance, f"{seed:05d}", DEALS)
-    _mishaps(world, chance)
+    world.mishaps(chance)
     killer = Killer(world, random.Random(seed + 1), must)
     killer.start()
     figures.acts += world.play(chance, lambda: chance.random() * 2 * BURST_SECONDS / (DEALS * 6))
@@ -125,29 +139,21 @@ def run(world: World, figures: Figures, seed: int, must: str = "") -> list[str]:
     killer.join()
     figures.kills += killer.kills
     figures.last = [name for _, name in killer.plan]
-    world.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "lose_answer_next": 0})
+    world.calm()
     world.ready()
     world.quiet()
     world.office.control("faults", {"cut_after_commit_next": 0})
     webhooks = checks.Webhooks.of(world.messages())
-    given_up = world.office.control("state")["counters"]["given_up"]
-    if given_up > figures.given_up:
-        figures.given_up = given_up
-        world.sweep()
+    world.catch_up()
+    world.put_right()
+    world.quiet()
+    figures.given_up = world.given_up
     faults = killer.faults + checks.everything(world, webhooks) + world.faults()
     figures.webhooks += len(webhooks.answered)
     figures.repeated += sum(times - 1 for times in webhooks.answered.values())
     figures.not_answered += webhooks.not_answered
     figures.lost += webhooks.lost
     return faults
-
-
-def _mishaps(world: World, chance: random.Random) -> None:
-    """The network between has its bad moments, too, in some runs."""
-    faults = {"duplicate_rate": chance.choice((0, 0.2)), "reorder_rate": chance.choice((0, 0.2))}
-    faults["lose_answer_next"] = chance.choice((0, 0, 1))
-    faults["latency"] = chance.choice((0, 0, 10))  # of the portal's seconds
-    world.office.control("faults", faults)
 
 
 class Killer(threading.Thread):

@@ -35,7 +35,12 @@ class Webhooks:
 
 def everything(world: World, webhooks: Webhooks) -> list[str]:
     """Every fault as a sentence."""
-    return [*_deliveries(world, webhooks), *world.faults_of_the_books(), *_nothing_failed(world), *_limit(world)]
+    return [
+        *_deliveries(world, webhooks),
+        *world.faults_of_the_books(),
+        *_nothing_failed(world),
+        *world.faults_of_the_limit(),
+    ]
 
 
 def _deliveries(world: World, webhooks: Webhooks) -> Iterator[str]:
@@ -57,11 +62,3 @@ def _nothing_failed(world: World) -> Iterator[str]:
             yield f"delivery {row['id']} failed: {row['reason']}"
         for row in tx.all("SELECT id, verb, lane, reason FROM outgoing WHERE state = 'failed'"):
             yield f"call {row['verb']} in {row['lane']} failed: {row['reason']}"
-
-
-def _limit(world: World) -> Iterator[str]:
-    """Requests leave no closer together than allowed. One that is longer in flight than the gate counts on, its network
-    cut or the machine standing still, may arrive together with a later one: so many refusals are nobody's fault."""
-    refused = world.office.control("state")["counters"]["refused"]
-    if refused and refused > (late := world.late_requests()):
-        yield f"the portal refused {refused} requests, and only {late} were long in flight"

@@ -6,11 +6,11 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -38,7 +38,7 @@ class World:
 
     home: Path
     crew: Crew
-    office: Office
+    office: Any  #: the emulated portal as its people use it
     portal: str  #: address of the emulated portal
     doors: list[str]  #: addresses of the web processes
     url: str
@@ -50,6 +50,7 @@ class World:
     systems: Mapping[str, Telegram] = field(default_factory=dict)  #: emulated beside the portal, by the set's connections
     bursts: list[Burst] = field(default_factory=list)  #: what the staff of the set's plugins do
     read_until: int = 0  #: the number of the portal's last message that was looked at
+    given_up: int = 0  #: messages that the portal gave up, as far as a sweep has looked for what they were about
 
     def open(self, seed: int) -> None:
         """What must be there before the first burst."""
@@ -63,6 +64,21 @@ class World:
 
     def play(self, chance: random.Random, pause: Callable[[], float]) -> int:
         return sum(burst.play(chance, pause) for burst in self.bursts)
+
+    def mishaps(self, chance: random.Random) -> None:
+        """The network between has its bad moments, too, in some runs."""
+        faults = {"duplicate_rate": chance.choice((0, 0.2)), "reorder_rate": chance.choice((0, 0.2))}
+        faults["lose_answer_next"] = chance.choice((0, 0, 1))
+        faults["latency"] = chance.choice((0, 0, 10))  # of the portal's seconds
+        self.office.control("faults", faults)
+
+    def calm(self) -> None:
+        self.office.control("faults", {"duplicate_rate": 0, "reorder_rate": 0, "lose_answer_next": 0})
+
+    def put_right(self) -> None:
+        """People do what they are asked to."""
+        for burst in self.bursts:
+            burst.put_right()
 
     def faults(self, *, of_all: bool = False) -> list[str]:
         """What staff meant and did not come to."""
@@ -105,6 +121,13 @@ class World:
                 assert time.monotonic() < until, f"{door} is not ready"
                 time.sleep(0.05)
 
+    def catch_up(self) -> None:
+        """What the portal gave up telling is found."""
+        given_up = self.office.control("state")["counters"]["given_up"]
+        if given_up > self.given_up:
+            self.given_up = given_up
+            self.sweep()
+
     def sweep(self) -> None:
         """Let a sweep come soon, and wait for it: what the portal gave up telling is found by it."""
         turn = self._turn()
@@ -112,7 +135,7 @@ class World:
         while self._turn() < turn + 2:
             assert time.monotonic() < until, "no sweep came through"
             with self.database.write() as tx:
-                tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE '%:sweep'")
+                tx.run("UPDATE regular SET next_at = 0 WHERE name LIKE :n", n="%:sweep")
             time.sleep(0.3)
         self.quiet()
 
@@ -124,6 +147,13 @@ class World:
         found = self.office.control(f"log?since={self.read_until}&direction=out")
         self.read_until = int(found["last"])
         return list(found["entries"])
+
+    def faults_of_the_limit(self) -> Iterator[str]:
+        """Requests leave no closer together than allowed. One that is longer in flight than the gate counts on, its network
+        cut or the machine standing still, may arrive together with a later one: so many refusals are nobody's fault."""
+        refused = self.office.control("state")["counters"]["refused"]
+        if refused and refused > (late := self.late_requests()):
+            yield f"the portal refused {refused} requests, and only {late} were long in flight"
 
     def late_requests(self) -> int:
         """By our own logs: how many requests were answered later than the gate counts on, or never."""
@@ -179,8 +209,16 @@ ONE_MACHINE = Layout(None)
 SEVERAL_PROCESSES = Layout(LOCAL, workers=(LOCAL, LOCAL))
 
 
-def open_world(home: Path, layout: Layout, *, seed: int, speed: int) -> World:
-    """Everything started and ready. Whoever opens it closes it."""
+class Starting(Protocol):
+    """How a kind of desk is started."""
+
+    def __call__(
+        self, home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, seed: int, speed: int
+    ) -> World: ...
+
+
+def open_world(home: Path, layout: Layout, *, seed: int, speed: int, opening: Starting | None = None) -> World:
+    """Everything started and ready: the exchange desk, or another one. Whoever opens it closes it."""
     shutil.rmtree(home, ignore_errors=True)  # what an earlier campaign left
     home.mkdir(parents=True)
     crew, postgres = Crew(home), None
@@ -189,12 +227,27 @@ def open_world(home: Path, layout: Layout, *, seed: int, speed: int) -> World:
             postgres = Postgres(layout.database, networks=layout.networks)
             postgres.start()
             postgres.create()
-        return _open(home, layout, crew, postgres, seed, speed)
+        return (opening or _open)(home, layout, crew, postgres, seed, speed)
     except BaseException:
         crew.close()
         if postgres:
             postgres.close()
         raise
+
+
+def start_services(
+    crew: Crew, layout: Layout, doors: list[str], environment: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """Web processes and workers; their names."""
+    webs = [f"service-{n}" for n, _ in enumerate(layout.webs, 1)] if len(layout.webs) > 1 else ["service"]
+    inside = () if layout.workers else ("--with-worker",)
+    for name, host, door in zip(webs, layout.webs, doors, strict=True):
+        serve = ("-m", "app", "serve", "--host", host.address, "--port", door.rpartition(":")[2], *inside)
+        crew.start(name, *serve, host=host, environment=environment)
+    workers = [f"worker-{n}" for n, _ in enumerate(layout.workers, 1)]
+    for name, host in zip(workers, layout.workers, strict=True):
+        crew.start(name, "-m", "app", "worker", "--id", name, host=host, environment=environment)
+    return webs, workers
 
 
 def _telegram(crew: Crew, seed: int) -> tuple[Telegram, dict[str, str]]:
@@ -239,17 +292,10 @@ def _open(home: Path, layout: Layout, crew: Crew, postgres: Postgres | None, see
     for host in dict.fromkeys(host for host in (*layout.webs, *layout.workers, *layout.spare) if host.prefix):
         way = ("-m", "tests.crash.relay", f"127.0.0.1:{portal_port}", portal.removeprefix("http://"))
         crew.start(f"way-{host.name}", *way, host=host, environment={})
-    webs = [f"service-{n}" for n, _ in enumerate(layout.webs, 1)] if len(layout.webs) > 1 else ["service"]
-    inside = () if layout.workers else ("--with-worker",)
-    for name, host, port in zip(webs, layout.webs, ports, strict=True):
-        serve = ("-m", "app", "serve", "--host", host.address, "--port", str(port), *inside)
-        crew.start(name, *serve, host=host, environment=environment)
+    webs, workers = start_services(crew, layout, doors, environment)
     if len(doors) > 1:
         targets = [door.removeprefix("http://") for door in doors]
         crew.start("balancer", "-m", "tests.crash.relay", public.removeprefix("http://"), *targets, environment={})
-    workers = [f"worker-{n}" for n, _ in enumerate(layout.workers, 1)]
-    for name, host in zip(workers, layout.workers, strict=True):
-        crew.start(name, "-m", "app", "worker", "--id", name, host=host, environment=environment)
     office = Office(first["address"], first["accounts"], TOKEN)
     bursts = bursts_of([plugin.name for plugin in annex.runtime.plugins], office, annex.database, systems)
     world = World(home, crew, office, portal, doors, url, postgres, annex, workers, webs, speed, systems, bursts)

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -74,6 +74,8 @@ class BackOffice:
 class Card:
     """A page of the dossier as a visitor of the portal opened it."""
 
+    sessions: ClassVar[list[requests.Session]] = []
+
     def __init__(self, broker: Desk, who: str, entity: str, record: int) -> None:
         place = f"CRM_{entity.upper()}_DETAIL_TAB"
         handler = f"{broker.address}/frame/bitrix24/main/dossier/{entity}/%7B{entity}%7D"
@@ -82,6 +84,7 @@ class Card:
         )
         self.session, self.base = requests.Session(), f"{broker.address}/dossier/{entity}/{record}"
         self.session.trust_env = False
+        self.sessions.append(self.session)
         self.page = self.session.post(asked["url"], data=asked["fields"], timeout=120)
         found = re.search(r'data-csrf="([^"]+)"', self.page.text)
         self.csrf = html.unescape(found[1]) if found else ""
@@ -157,6 +160,13 @@ def compared(card: Card, office: BackOffice, client: str) -> None:
         for row in activity
     }
     assert got_months == months
+
+
+@pytest.fixture(autouse=True)
+def _sessions_end() -> Iterator[None]:
+    yield
+    while Card.sessions:
+        Card.sessions.pop().close()
 
 
 @pytest.fixture

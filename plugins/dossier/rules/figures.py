@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 FAILED = ("unavailable", "maintenance", "bad_answer", "refused", "moved")
 
@@ -12,7 +13,7 @@ FAILED = ("unavailable", "maintenance", "bad_answer", "refused", "moved")
 class Figures:
     """Of one set on one day. Milliseconds of those questions that left."""
 
-    day: str
+    day: date
     set_name: str
     count: int
     median: int
@@ -26,9 +27,9 @@ class Figures:
         return f"{tenths // 10},{tenths % 10}"
 
 
-def figures(lines: Iterable[tuple[str, str, str, int]]) -> list[Figures]:
-    """Of (day as yyyy-mm-dd, set, outcome, milliseconds); the newest day first."""
-    heaps: dict[tuple[str, str], list[tuple[str, int]]] = {}
+def figures(lines: Iterable[tuple[date, str, str, int]]) -> list[Figures]:
+    """Of (day, set, outcome, milliseconds); the newest day first."""
+    heaps: dict[tuple[date, str], list[tuple[str, int]]] = {}
     for day, set_name, outcome, ms in lines:
         heaps.setdefault((day, set_name), []).append((outcome, ms))
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import date
 
 import pytest
 
@@ -19,16 +20,16 @@ pytestmark = pytest.mark.row("BR-15")
 
 
 def test_figures_of_a_day():
-    lines = [("2026-11-23", "position", "ok", ms) for ms in range(1, 101)]
+    lines = [(date(2026, 11, 23), "position", "ok", ms) for ms in range(1, 101)]
     lines += [
-        ("2026-11-24", "blocks", "unavailable", 8000),
-        ("2026-11-24", "blocks", "ok", 10),
-        ("2026-11-24", "a", "ok", 5),
+        (date(2026, 11, 24), "blocks", "unavailable", 8000),
+        (date(2026, 11, 24), "blocks", "ok", 10),
+        (date(2026, 11, 24), "a", "ok", 5),
     ]
     found = [(one.day, one.set_name, one.count, one.median, one.p95, one.share) for one in figures(lines)]
     assert found == [
-        ("2026-11-24", "a", 1, 5, 5, "0,0"), ("2026-11-24", "blocks", 2, 10, 8000, "50,0"),
-        ("2026-11-23", "position", 100, 50, 95, "0,0"),
+        (date(2026, 11, 24), "a", 1, 5, 5, "0,0"), (date(2026, 11, 24), "blocks", 2, 10, 8000, "50,0"),
+        (date(2026, 11, 23), "position", 100, 50, 95, "0,0"),
     ]  # fmt: skip
     assert nearest([7], 50) == nearest([7], 95) == 7
 

@@ -230,6 +230,21 @@ def test_two_deals_of_one_client_are_one_registration(office: Office) -> None:
 
 
 @pytest.mark.row("BR-08")
+def test_a_deal_that_waits_and_is_deleted_stops_nobody(office: Office) -> None:
+    client = office.client_card()
+    first, second = office.deal(client), office.deal(client)
+    office.accounts.lose = 1
+    for deal in (first, second):
+        office.staff.move(deal, "push", author="Ирина Белова")
+        office.hears(deal)
+    late = next(deal for deal in (first, second) if office.state(deal) == "waiting")
+    office.staff.delete("deal", late)
+    office.sync(late)
+    office.rests()
+    assert office.faults(first if late == second else second, client) == []
+
+
+@pytest.mark.row("BR-08")
 def test_whoever_has_a_number_already_is_not_sent_and_a_head_may_go_on(office: Office) -> None:
     client, deal = handed_over(office, client_id="1000417")
     assert office.state(deal) == "known" and office.accounts.sent == []
@@ -334,6 +349,21 @@ def test_nobody_moves_the_deal_while_its_client_is_handed_over(office: Office) -
     office.accounts.faults = []
     office.rests()
     assert office.faults(deal, client) == []
+
+
+@pytest.mark.row("BR-08")
+@pytest.mark.parametrize("passed", [0, 2, 4])
+def test_nobody_says_by_hand_that_the_account_is_open_from_whatever_stage(office: Office, passed: int) -> None:
+    deal = office.staff.new("deal", stage="new", author="Ирина Белова", assigned=office.irina)
+    office.sync(deal)
+    for stage in ("contact", "need", "offer", "terms")[:passed]:
+        office.clock.advance(milliseconds=10)
+        office.staff.move(deal, stage, author="Ирина Белова")
+        office.sync(deal)
+    stood = office.record(deal).stage
+    office.staff.move(deal, "opened", author="Вера Главная")
+    office.sync(deal, author="Вера Главная")
+    assert office.record(deal).stage == stood, "the head's right does not count here"
 
 
 @pytest.mark.row("BR-09")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from kernel.crm import Record
 from kernel.testing.stories import Action, Member, SimulatedStory, StageChange, World, absent
 from kernel.values import from_micros
-from plugins.stage_lock.hooks import OBJECTION
+from plugins.stage_lock.hooks import HOLD, OBJECTION
 from plugins.stage_lock.people import overriding, settings_of
 from plugins.stage_lock.store import cases
 
@@ -100,7 +100,7 @@ class StageLockSimulation(SimulatedStory):
             announcement = " ".join(f"{line.stage}({line.by or 'annex'})" for line in lines)
             if kind == "heads":
                 continue
-            here, forbidden, unseen, corrected = self._told_again(lines)
+            here, forbidden, unseen, corrected = self._told_again(deal, lines)
             sure = kind == "plain"
             if sure or times[deal] == forbidden:
                 assert record.stage == here, f"deal {deal} stands at {record.stage}, may stand at {here}: {announcement}"
@@ -109,7 +109,7 @@ class StageLockSimulation(SimulatedStory):
                 f"deal {deal}: {forbidden} forbidden moves, {times[deal]} in cases: {announcement}"
             )
 
-    def _told_again(self, lines: Sequence[StageChange]) -> tuple[str, int, int, int]:
+    def _told_again(self, deal: str, lines: Sequence[StageChange]) -> tuple[str, int, int, int]:
         """Where the record may stand after these moves, by the pool alone, and how many of them were forbidden. Then what
         docs/limits.md allows: how often people moved there and back again, which nobody notices where the events of both
         moves are lost; how often a history that came too late had us correct what we had put back: it counts once more."""
@@ -124,12 +124,18 @@ class StageLockSimulation(SimulatedStory):
                 here = line.stage if legal else self._start_near(line.stage)
             elif line.stage == here:
                 continue
-            elif line.stage in self._plan.stage[here].next:
+            elif line.stage in self._plan.stage[here].next and not self._held(deal, here, line.stage):
                 here = line.stage
             else:
                 forbidden += 1
                 unseen += following is not None and bool(following.by) and following.stage == here
         return here, forbidden, unseen, corrected
+
+    def _held(self, deal: str, start: str, to: str) -> bool:
+        """Whether another plugin forbids everybody this move. Nobody fills anything into these deals, so what would be held
+        now was held then."""
+        with self.world.portal.read() as unit:
+            return any(ask(unit, Record(DEAL, deal), start, to) for ask in HOLD.functions(self.world.portal))
 
     def _start_near(self, stage: str) -> str:
         pipeline = self._plan.stage[stage].pipeline

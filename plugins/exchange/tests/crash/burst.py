@@ -59,6 +59,9 @@ class Burst:
             time.sleep(pause())
         return done
 
+    def put_right(self) -> None:
+        """Nobody is asked for anything here."""
+
     def faults(self, *, of_all: bool = False) -> Iterator[str]:
         return self._checks.everything(self._all if of_all else self._now)
 

@@ -106,6 +106,9 @@ class Burst:
 
     # --- what it came to --------------------------------------------------------------------------------------------------
 
+    def put_right(self) -> None:
+        """Nobody is asked for anything here."""
+
     def faults(self, *, of_all: bool = False) -> Iterator[str]:
         if self._telegram is None:
             return
