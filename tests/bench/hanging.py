@@ -60,7 +60,8 @@ def may_see(url: str, address: str) -> tuple[str, str]:
     database, clock = Database(url), SystemClock()
     now = to_micros(clock.now())
     with database.write() as tx:
-        store_cards.permit(tx, PORTAL, OWNER, [("contact", str(n)) for n in range(CARDS)], now + 3_600_000_000)
+        shown = [(PORTAL, OWNER, "contact", str(n), now + 3_600_000_000) for n in range(CARDS)]
+        tx.insert("web_record_shown (portal, person, entity, record, until)", shown)
         for n in range(CARDS):
             card = store_cards.Card("contact", str(n), "contact", str(n), str(3_000_000 + n), now + 3_600_000_000)
             store_cards.keep_card(tx, PORTAL, card)

@@ -6,13 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.crash.broker import PROMISES
 from tests.crash.checks import Webhooks
 
 ROOT = Path(__file__).parents[2]
@@ -43,15 +41,6 @@ def test_the_one_process_on_sqlite_is_killed_and_nothing_is_lost_or_doubled(tmp_
     assert sum(figures["kills"].values()) >= 4
     assert figures["webhooks"] > 30 and figures["effects"] > 30, "there was work to lose"
     assert figures["lost"] == 0
-
-
-@pytest.mark.row("BR-08", "BR-09")
-def test_a_sales_department_is_killed_and_every_client_is_registered_once(tmp_path: Path) -> None:
-    """With another promise of the back office each day; `make crash` goes through all of them."""
-    promise = PROMISES[date.fromisoformat(os.environ["ANNEX_SIMULATION_DAY"]).toordinal() % len(PROMISES)]
-    figures = campaign(tmp_path, "--kind", f"broker-{promise}", "--runs", "1", "--seed", "3")
-    assert sum(figures["kills"].values()) >= 2
-    assert figures["acts"] > 20 and figures["effects"] > 20, "there was work to lose"
 
 
 def test_a_delivery_told_twice_is_one_and_one_not_answered_is_none() -> None:

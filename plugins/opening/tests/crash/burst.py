@@ -110,7 +110,7 @@ class Burst:
         for case in self._now:
             if case.wrong:
                 self._cards.set(who, CONTACT, case.contact, {"ИНН": case.inn})
-        until(self._settled, "every registration is definite", every=0.3, seen=self._open, within=CORRECTED_SECONDS)
+        until(self._settled, "every registration is definite", every=0.3, seen=self._standing, within=CORRECTED_SECONDS)
 
     def _settled(self) -> bool:
         """Not yet: then somebody does what there is to do."""
@@ -131,6 +131,10 @@ class Burst:
         here = self._stage(deal)
         if here in stages[:-1] and self._state(deal) not in ("open", "accepted"):
             self._cards.move(self._office.managers[0], deal, stages[stages.index(here) + 1])
+
+    def _standing(self) -> str:
+        deals = [deal for case in self._now for deal in case.deals]
+        return ", ".join(f"{deal}: {self._state(deal) or 'unknown'} at «{self._stage(deal)}»" for deal in deals)
 
     def _open(self) -> str:
         with self._database.read() as tx:
