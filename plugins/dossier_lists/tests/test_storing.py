@@ -10,6 +10,7 @@ import pytest
 
 from kernel.datasets import Unread
 from kernel.errors import Rejected, Throttled, Unreachable
+from kernel.extension.timing import run_due
 from plugins.dossier_lists.tests.office import CLIENT, cash
 
 pytestmark = pytest.mark.row("BR-06")
@@ -214,6 +215,24 @@ def test_the_rows_of_another_client_leave_the_card(lists):
     lists.answered(client="3", cash=cash(1, first=7))
     lists.settle()
     assert [one.name[:7] for one in lists.held()] == ["B-00007"], "also where no hook has said so"
+
+
+def test_a_history_of_another_client_is_not_kept(lists):
+    lists.stored("withdrawals", withdrawals_cash=[{"number": "1", "amount": Decimal(1), "currency": "RUB", "status": "NEW"}])
+    lists.stored("withdrawals", client="2", withdrawals_cash=[])
+    assert lists.held("withdrawals_cash") == []
+
+
+def test_who_is_forgotten_while_a_request_is_in_flight_is_in_no_list(lists):
+    lists.stored(cash=cash(1))
+    lists.advance(seconds=61)
+    lists.answered(cash=cash(2))
+    lists.clock.advance(seconds=5)
+    run_due(lists.portal, lists.plugins)  # the call is written down, and not sent yet
+    lists.forgotten()
+    lists.run()
+    lists.settle()
+    assert not lists.lists.kept
 
 
 def test_a_forgotten_client_is_in_no_list(lists):
