@@ -14,6 +14,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from _pytest.fixtures import reorder_items
 
 from kernel.settings import Settings
@@ -70,6 +71,13 @@ TOGETHER = {
 # Nothing here is judged by its speed: on a busy machine drawing examples may take long.
 hypothesis.settings.register_profile("annex", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("annex")
+# A traceback with all values, in colours, costs a third of a second each.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_configure() -> None:
