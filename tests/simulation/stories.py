@@ -48,9 +48,9 @@ def _template(set_name: str) -> Path:
 
 
 def story(seed: int, set_name: str, folder: Path, *, steps: int = STEPS) -> Outcome:
-    before = structlog.get_config()
+    before = structlog.get_config() if structlog.is_configured() else None
     set_up_logs("critical")  # a story says thousands of lines
     try:
         return simulate(seed, steps, set_name=set_name, template=_template(set_name), folder=folder)
     finally:
-        structlog.configure(**before)
+        structlog.reset_defaults() if before is None else structlog.configure(**before)

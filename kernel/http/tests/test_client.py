@@ -89,7 +89,6 @@ def test_what_is_sent_and_that_the_log_knows_no_secret(monkeypatch: pytest.Monke
     lines, gate = io.StringIO(), Gate()
     monkeypatch.setattr("sys.stderr", lines)
     tell_secret("s3cr3t-token")
-    before = structlog.get_config()
     set_up_logs("debug", readable=False)
     try:
         posted = client(transport, gate)
@@ -99,7 +98,7 @@ def test_what_is_sent_and_that_the_log_knows_no_secret(monkeypatch: pytest.Monke
         with pytest.raises(Unreachable):
             client(raising(OSError("s3cr3t-token"))).send("GET", "x?token=s3cr3t-token")
     finally:
-        structlog.configure(**before)
+        structlog.reset_defaults()
     assert answer.json() == {"x": Decimal("1.10")} and sent["headers"]["Authorization"] == "Bearer s3cr3t-token"
     assert gate.events[3:] == ["acquire", "release"], "an answer 500 is no success"
     logged = [json.loads(line) for line in lines.getvalue().splitlines()]
