@@ -151,9 +151,9 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
         portal.name, now.deal, number, request_id, now.client, body, hashlib.sha256(body.encode()).hexdigest(),
         composed.origins, to_micros(unit.now),
     )  # fmt: skip
-    if not store.write_down(unit.tx, request):  # another deal of the client was quicker
+    if not store.write_down(unit.tx, request):  # another deal of the client was quicker: this one is not judged yet
         unit.resync(push.entity, now.deal)
-        return now
+        return replace(now, content="", wanted=True)
     unit.call(
         settings.source, VERBS[push.once], {
             "push": push.name, "request": body, "request_id": request_id, **looked_up_by(push, composed),

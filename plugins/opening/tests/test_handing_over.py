@@ -9,6 +9,7 @@ import pytest
 
 from kernel.datasets import FoundClient
 from kernel.errors import Maintenance, NoRight, Rejected, Unreachable
+from plugins.opening import store
 from plugins.opening.tests.office import BAD_INN, BAD_MARKET, Office, rejected
 
 
@@ -227,6 +228,24 @@ def test_two_deals_of_one_client_are_one_registration(office: Office) -> None:
     [late] = [deal for deal in (first, second) if office.state(deal) == "known"]
     told = office.told(late)
     assert "передаётся по сделке" in told[0] and "уже заведён: 1000500" in told[1] and len(told) == 2
+
+
+@pytest.mark.row("BR-08")
+def test_of_two_deals_written_down_at_the_same_moment_the_slower_one_waits(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = office.client_card()
+    first, second = office.deal(client), office.deal(client)
+    office.accounts.lose = 1
+    office.staff.move(first, "push", author="Ирина Белова")
+    office.hears(first)
+    live, unseen = store.live, [None]  # the first look at the second deal does not see the other's request yet
+    monkeypatch.setattr(store, "live", lambda *args: unseen.pop() if unseen else live(*args))
+    office.staff.move(second, "push", author="Ирина Белова")
+    office.hears(second)
+    assert unseen == [] and office.state(second) == "waiting"
+    office.rests()
+    assert (office.state(second), len(office.accounts.clients)) == ("known", 1)
 
 
 @pytest.mark.row("BR-08")
