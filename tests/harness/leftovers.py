@@ -83,7 +83,7 @@ def _process() -> dict[str, Any]:
         "decimal context": (context.prec, context.rounding, [str(k) for k, on in context.traps.items() if on]),
         "socket time-out": socket.getdefaulttimeout(),
         "log level": root.level,
-        "log set-up": structlog.get_config()["processors"][-1],
+        "log set-up": structlog.is_configured(),
         "log context": structlog.contextvars.get_contextvars(),
         **{one.name: signal.getsignal(one) for one in SIGNALS},
     }

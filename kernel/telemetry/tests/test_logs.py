@@ -14,11 +14,11 @@ from kernel.telemetry import bind_trace, current_trace, log, mask, metrics, set_
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    stream, before = io.StringIO(), structlog.get_config()
+    stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     set_up_logs("info", readable=False)
     yield stream
-    structlog.configure(**before)
+    structlog.reset_defaults()
 
 
 def one(lines: io.StringIO) -> dict[str, object]:

@@ -231,9 +231,7 @@ def test_two_deals_of_one_client_are_one_registration(office: Office) -> None:
 
 
 @pytest.mark.row("BR-08")
-def test_of_two_deals_written_down_at_the_same_moment_the_slower_one_waits(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_deals_written_down_at_once_the_slower_waits(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     client = office.client_card()
     first, second = office.deal(client), office.deal(client)
     office.accounts.lose = 1
