@@ -27,6 +27,8 @@ from tests.crash.hosts import LOCAL, Host
 from tests.crash.world import Layout, World, open_world
 
 SPEED = 40  #: requests a second that the portal allows
+#: Of the portal's seconds, a quarter of one of ours: a worker that stands still has a call in its hands, mostly.
+LONG_CALL = 10
 DEALS = 5
 AWAY_SECONDS = 3.0  #: unless told otherwise: for so long somebody is cut off or stands still
 AWAKE_SECONDS = 2.0  #: for so long one who woke up late is watched
@@ -104,6 +106,7 @@ class Fleet:
         """A worker stands still with work in its hands; another one takes its place under its id."""
         crew = self.world.crew
         until = time.monotonic() + 30
+        self.world.office.control("faults", {"latency": LONG_CALL})
         while True:  # until it was caught with work in its hands
             time.sleep(0.3)
             crew.freeze("worker-1")
@@ -111,6 +114,7 @@ class Fleet:
                 break
             crew.thaw("worker-1")
             assert time.monotonic() < until, "worker-1 never had work in its hands"
+        self.world.office.control("faults", {"latency": 0})
         self.seen["in its hands"] = held
         self.asleep: Part = crew.forget("worker-1")
         part = self.asleep
