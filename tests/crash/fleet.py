@@ -27,8 +27,8 @@ from tests.crash.hosts import LOCAL, Host
 from tests.crash.world import Layout, World, open_world
 
 SPEED = 40  #: requests a second that the portal allows
-#: Of the portal's seconds, a quarter of one of ours: a worker that stands still has a call in its hands, mostly.
-LONG_CALL = 10
+#: Of the portal's seconds, two of ours: a worker that stands still has a call in its hands as soon as there is any work.
+LONG_CALL = 80
 DEALS = 5
 AWAY_SECONDS = 3.0  #: unless told otherwise: for so long somebody is cut off or stands still
 AWAKE_SECONDS = 2.0  #: for so long one who woke up late is watched
