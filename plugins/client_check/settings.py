@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.extension.portal import Portal
+from kernel.mapping.strict import Clock
 
 NAME = "client_check"
 EVERYTHING = f"{NAME}.all"
-Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class ClientCheckSettings(BaseModel):

@@ -153,7 +153,7 @@ def _write_down(unit: Unit, push: PushMap, now: Deal, composed: Composed) -> Dea
     )  # fmt: skip
     if not store.write_down(unit.tx, request):  # another deal of the client was quicker: this one is not judged yet
         unit.resync(push.entity, now.deal)
-        return replace(now, content="", wanted=True)
+        return replace(now, wanted=True)
     unit.call(
         settings.source, VERBS[push.once], {
             "push": push.name, "request": body, "request_id": request_id, **looked_up_by(push, composed),

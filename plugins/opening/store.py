@@ -41,7 +41,7 @@ class Deal:
     content: str = ""  #: of what was judged last
     findings: tuple[Finding, ...] = ()
     reason: str = ""
-    wanted: bool = False  #: a person asked for another try
+    wanted: bool = False  #: it is judged once more though nothing changed, as if it had just come
     gone: bool = False
     number: int = 0  #: of notices
     finished_at: int | None = None

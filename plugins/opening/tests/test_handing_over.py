@@ -220,8 +220,7 @@ def test_two_deals_of_one_client_are_one_registration(office: Office) -> None:
     first, second = office.deal(client), office.deal(client)
     office.accounts.lose = 1
     for deal in (first, second):
-        office.staff.move(deal, "push", author="Ирина Белова")
-        office.hears(deal)
+        office.pushes(deal)
     assert {office.state(first), office.state(second)} == {"uncertain", "waiting"}
     office.rests()
     assert len(office.accounts.clients) == 1
@@ -235,12 +234,10 @@ def test_of_two_deals_written_down_at_once_the_slower_waits(office: Office, monk
     client = office.client_card()
     first, second = office.deal(client), office.deal(client)
     office.accounts.lose = 1
-    office.staff.move(first, "push", author="Ирина Белова")
-    office.hears(first)
+    office.pushes(first)
     live, unseen = store.live, [None]  # the first look at the second deal does not see the other's request yet
     monkeypatch.setattr(store, "live", lambda *args: unseen.pop() if unseen else live(*args))
-    office.staff.move(second, "push", author="Ирина Белова")
-    office.hears(second)
+    office.pushes(second)
     assert unseen == [] and office.state(second) == "waiting"
     office.rests()
     assert (office.state(second), len(office.accounts.clients)) == ("known", 1)
@@ -252,8 +249,7 @@ def test_a_deal_that_waits_and_is_deleted_stops_nobody(office: Office) -> None:
     first, second = office.deal(client), office.deal(client)
     office.accounts.lose = 1
     for deal in (first, second):
-        office.staff.move(deal, "push", author="Ирина Белова")
-        office.hears(deal)
+        office.pushes(deal)
     late = next(deal for deal in (first, second) if office.state(deal) == "waiting")
     office.staff.delete("deal", late)
     office.sync(late)
