@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,26 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
+
+
+class Troubles(list[str]):
+    """What the consoles of pages complain of, also what a page's own policy forbids. A test ends with none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expected: list[str] = []
+
+    def watch(self, page: Any) -> None:
+        page.on("console", lambda message: self._keep(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._keep(str(error)))
+
+    def expect(self, pattern: str) -> None:
+        """What matches is no trouble. Said before it is caused: a console may say it after the page has shown it."""
+        self._expected.append(pattern)
+
+    def _keep(self, text: str) -> None:
+        if not any(re.search(pattern, text) for pattern in self._expected):
+            self.append(text)
 
 
 def shot(page: Any, name: str) -> None:

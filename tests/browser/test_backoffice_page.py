@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.backoffice import Options, Sandbox
-from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("PL-08", "BR-23")]
 WAIT_MS = 120_000
@@ -29,8 +29,8 @@ def test_a_position_changed_by_hand(browser: Any, sandbox: Sandbox, size: tuple[
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="ru-RU", color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    troubles = Troubles()
+    troubles.watch(page)
     page.goto(f"{sandbox.address}/")
     can_be_read_by_all(page, "clients", "ru")
     page.get_by_role("link", name="Семёнов Артём Ильич").click()

@@ -12,7 +12,7 @@ import pytest
 
 from plugins.exchange.model import Party
 from plugins.exchange.tests.web_fixture import Desk, deal, make_desk, operation
-from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, fits_a_phone, shot
 from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -22,14 +22,13 @@ LIVE_MS_MAX = 120_000  #: a second is what we promise, and what `make bench` mea
 class World:
     def __init__(self, desk: Desk, address: str) -> None:
         self.desk, self.address = desk, address
-        self.troubles: list[str] = []
+        self.troubles = Troubles()
 
     def page(self, browser: Any, to: str = "/exchange/board", **options: Any) -> Any:
         """A signed-in page; what its console complains of is a failure at the end."""
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "uk-UA", **options})
         page = context.new_page()
-        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.troubles.watch(page)
         page.goto(self.desk.site.links.for_operator("Олена Власниця", "/exchange/board"))
         page.wait_for_url("**/exchange/board")  # the little page of the link sends itself
         if to != "/exchange/board":
@@ -182,6 +181,7 @@ PAGES = (
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: str) -> None:
     page = world.page(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    world.troubles.expect("404")
     for number, path in enumerate(PAGES):
         page.goto(world.address + path)
         for fold in page.locator("summary").all()[:3]:
@@ -189,13 +189,13 @@ def test_no_sideways_scrolling_on_a_phone(world: World, browser: Any, scheme: st
         page.wait_for_timeout(250)
         shot(page, f"phone-{scheme}-{number:02}")
         fits_a_phone(page, path, scrolls_inside="thead, .skip, pre, .bars .name")
-    world.troubles[:] = [text for text in world.troubles if "404" not in text]
 
 
 @pytest.mark.row("PL-11")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -> None:
     page = world.page(browser, color_scheme=scheme)
+    world.troubles.expect("404")
     for number, path in enumerate(PAGES):
         page.goto(world.address + path)
         page.wait_for_timeout(150)
@@ -204,7 +204,6 @@ def test_labels_headings_and_contrast(world: World, browser: Any, scheme: str) -
         assert not page.evaluate(
             "[...document.querySelectorAll('table')].filter(t => !t.querySelector('thead th[scope]')).length"
         )
-    world.troubles[:] = [text for text in world.troubles if "404" not in text]
 
 
 @pytest.mark.row("PL-11")
@@ -257,7 +256,7 @@ def test_control_loads_by_itself_and_contacts_sort(world: World, browser: Any) -
 def test_a_lost_server_is_said(world: World, browser: Any) -> None:
     page = world.page(browser)
     page.wait_for_selector("[data-live-state]:has-text('наживо')")
+    world.troubles.expect("ERR_")
     page.context.set_offline(True)
     world.desk.site.live.close()
     page.wait_for_selector("[data-live-state].off", timeout=120_000)
-    world.troubles.clear()

@@ -15,7 +15,7 @@ from kernel.errors import Rejected
 from kernel.testing import session
 from plugins.client_check.tests.conftest import desk_of
 from plugins.client_check.tests.desk import Desk
-from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
 from tests.browser.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-18")]
@@ -60,8 +60,8 @@ def test_each_difference_can_be_read_and_put_right(browser: Any, served: Any) ->
         )  # fmt: skip
         cookie = session(site, "head", "Вера Главная", desk.head.id)
         context.add_cookies([{"name": "annex_session", "value": cookie, "url": address}])
-        page, troubles = context.new_page(), list[str]()
-        page.on("console", lambda message, kept=troubles: kept.append(message.text) if message.type == "error" else None)
+        page, troubles = context.new_page(), Troubles()
+        troubles.watch(page)
         page.goto(f"{address}/dossier/check")
         assert page.locator("section[data-kind]").count() == 5
         can_be_read_by_all(page, width, "ru")

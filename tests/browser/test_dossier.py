@@ -5,7 +5,6 @@ Needs Debian's Chromium, as conftest.py says.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -17,7 +16,7 @@ from kernel.errors import BadAnswer, Unreachable
 from kernel.testing import until
 from plugins.dossier.tests.conftest import office_of
 from plugins.dossier.tests.office import CASH, CLIENT, Office
-from tests.browser.page_checks import can_be_read_by_all, has_buttons_for_fingers, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, has_buttons_for_fingers, shot
 from tests.browser.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-05", "BR-06")]
@@ -50,12 +49,11 @@ class Tab:
 
     def __init__(self, office: Office, browser: Any, address: str, **how: Any) -> None:
         self.office, self.address = office, address
-        self.troubles: list[str] = []
+        self.troubles = Troubles()
         self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "ru-RU", **how})
         self.page = self.context.new_page()
         self.page.set_default_timeout(45_000)
-        self.page.on("console", lambda said: self.troubles.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.troubles.watch(self.page)
         opened = self.context.request.post(
             f"{address}/frame/bitrix24/main/dossier/contact/{office.card}", form={"who": office.irina}, max_redirects=0
         )
@@ -284,6 +282,7 @@ def test_what_it_says_in_trouble(tab_of: Callable[..., Tab]) -> None:
         tab.says(text)
         tab.says("Данные на 23.11.2026 13:01")
         assert len(tab.rows()) == BODY and tab.totals() == sums(SECURITIES), "nothing changed"
+    tab.troubles.expect("ERR_FAILED")
     page.route("**/dossier/**", lambda route: route.abort())
     page.click("#panel-position [data-refresh]")
     tab.says("Нет связи с Annex")
@@ -292,15 +291,12 @@ def test_what_it_says_in_trouble(tab_of: Callable[..., Tab]) -> None:
     tab.says("обновляем…")
     tab.answered()
     tab.says("на 13:03")
-    assert [one for one in tab.troubles if "ERR_FAILED" not in one] == []
-    tab.troubles.clear()
 
+    tab.troubles.expect("40[13]")
     office.advance(hours=25)
     page.evaluate("document.querySelector('#panel-position [data-refresh]')?.click()")
     page.get_by_text("Откройте вкладку заново").wait_for()
     assert "SEC0" not in page.inner_text("body"), "nothing of the client stays on the screen"
-    assert all(re.search("40[13]", one) for one in tab.troubles)
-    tab.troubles.clear()
 
 
 def test_a_client_who_is_not_in_the_back_office(tab_of: Callable[..., Tab]) -> None:

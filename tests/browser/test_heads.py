@@ -11,7 +11,7 @@ import pytest
 from kernel.errors import Rejected
 from kernel.testing import session
 from plugins.heads.tests.web import HeadsOffice, make_office
-from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
 from tests.browser.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.row("BR-13", "PL-11")]
 class World:
     def __init__(self, office: HeadsOffice) -> None:
         self.office = office
-        self.troubles: list[str] = []
+        self.troubles = Troubles()
 
     def page(self, browser: Any, to: str = "/heads/", **options: Any) -> Any:
         """The page as the head of sales opens it; what its console complains of is a failure at the end."""
@@ -29,8 +29,7 @@ class World:
         for name, value in (("annex_session", cookie), ("annex_language", "ru")):
             context.add_cookies([{"name": name, "value": value, "url": self.office.host}])
         page = context.new_page()
-        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.troubles.watch(page)
         page.goto(self.office.host + to)
         return page
 

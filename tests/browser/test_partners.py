@@ -12,7 +12,7 @@ import pytest
 from kernel.crm import Ref
 from kernel.testing import session
 from plugins.partners.tests.office import Office, make_office
-from tests.browser.page_checks import can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
+from tests.browser.page_checks import Troubles, can_be_read_by_all, fits_a_phone, has_buttons_for_fingers, shot
 from tests.browser.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("PL-11")]
@@ -24,7 +24,7 @@ LONG = "Дуже-довга-назва-без-пробілів-" * 6
 class World:
     def __init__(self, office: Office, host: str) -> None:
         self.office, self.host = office, host
-        self.troubles: list[str] = []
+        self.troubles = Troubles()
 
     def page(self, browser: Any, to: str = "/partners/talks", language: str = "uk", **options: Any) -> Any:
         """The page as the manager opens it; what its console complains of is a failure at the end."""
@@ -33,8 +33,7 @@ class World:
         for name, value in (("annex_session", cookie), ("annex_language", language)):
             context.add_cookies([{"name": name, "value": value, "url": self.host}])
         page = context.new_page()
-        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.troubles.watch(page)
         page.goto(self.host + to)
         return page
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kernel.texts import translate
+from tests.browser.page_checks import Troubles
 from tests.e2e.test_who_opens import IHOR, House, house
 
 pytestmark = pytest.mark.browser
@@ -22,8 +23,9 @@ LANGUAGES = {"uk": "Українська", "ru": "Русский", "en": "Englis
 @pytest.fixture(params=["light", "dark"])
 def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param, has_touch=True)
-    opened, troubles = context.new_page(), list[str]()
-    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened, troubles = context.new_page(), Troubles()
+    troubles.watch(opened)
+    troubles.expect("status of 4")
     yield opened
     context.close()
     assert not troubles

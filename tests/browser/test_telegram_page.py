@@ -13,6 +13,7 @@ import requests
 
 from kernel.testing import until
 from sandbox.telegram import Options, Sandbox
+from tests.browser.page_checks import Troubles
 
 pytestmark = [pytest.mark.browser, pytest.mark.row("PL-08")]
 WAIT_MS = 120_000
@@ -31,9 +32,8 @@ def phone(browser: Any, sandbox: Sandbox) -> Iterator[Any]:
     """A phone's page, closed before the sandbox is; its troubles fail the test."""
     context = browser.new_context(viewport={"width": 360, "height": 740}, locale="uk-UA", color_scheme="dark")
     page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
+    troubles = Troubles()
+    troubles.watch(page)
     yield page
     context.close()
     assert troubles == []

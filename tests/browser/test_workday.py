@@ -13,6 +13,7 @@ import pytest
 from kernel.testing import session
 from plugins.workday.tests.conftest import day_of
 from plugins.workday.tests.day import Day
+from tests.browser.page_checks import Troubles
 from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -34,14 +35,13 @@ def served(day_of: Callable[..., Day]) -> Iterator[tuple[Day, Any, str]]:
 def page_of(browser: Any, served: Any) -> Iterator[Callable[..., Any]]:
     _day, site, address = served
     context = browser.new_context()
-    troubles: list[str] = []
+    troubles = Troubles()
 
     def opened(person: str, path: str, script: str = BX24) -> Any:
         cookie = session(site, "staff", "Борис", person)
         context.add_cookies([{"name": "annex_session", "value": cookie, "url": address}])
         page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
+        troubles.watch(page)
         page.route("https://api.bitrix24.com/**", lambda route: route.fulfill(body=script, content_type="text/javascript"))
         with page.expect_response("**/workday/state") if path.endswith("worker") else page.expect_response("**/workday/"):
             page.goto(address + path)
