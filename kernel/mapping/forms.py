@@ -26,7 +26,7 @@ CHARACTERS_MAX = 10_000
 ONCE_CHARACTERS_MAX = 200
 YES, NO = ("true", "yes", "y", "1", "on"), ("false", "no", "n", "0", "off", "")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_EMAIL = re.compile(r"[^@\s<>\"',;]{1,64}@[^@\s<>\"',;]+\.[^@\s<>\"',;.]{2,}")
+_EMAIL = re.compile(r"[^@\s<>\"',;]{1,64}@(?:[^@\s<>\"',;.]+\.)+[^@\s<>\"',;.]{2,}")
 # Controls but tab and line ends, halves of characters, and what Unicode calls no character: nobody types these.
 _UNTYPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 Kind = Literal["text", "lines", "phone", "email", "inn", "date", "flag"]
