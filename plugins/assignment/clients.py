@@ -1,5 +1,5 @@
-"""A client who comes again goes to the person who has their open lead or deal: by phone, e-mail or card; where nobody has, to the
-person who is responsible for their card. All the SQL of it.
+"""A client who comes again goes to the person who has their open lead or deal: by phone, e-mail or card; where nobody has,
+to the person who is responsible for their card. All the SQL of it.
 
 Whoever gives out holds the row of the queue; where there are several queues, one more row for all of them, so that two
 records of one client in two queues are never given out at the same moment.

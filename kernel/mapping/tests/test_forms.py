@@ -74,7 +74,11 @@ MISTAKES = [
     ('to = "note",  kind = "lines"', 'to = "phone"', "line 10: fields.4: to: «phone» is filled"),
     ('from = "a",     to = "note"', 'from = "a",     to = "source"', "line 9: fields.3: to"),
     ('from = "a"', 'from = "b"', "two fields are called «b»"), ('from = "a"', 'from = "submission_id"', "submission_id"),
-    ('title = "Вопрос"', 'title = "Вопрос"\ncolour = 1', "colour: unknown key"), ("required = true", "max = 0", "max"),
+    ('title = "Вопрос"', 'title = "Вопрос"\ncolour = 1', "colour: unknown key"),
+    ('fields = [', 'public = { key = "short", origins = ["https://a.example"] }\nfields = [', "key: 16 to 64"),
+    ('fields = [', 'public = { key = "pk_0123456789abcdef", origins = ["*"] }\nfields = [', "«*» is no origin"),
+    ('fields = [', 'public = { key = "pk_0123456789abcdef", origins = [] }\nfields = [', "public.origins"),
+    ('fields = [', 'public = { key = "pk_0123456789abcdef", origins = ["https://a.example"], trap = "a" }\nfields = [', "«a» is no field"), ("required = true", "max = 0", "max"),
 ]  # fmt: skip
 
 
