@@ -87,7 +87,7 @@ class BitrixCRM(CRM):
         self.history: History | None = BitrixHistory(client, layout, zone)
         self.comments: Comments | None = BitrixComments(client, layout, self._finder, self._names, zone, site, http)
         self.tasks: Tasks | None = BitrixTasks(client, layout, zone, site)
-        self.activities: Activities | None = BitrixActivities(client, layout)
+        self.activities: Activities | None = BitrixActivities(client, layout, zone)
         self.lists: Lists | None = BitrixLists(client, layout, zone, rate_limit)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
 

@@ -17,6 +17,7 @@ from kernel.errors import AnnexError, Fault, Misconfigured, Throttled
 from kernel.extension.connector import Connection
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
+from kernel.extension.reading import ReadOnlyPortal
 from kernel.jobs import Again, timers
 from kernel.storage import Tx
 from kernel.telemetry import log
@@ -43,6 +44,7 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         connection = portal.connected(stored.connection)
         wanting = listeners(portal, plugins, connection.name)
         files = _files(portal, wanting, connection, stored)
+        prepared = _prepared(portal, wanting, stored)
         if wanting:
             portal.staff.warm()
         with portal.unit(trace=stored.id) as unit:
@@ -54,6 +56,7 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             )
             for plugin in wanting:
                 assert plugin.on_message is not None
+                unit.prepared = prepared.get(plugin.name)
                 plugin.on_message(unit, stored.message)
             store.settle(unit.tx, stored.id, "done", "", portal.clock)
             _wake_next(unit.tx, portal, stored, args)
@@ -71,6 +74,17 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         log.info("message.done", connection=stored.connection)
 
 
+def _prepared(portal: Portal, plugins: Sequence[Plugin], stored: StoredMessage) -> dict[str, Any]:
+    """What each found out before, by its name."""
+    asking = [one for one in plugins if one.before_message is not None]
+    reading = ReadOnlyPortal.of(portal) if asking else None
+    found = {}
+    for one in asking:
+        assert one.before_message is not None and reading is not None
+        found[one.name] = one.before_message(reading, stored.message)
+    return found
+
+
 def listeners(portal: Portal, plugins: Sequence[Plugin], connection: str) -> list[Plugin]:
     """Those that want messages and whose settings name that connection."""
     return [
@@ -81,9 +95,15 @@ def listeners(portal: Portal, plugins: Sequence[Plugin], connection: str) -> lis
 
 
 def connections_of(portal: Portal, plugin: Plugin) -> dict[str, str]:
-    """By setting: which connection the plugin was given."""
+    """By setting: which connection the plugin was given; of a setting that names several, `key.0` and so on."""
     given = portal.plugin_settings.get(plugin.name)
-    named = {key: str(getattr(given, key, "") or "") for key in plugin.connects}
+    named: dict[str, str] = {}
+    for key in plugin.connects:
+        value = getattr(given, key, "") or ""
+        if isinstance(value, str):
+            named[key] = value
+        else:
+            named |= {f"{key}.{number}": str(one) for number, one in enumerate(value)}
     return {key: name for key, name in named.items() if name}
 
 
