@@ -1,4 +1,4 @@
-"""The same form from the visitor's browser: the page's origin, the public key, the trap, and five a minute from one address."""
+"""The same form from the visitor's browser: the page's origin, the public key, the trap, five a minute from one address."""
 
 from __future__ import annotations
 
