@@ -66,6 +66,7 @@ def test_a_form_is_read(tmp_path: Path) -> None:
 
 KEY = "pk_0123456789abcdef"
 PUBLIC = f'public = {{ key = "{KEY}", origins = ["https://a.example"] }}'
+TRAPPED = PUBLIC.replace(" }", ', trap = "a" }')
 MISTAKES = [
     ('name = "ask"', 'name = "other"', "line 1: name"), ('name = "ask"', 'name = "Ask me"', "line 1"),
     ('"forms"', '"nowhere"', "line 3: connection: there is no connection «nowhere»"),
@@ -80,7 +81,7 @@ MISTAKES = [
     ("required = true", "max = 0", "max"), ("fields = [", f'{PUBLIC.replace(KEY, "short")}\nfields = [', "key: 16 to 64"),
     ("fields = [", f'{PUBLIC.replace("https://a.example", "*")}\nfields = [', "«*» is no origin"),
     ("fields = [", f'{PUBLIC.replace("https://a.example", "https://a.example/")}\nfields = [', "is no origin"),
-    ("fields = [", f'{PUBLIC.replace(" }", ', trap = "a" }')}\nfields = [', "«a» is no field"),
+    ("fields = [", f"{TRAPPED}\nfields = [", "«a» is no field"),
 ]  # fmt: skip
 
 
