@@ -104,6 +104,15 @@ def test_a_lost_answer_doubles_neither_comment_nor_activity(front: Front) -> Non
     assert len(front.told("deal", deal)) == len(front.crm.activities.added) == len(front.crm.notices.of(front.boris.id)) == 1
 
 
+def test_who_has_only_closed_deals_gets_a_lead(front: Front) -> None:
+    card = front.client_card()
+    for stage in ("refused", "opened", "service_ended"):
+        front.staff.new("deal", stage=stage, name="Старая", client=card, assigned=front.boris)
+    front.site({"phone": PHONE})
+    front.run()
+    assert front.lead().values["client"].id == card.id
+
+
 def test_a_deal_whose_owner_left_is_nobodys(front: Front) -> None:
     card = front.client_card()
     front.staff.new("deal", stage="need", name="Счёт", client=card, assigned=front.boris)
