@@ -148,7 +148,14 @@ def _move_activities(connection: Connection, call: Call, _maybe_done: bool) -> s
     return json.dumps([[one.activity.subject, one.reason] for one in left], ensure_ascii=False)
 
 
+def _report_text(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    _offered(connection.crm.texts, "texts").report(body["provider"], body["message"], body["status"])
+    return ""
+
+
 RESTORE = "restore"
+REPORT_TEXT = "report_text"
 MOVE_ACTIVITIES = "move_activities"
 WRITE_LISTS, LIST_CODES = "write_lists", "list_codes"
 WRITE_COMMENT, EDIT_COMMENT = "write_comment", "edit_comment"
@@ -171,4 +178,5 @@ CRM_VERBS: Mapping[str, Verb] = {
     HAND_OVER_PROCESS: Verb(_hand_over_process, "lookup"),
     END_PROCESS: Verb(_end_process, "safe"),
     MOVE_ACTIVITIES: Verb(_move_activities, "safe"),
+    REPORT_TEXT: Verb(_report_text, "safe"),
 }

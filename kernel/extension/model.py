@@ -144,6 +144,9 @@ class Plugin:
     on_message: Callable[[Unit, Incoming], None] | None = None
     """A message came in on one of those connections (`unit.connection` is its name, `unit.heard` its place in the
     timeline). Runs in one unit of work, once per message and in order for each address."""
+    on_request: Callable[[Unit, Incoming], None] | None = None
+    """Somebody in the CRM wants a message sent (kind «request»). Runs in one unit of work, once per request; one plugin of a
+    set takes them."""
     fetches: Callable[[Unit, Incoming], int] | None = None
     """How many bytes a file of that message may have to be fetched before `on_message`; 0: its files stay there."""
     on_timer: Callable[[Unit, str, Mapping[str, Any]], None] | None = None

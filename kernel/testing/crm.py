@@ -117,6 +117,7 @@ class MemoryCRM(CRM):
         self.tasks: parts.MemoryTasks | None = parts.MemoryTasks(self)
         self.lists: parts.MemoryLists | None = parts.MemoryLists(self)
         self.notices, self.processes = parts.MemoryNotices(self), parts.MemoryProcesses(self)
+        self.texts: parts.MemoryTexts | None = parts.MemoryTexts(self)
         self.history: History | None = parts.MemoryHistory(self) if keeps_history else None
         self.workdays: Workdays | None = parts.MemoryWorkdays(self) if keeps_workdays else None
         self.bin: RecycleBin | None = parts.MemoryBin(self) if has_bin else None
