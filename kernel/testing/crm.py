@@ -117,7 +117,6 @@ class MemoryCRM(CRM):
         self.tasks: parts.MemoryTasks | None = parts.MemoryTasks(self)
         self.lists: parts.MemoryLists | None = parts.MemoryLists(self)
         self.notices, self.processes = parts.MemoryNotices(self), parts.MemoryProcesses(self)
-        self.texts: parts.MemoryTexts | None = parts.MemoryTexts(self)
         self.history: History | None = parts.MemoryHistory(self) if keeps_history else None
         self.workdays: Workdays | None = parts.MemoryWorkdays(self) if keeps_workdays else None
         self.bin: RecycleBin | None = parts.MemoryBin(self) if has_bin else None
@@ -127,7 +126,7 @@ class MemoryCRM(CRM):
         self.effects: list[Effect] = []
         self.changes: list[Change] = []
         self.called: list[str] = []  #: every call by its verb, also those that failed
-        self.staff = Staff(self)
+        self.staff, self.texts = Staff(self), parts.MemoryTexts(self)
         self.persons: list[Person] = []
         self.missing_items: list[MissingItem] = []
         self._kept: dict[tuple[str, str], _Kept] = {}

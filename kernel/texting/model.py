@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 TextState = Literal["queued", "sent", "delivered", "undelivered", "failed"]
-"""queued: the provider has it. sent: it is on its way. delivered, undelivered, failed: final."""
+"""queued: the provider has it. sent: it has left the provider. delivered, undelivered, failed: final."""
 RefusalKind = Literal["message", "opted_out", "stopped", "paused", "day", "later"]
 """message: this text, for good. opted_out: the number wants none. stopped: nothing goes until a person has put the account
 right. paused: there is no money. day: the day's limit is used up. later: the provider is away for now. Of the last four the

@@ -26,10 +26,10 @@ def verify(unit: Unit) -> Iterator[str]:
     account = store.account(unit.tx, portal.name)
     found = store.in_state(unit.tx, portal.name, SENDING)
     if account.sending and account.sending not in {one.id for one in found}:
-        yield f"sms {account.sending} is said to be on its way out, and stands otherwise: nothing else can leave"
+        yield f"sms {account.sending} is said to be in flight, and stands otherwise: nothing else can leave"
     for one in found:
         call = sending.call_of(unit.tx, portal, one)
         if call is None or call.state not in ("waiting", "sending"):
-            yield f"sms {one.id} is on its way out, and its call is {call.state if call else 'not there'}"
+            yield f"sms {one.id} is in flight, and its call is {call.state if call else 'not there'}"
         if one.id != account.sending:
-            yield f"sms {one.id} is on its way out beside another one"
+            yield f"sms {one.id} is in flight beside another one"

@@ -55,7 +55,7 @@ def ready(unit: Unit, one: Sms) -> None:
 
 
 def pump(unit: Unit) -> None:
-    """Send the next, if none is on its way and the account lets any leave."""
+    """Send the next, if none is in flight and the account lets any leave."""
     portal = unit.portal.name
     account, now = store.account_locked(unit.tx, portal), to_micros(unit.now)
     if account.sending or (account.state != OPEN and (account.until is None or account.until > now)):

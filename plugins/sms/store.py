@@ -62,7 +62,7 @@ class Account:
     until: int | None = None
     since: int = 0
     tries: int = 0
-    sending: str = ""  #: the one that is on its way out
+    sending: str = ""  #: the one that is in flight
     balance: int | None = None
     day_limit: int | None = None
     used_today: int | None = None

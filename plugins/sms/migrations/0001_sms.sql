@@ -30,12 +30,14 @@ CREATE TABLE sms (
 CREATE UNIQUE INDEX sms_message ON sms (portal, message);
 CREATE INDEX sms_vendor ON sms (vendor_id) WHERE vendor_id <> '';
 CREATE INDEX sms_turn ON sms (portal, turn) WHERE state = 'waiting';
-CREATE INDEX sms_open ON sms (portal, state, at) WHERE state IN ('checking', 'held', 'uncertain', 'sending');
+CREATE INDEX sms_turns ON sms (portal, turn);
+CREATE INDEX sms_state ON sms (portal, state, at);
+CREATE INDEX sms_card ON sms (portal, asked_of) WHERE state = 'checking';
 CREATE INDEX sms_checked ON sms (portal, check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX sms_at ON sms (portal, at);
 CREATE INDEX sms_number ON sms (portal, number, at);
 
--- How the provider's account stands: whether texts leave, why not, and which one is on its way.
+-- How the provider's account stands: whether texts leave, why not, and which one is in flight.
 CREATE TABLE sms_account (
     portal      TEXT NOT NULL PRIMARY KEY,
     state       TEXT NOT NULL,

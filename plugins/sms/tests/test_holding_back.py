@@ -273,7 +273,7 @@ def test_verify_names_what_stands_still(office):
     message = office.writes()
     with office.database.write() as tx:
         tx.run("UPDATE sms SET state = 'sending' WHERE message = :m", m=message)
-    assert any("is on its way out" in one for one in office.verified())
+    assert any("is in flight" in one for one in office.verified())
 
 
 def test_money_on_the_page_is_that_of_the_account(office):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from kernel.conversations import store as messages
 from plugins.sms import rules
 from plugins.sms.tests.office import KEY, NUMBER
 
@@ -200,3 +201,16 @@ def test_texts_of_strangers_and_cards_are_shown_as_text(office):
     office.writes("<script>alert(1)</script>")
     assert "<script>alert" not in office.page(office.head)
     assert re.search(r"&lt;script&gt;alert", office.page(office.head))
+
+
+def test_a_request_that_nobody_takes_is_kept_for_a_person(office):
+    """The provider was switched off while the portal still offers us."""
+    plugins, office.plugins = office.plugins, []
+    office.writes("важное")
+    [kept] = office.rows("SELECT id, state, reason FROM incoming_message")
+    assert kept["state"] == "failed" and "no plugin of this set sends any" in kept["reason"]
+    office.plugins = plugins
+    with office.database.write() as tx:
+        assert messages.again(tx, kept["id"], queue=office.queue, mark="again", clock=office.clock)
+    office.run()
+    assert [text for _, text in office.sent()] == ["важное"]
