@@ -152,8 +152,11 @@ def test_a_wrong_key_stops_all_and_is_told_once(office):
     assert len(told) == 1 and "SMS не уходят, пока счёт не исправят: 200 — неверный api_id" in told[0]
     assert "200 — неверный api_id" in office.page(office.head)
     assert office.presses(office.irina, "/sms/account/go-on").status_code == 403
+    office.fault(errors_next="200")
     assert office.presses(office.head, "/sms/account/go-on").status_code == 303
-    assert [text for _, text in office.sent()] == ["н0", "н0", "н1", "н2"], "in their order"
+    assert office.crm.called.count("put_notice") == 1, "it was wrong still, and that is no news"
+    assert office.presses(office.head, "/sms/account/go-on").status_code == 303
+    assert [text for _, text in office.sent()] == ["н0", "н0", "н0", "н1", "н2"], "in their order"
     assert [office.state(one) for one in messages] == ["queued"] * 3
     assert office.stands.state == "open"
 

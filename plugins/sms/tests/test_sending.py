@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from kernel.conversations import Incoming
 from kernel.conversations import store as messages
-from plugins.sms import rules
+from plugins.sms import rules, sending, statuses
 from plugins.sms.tests.office import KEY, NUMBER
 
 pytestmark = pytest.mark.row("BR-10")
@@ -113,28 +114,30 @@ def test_a_worker_that_dies_while_it_sends_leaves_it_uncertain(office):
 
 
 def test_a_status_may_come_before_the_answer_that_names_it(office):
-    office.listens()
-    office.fault(status_step=0)
-    held: list[bytes] = []
-
     def early() -> None:
+        """The provider has it delivered while its answer is still under way to us."""
         office.before_answer = lambda: None
+        [ident] = office.account.messages
+        told = Incoming(f"{ident}:103:1", ident, kind="status", details={"code": "103", "state": "delivered"})
+        with office.portal.unit() as unit:
+            statuses.heard(unit, told)
 
-        def post(_url: str, body: bytes, kind: str) -> tuple[int, bytes]:
-            held.append(body)
-            answer = office.post("sms_ru/sms", data=body, headers={"Content-Type": kind})
-            return answer.status_code, answer.data
-
-        office.provider.caller.post = post
-        assert office.provider.caller.step()
-
-    message = office.writes(run=False)
-    while office.run_one() and not office.requests:
-        pass
     office.before_answer = early
-    office.run()
-    assert held or office.calls_back()
-    assert office.state(message) == "delivered"
+    message = office.writes()
+    assert (office.state(message), office.told(message)) == ("delivered", ["queued", "delivered"])
+    assert office.rows("SELECT * FROM sms_early") == []
+
+
+def test_whoever_pumps_one_text_is_in_flight_and_no_more(both):
+    both.writes("раз", run=False)
+    both.writes("два", run=False)
+    for _ in range(40):
+        with both.portal.unit() as unit:
+            sending.pump(unit)
+        assert len([row for row in both.calls("waiting", "sending") if row["verb"] == "send_text"]) <= 1
+        if both.run_one() is None:
+            break
+    assert sorted(text for _, text in both.sent()) == ["два", "раз"]
 
 
 def test_statuses_in_disorder_and_repeated_never_lead_back(office):
