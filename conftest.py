@@ -60,6 +60,7 @@ TOGETHER = {
     "tests/e2e/test_broker_opening.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_terms.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_broker_card.py": "tests/e2e/test_broker.py",
+    "tests/e2e/test_broker_ways_in.py": "tests/e2e/test_broker.py",
     "tests/e2e/test_partners_groups.py": "tests/e2e/test_partners.py",
     "tests/e2e/test_partners_kinds.py": "tests/e2e/test_partners.py",
     "tests/browser/test_dossier.py": "tests/browser/test_board.py",

@@ -155,8 +155,9 @@ def check_wishes(portal: Portal, plugins: Sequence[Plugin]) -> None:
     """
     for plugin in plugins:
         for key, name in connections_of(portal, plugin).items():
+            key = key.partition(".")[0]
             capability = plugin.connects[key]
-            place = portal.mapping.place(("plugin", plugin.name, key))
+            place = portal.mapping.place(("plugin", plugin.name, key), name)
             fitting = [one.name for one in portal.connections.values() if getattr(one.connector, capability) is not None]
             known = f"such a one is {' or '.join(fitting)}" if fitting else "the set has none yet"
             if name not in portal.connections:

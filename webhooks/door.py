@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -20,7 +20,7 @@ from werkzeug.wsgi import get_input_stream
 
 from kernel.crm import Event
 from kernel.errors import BadInput, Closed, Fault
-from kernel.extension import OK, Connection, Delivery, NotProven, Plugin, Received, Reply
+from kernel.extension import OK, Connection, Delivery, NotProven, Plugin, Received, Reply, TooOften
 from kernel.extension.portal import Portal
 from kernel.extension.receiving import Arrival, keep_many
 from kernel.storage import Tx
@@ -62,11 +62,14 @@ class Door:
 
     def __init__(self, routes: Iterable[HookRoute], behind: WSGIApplication) -> None:
         self._behind = behind
-        self._routes = {
-            (route.connection.connector.name, route.connection.name): (route, _group(route))
-            for route in routes
-            if route.connection.connector.receive is not None
-        }
+        self._routes: dict[tuple[str, str], list[tuple[HookRoute, Group]]] = {}
+        self._published: dict[tuple[str, str], Callable[[], Reply]] = {}
+        for route in routes:
+            connector = route.connection.connector
+            if connector.receive is not None:
+                name = route.portal.mapping.portal.portal if connector.at_portal else route.connection.name
+                self._routes.setdefault((connector.name, name), []).append((route, _group(route)))
+                self._published |= {(connector.name, word): show for word, show in connector.published.items()}
 
     @classmethod
     def before(cls, portal: Portal, plugins: Sequence[Plugin], behind: WSGIApplication) -> Door:
@@ -87,16 +90,18 @@ class Door:
     def _delivered(self, environ: WSGIEnvironment, path: str) -> tuple[Reply, list[tuple[str, str]]]:
         started = time.perf_counter()
         connector, name, rest = [*path.removeprefix(ADDRESS).split("/", 2), "", ""][:3]
-        route, group = self._routes.get((connector, name), (None, None))
-        if route is None or group is None or path.endswith("/"):
+        if not rest and (show := self._published.get((connector, name))):
+            return _shown(show, environ["REQUEST_METHOD"])
+        routes = self._routes.get((connector, name), [])
+        if not routes or path.endswith("/"):
             metrics.delivery("unknown", "not_found")
             return _json(404, {"error": "no such door"}), []
-        methods, full_name = route.connection.connector.methods, route.connection.full_name
+        methods, full_name = routes[0][0].connection.connector.methods, routes[0][0].connection.full_name
         if environ["REQUEST_METHOD"] not in methods:
             allowed = ", ".join(methods)
             return _json(405, {"error": f"a delivery is a {allowed}"}), [("Allow", allowed)]
         try:
-            reply = _receive(route, rest, environ, group)
+            reply = _receive(routes, rest, environ)
         except Closed as exc:  # whoever sends may try again: by then the desk's new home answers
             metrics.delivery(full_name, "closed")
             log.warning("delivery.closed", connection=full_name, reason=str(exc))
@@ -106,7 +111,7 @@ class Door:
             log.exception("delivery.broken", connection=full_name)
             reply = _json(500, {"error": "not stored"})
         metrics.intake(full_name, time.perf_counter() - started)
-        return reply, []
+        return reply, list(reply.headers)
 
 
 def _json(status: int, result: Mapping[str, Any]) -> Reply:
@@ -129,35 +134,60 @@ def _group(route: HookRoute) -> Group:
     return GroupCommit(route.portal.database, together)
 
 
-def _receive(route: HookRoute, rest: str, environ: WSGIEnvironment, group: Group) -> Reply:
-    connection = route.connection
-    name, receive = connection.full_name, connection.connector.receive
-    assert receive is not None
-    limit = connection.connector.body_bytes_max
+def _receive(routes: Sequence[tuple[HookRoute, Group]], rest: str, environ: WSGIEnvironment) -> Reply:
+    """What the connection behind that address answers; where several share it, the first to which it proves itself."""
+    connection = routes[0][0].connection
+    name, limit = connection.full_name, connection.connector.body_bytes_max
     try:
         body = _body(environ, limit)
-        delivery = Delivery(_headers(environ), body, rest, environ["REQUEST_METHOD"], _query(environ))
-        received = receive(delivery, connection)
-    except NotProven as exc:
-        metrics.delivery(name, "not_proven")
-        return _json(exc.status, {"error": "not proven"})
     except RequestEntityTooLarge:
         metrics.delivery(name, "too_large")
         return _json(413, {"error": f"the body is larger than {limit} bytes", "field": "body"})
     except HTTPException as exc:  # who sent it went away half-way
         metrics.delivery(name, "bad")
         return _json(exc.code or 400, {"error": "not a whole request", "field": "body"})
+    delivery = Delivery(_headers(environ), body, rest, environ["REQUEST_METHOD"], _query(environ))
+    refused: list[NotProven] = []
+    for route, group in routes:
+        try:
+            return _taken(route, group, delivery)
+        except NotProven as exc:
+            refused.append(exc)
+    metrics.delivery(name, "not_proven")
+    worst = max(refused, key=lambda one: (bool(one.told), one.status))
+    return _json(worst.status, {"error": "not proven", **({"text": worst.told} if worst.told else {})})
+
+
+def _taken(route: HookRoute, group: Group, delivery: Delivery) -> Reply:
+    """Raises NotProven."""
+    connection = route.connection
+    name, receive = connection.full_name, connection.connector.receive
+    assert receive is not None
+    try:
+        received = receive(delivery, connection)
+    except TooOften as exc:
+        metrics.delivery(name, "too_often")
+        return replace(_json(429, {"error": "too often"}), headers=(("Retry-After", str(exc.wait_seconds)),))
     except Fault as exc:  # an installation whose proof could not be checked just now
         metrics.delivery(name, "not_checked")
         log.warning("delivery.not_checked", connection=name, reason=str(exc))
         return _json(503, {"error": mask(str(exc))})
     except BadInput as exc:
         metrics.delivery(name, "bad")
-        log.warning("delivery.bad", connection=name, field=exc.field, reason=str(exc))
-        return _json(400, {"error": mask(str(exc)), "field": exc.field})
-    trace, extra = _store(route, received, body, group)
-    metrics.delivery(name, "stored")
-    return _json(200, {"ok": True, "trace": trace, **extra}) if received.reply is OK else received.reply
+        log.warning("delivery.bad", connection=name, field=exc.field, reason=exc.code or str(exc))
+        text = exc.message(route.portal.mapping.portal.language)
+        return _json(400, {"error": mask(text), "field": exc.field})
+    trace, extra = _store(route, received, delivery.body, group)
+    reply = received.reply if received.told is None else received.told(trace)
+    metrics.delivery(name, "stored" if reply.status < 400 else "bad")
+    return _json(200, {"ok": True, "trace": trace, **extra}) if reply is OK else reply
+
+
+def _shown(show: Callable[[], Reply], method: str) -> tuple[Reply, list[tuple[str, str]]]:
+    """What is published needs no proof."""
+    if method not in ("GET", "HEAD"):
+        return _json(405, {"error": "this is only read"}), [("Allow", "GET, HEAD")]
+    return show(), []
 
 
 def _query(environ: WSGIEnvironment) -> dict[str, str]:

@@ -20,12 +20,10 @@ PAGES_MAX, ROWS_MAX, PAGING_SECONDS_MAX = 200, 50_000, 60.0  #: SPEC
 STARTED_ANEW_MAX = 1  #: SPEC: a page that expired, a TOTAL that changed
 BAD_ROWS_SHARE = 0.2  #: SPEC: more than that is a bad answer
 
-# XML.
+# XML; depth and attributes: kernel.xml.
 PIECE_BYTES = 64 * 1024  #: as the parser is fed, and the most that stands in memory of what no row needs
 PIECES_WITHOUT_ANY_MAX = 16  #: without one element that we know
 ELEMENTS_OF_ONE_MAX = 10_000  #: in one row
-DEPTH_MAX = 64  #: SPEC
-ATTRIBUTES_MAX = 100  #: SPEC
 TEXT_CHARACTERS_MAX = 10_000  #: of one cell
 SAMPLE_BYTES = 2048  #: SPEC: of a bad answer
 UNKNOWN_NAMES_MAX = 50

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.bitrix24.client import Client, Outcome
 from connectors.bitrix24.layout import EntityPlan, Layout
 from connectors.bitrix24.limits import PAGE_ROWS
+from connectors.bitrix24.marks import carries, line, marked
 from connectors.bitrix24.portal import rows
 from connectors.bitrix24.values import number_in, number_of
 from kernel.crm import Activity, Left
 from kernel.errors import Rejected, Unverified
 
 Place = tuple[int, int]  #: entityTypeId and id
+SUBJECT_CHARACTERS_MAX = 255
+PAGES_LOOKED_THROUGH = 4  #: how far back an activity is looked for whose answer was lost
 ALREADY_BOUND, NOT_BOUND = "ACTIVITY_IS_ALREADY_BOUND", "BINDING_NOT_FOUND"
 
 
 class BitrixActivities:
-    def __init__(self, client: Client, layout: Layout) -> None:
-        self._client, self._layout = client, layout
+    def __init__(self, client: Client, layout: Layout, zone: ZoneInfo) -> None:
+        self._client, self._layout, self._zone = client, layout, zone
 
     def open_of(self, entity: str, record_id: str) -> tuple[Activity, ...]:
         plan = self._layout.plan(entity)
         return tuple(self._bound(_place(plan, record_id)))
+
+    def add(
+        self, entity: str, record_id: str, subject: str, text: str, *, responsible: str, due_at: datetime, key: str,
+        maybe_done: bool = False,
+    ) -> str:  # fmt: skip
+        """As a «дело» of the card. What it says ends with our mark, by which an earlier try is found."""
+        place = _place(self._layout.plan(entity), record_id)
+        if maybe_done and (found := self._made_for(place, key)):
+            return found
+        params = {
+            "ownerTypeId": place[0], "ownerId": place[1], "title": line(subject)[:SUBJECT_CHARACTERS_MAX],
+            "description": marked(text, key), "responsibleId": number_of(responsible),
+            "deadline": due_at.astimezone(self._zone).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        answer = self._client.call("crm.activity.todo.add", params, writes=True)
+        number = number_in(answer.get("id")) if isinstance(answer, dict) else 0
+        if not number:
+            raise Unverified("bitrix24: an activity was answered without its number", maybe_done=True)
+        return str(number)
 
     def move(self, entity: str, record_id: str, to: str) -> tuple[Left, ...]:
         plan = self._layout.plan(entity)
@@ -37,6 +61,21 @@ class BitrixActivities:
             if new not in places or old in places:
                 raise Unverified(f"bitrix24: activity {one.id} is not bound to {plan.kind} {to} alone", maybe_done=True)
         return tuple(Left(one, reason) for one, reason in left.items())
+
+    def _made_for(self, place: Place, key: str) -> str:
+        """The activity made for that key, among the newest of the record; empty if there is none."""
+        before: dict[str, Any] = {}
+        for _page in range(PAGES_LOOKED_THROUGH):
+            wanted = {"BINDINGS": [{"OWNER_TYPE_ID": place[0], "OWNER_ID": place[1]}], **before}
+            params = {"filter": wanted, "select": ["ID", "DESCRIPTION"], "order": {"ID": "DESC"}, "start": -1}
+            found = rows(self._client.call("crm.activity.list", params))
+            for raw in found:
+                if carries(str(raw.get("DESCRIPTION") or ""), key):
+                    return str(number_in(raw.get("ID")))
+            if len(found) < PAGE_ROWS:
+                break
+            before = {"<ID": min(number_in(raw.get("ID")) for raw in found)}
+        return ""
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

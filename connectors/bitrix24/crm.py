@@ -90,7 +90,7 @@ class BitrixCRM(CRM):
         self.comments: Comments | None = BitrixComments(client, layout, self._finder, self._names, zone, site, http)
         self.tasks: Tasks | None = BitrixTasks(client, layout, zone, site)
         self.texts: Texts | None = BitrixTexts(client)
-        self.activities: Activities | None = BitrixActivities(client, layout)
+        self.activities: Activities | None = BitrixActivities(client, layout, zone)
         self.lists: Lists | None = BitrixLists(client, layout, zone, rate_limit)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))
 

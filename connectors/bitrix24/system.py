@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.bitrix24.codes import Kind
-from connectors.bitrix24.marks import clean, digits, folded, line
+from connectors.bitrix24.marks import digits, folded, line, plain
 from connectors.bitrix24.values import PortalField, blank, from_wire, number_of, refs, same, to_wire
 from kernel.crm import Value
 from kernel.errors import BadInput
@@ -207,12 +207,20 @@ def _contacts() -> SystemField:
     )
 
 
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
+
+
 def _comments() -> SystemField:
-    """The big text field of a card."""
-    return SystemField(
-        "Комментарий", ("comments",), lambda raw, _zone: raw.get("comments") or None,
-        lambda value, _present, _zone: {"comments": clean(str(value or ""))},
-    )  # fmt: skip
+    """The big text field of a card. It is shown as BB code and HTML, so nothing of a text may be taken for either."""
+
+    def write(value: Value, _present: Raw, _zone: ZoneInfo) -> dict[str, Any]:
+        return {"comments": _MARKUP.sub("<\u200b", plain(str(value or "")))}
+
+    def read(raw: Raw, _zone: ZoneInfo) -> Value:
+        stored = raw.get("comments")
+        return stored.replace("\u200b", "") or None if isinstance(stored, str) else None
+
+    return SystemField("Комментарий", ("comments",), read, write)
 
 
 _EVERYWHERE: Mapping[str, SystemField] = {
@@ -225,6 +233,13 @@ _EVERYWHERE: Mapping[str, SystemField] = {
     "sourceDescription": _plain("sourceDescription", "text", "Дополнительно об источнике"),
     "observers": _plain("observers", "user", "Наблюдатели", multiple=True),
 }
+_UTM: Mapping[str, SystemField] = {
+    name: _plain(name, "string", title)
+    for name, title in (
+        ("utmSource", "UTM Source"), ("utmMedium", "UTM Medium"), ("utmCampaign", "UTM Campaign"),
+        ("utmContent", "UTM Content"), ("utmTerm", "UTM Term"),
+    )
+}  # fmt: skip
 _STAGED: Mapping[str, SystemField] = {
     **_EVERYWHERE,
     "title": dataclasses.replace(_plain("title", "string", "Название"), same=_same_first),
@@ -256,7 +271,7 @@ _NAME_APART: Mapping[str, SystemField] = {
 }
 SYSTEM_FIELDS: Mapping[Kind, Mapping[str, SystemField]] = {
     "deal": _STAGED,
-    "lead": {**_STAGED, **_PERSON},
+    "lead": {**_STAGED, **_UTM, **_PERSON, **_NAME_APART},
     "contact": {**_EVERYWHERE, **_PERSON, **_NAME_APART, "companyId": _STAGED["companyId"]},
     "company": {**_EVERYWHERE, **_PERSON, "name": _STAGED["title"], "title": _STAGED["title"]},
     "smart": _STAGED,

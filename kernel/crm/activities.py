@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -27,6 +28,13 @@ class Activities(Protocol):
 
     def open_of(self, entity: str, record_id: str) -> tuple[Activity, ...]:
         """What is planned for that record and not done, oldest first."""
+
+    def add(
+        self, entity: str, record_id: str, subject: str, text: str, *, responsible: str, due_at: datetime, key: str,
+        maybe_done: bool = False,
+    ) -> str:  # fmt: skip
+        """Plan something for that record, to be done by that person and time; its id. With `maybe_done` the one of `key` is
+        looked for first, done or not."""
 
     def move(self, entity: str, record_id: str, to: str) -> tuple[Left, ...]:
         """Bind what is open of a record to another of its kind instead; what else it is bound to stays. Returns those that

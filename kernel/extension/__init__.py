@@ -14,6 +14,7 @@ from kernel.extension.connector import (
     Reply,
     SettingLine,
     Sweeping,
+    TooOften,
     Verb,
     Visitor,
 )
@@ -23,5 +24,5 @@ from kernel.extension.model import Command, CommentWatch, HeardComment, Keeps, P
 __all__ = [
     "BODY_BYTES_MAX", "CRM_VERBS", "OK", "Command", "CommentWatch", "Connection", "Connector", "Deliver", "Delivery",
     "FrameRequest", "HeardComment", "Keeps", "NotProven", "Plugin", "Receipt", "Received", "Reply", "RunsEvery", "Seen",
-    "SettingLine", "Sweeping", "Verb", "Visitor", "Watch",
+    "SettingLine", "Sweeping", "TooOften", "Verb", "Visitor", "Watch",
 ]  # fmt: skip

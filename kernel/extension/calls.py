@@ -29,6 +29,7 @@ from kernel.errors import (
 from kernel.extension.asked import Asked, noted
 from kernel.extension.connector import Connection, Verb
 from kernel.extension.crm_verbs import (
+    ADD_ACTIVITY,
     EDIT_COMMENT,
     END_PROCESS,
     HAND_OVER_PROCESS,
@@ -51,7 +52,7 @@ SILENT_PAUSE_SECONDS_MAX = 15.0  #: after no answer at all: a system that is bac
 UNVERIFIED_TRIES = 5
 TO_A_RECORD = (
     "update", "comment", "update_row", "put_row", RESTORE, WRITE_COMMENT, EDIT_COMMENT, START_PROCESS, HAND_OVER_PROCESS,
-    END_PROCESS, MOVE_ACTIVITIES,
+    END_PROCESS, ADD_ACTIVITY, MOVE_ACTIVITIES,
 )  # fmt: skip
 MESSAGE_PAUSE_SECONDS_MAX = 60.0  #: the same for messages
 HELD_SECONDS_MAX = 1.5  #: so long a waiting message keeps its job

@@ -27,16 +27,25 @@ if TYPE_CHECKING:
     from kernel.mapping import MappingSet, Setup
     from kernel.texting import Texting
 
-Capability = Literal["crm", "channel", "telephony", "source", "texting"]
+Capability = Literal["crm", "channel", "telephony", "source", "texting", "receive"]
 BODY_BYTES_MAX = 256 * 1024
 
 
 class NotProven(AnnexError):
     """The delivery does not prove where it comes from."""
 
-    def __init__(self, text: str = "", *, status: int = 403) -> None:
+    def __init__(self, text: str = "", *, status: int = 403, told: str = "") -> None:
         super().__init__(text)
         self.status = status  #: 401 when the proof is missing, 403 when it is wrong
+        self.told = told  #: what whoever calls may know of it; they are proven but for that
+
+
+class TooOften(AnnexError):
+    """More deliveries than are allowed in that time."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__()
+        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ class Reply:
     body: bytes = b""
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 OK = Reply(b'{"ok": true}', 200, "application/json")  #: in its place the door says what it has stored
@@ -82,6 +92,8 @@ class Received:
     messages: tuple[Incoming, ...] = ()  #: content that cannot be read again: stored whole
     reply: Reply = OK
     receipts: tuple[Receipt, ...] = ()  #: what became of calls of ours
+    told: Callable[[str], Reply] | None = None
+    """In place of `reply`, where that names what was stored: gets the id of the first part, the same one at a repeat."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,11 @@ class Connector:
     """Its door. Is it really them, and what happened. Asks nobody but the vault, except at an installation. Raises
     NotProven, or BadInput naming the field. Nothing in it: proven, and nothing to look at."""
     methods: tuple[str, ...] = ("POST",)  #: those that its door takes
+    at_portal: bool = False
+    """Its door's address names the portal, since whoever calls knows no more: `/hooks/site/main/FORM`. Where several
+    connections share it, each is asked in turn, and the first that does not raise NotProven has it."""
+    published: Mapping[str, Callable[[], Reply]] = field(default_factory=dict)
+    """What anybody may read below the door, by its name: `/hooks/state/application.xsd`."""
     body_bytes_max: int = BODY_BYTES_MAX
     listen: Callable[[Connection, Deliver], None] | None = None
     """It has a socket of its own. Runs in one worker at a time and returns when stopped; raising or returning before that
@@ -209,6 +226,8 @@ class Connection:
     files: FileStore = field(default_factory=_no_files)  #: where files of messages are kept
     window: Callable[..., Window] = _no_windows
     """window(address, limits) -> Window: what the vendor allows per address (a chat), shared by all processes."""
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What its connector keeps in this process; may be gone at any time."""
     _built: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -284,5 +303,5 @@ CATCH_UP_EVERY = timedelta(minutes=5)  #: where there is no listener that says w
 
 __all__ = [
     "BODY_BYTES_MAX", "CATCH_UP_EVERY", "OK", "Capability", "Connection", "Connector", "Deliver", "Delivery", "FrameRequest",
-    "NotProven", "Receipt", "Received", "Reply", "SettingLine", "Sweeping", "Verb", "Visitor", "setting_name",
+    "NotProven", "Receipt", "Received", "Reply", "SettingLine", "Sweeping", "TooOften", "Verb", "Visitor", "setting_name",
 ]  # fmt: skip

@@ -154,9 +154,17 @@ def _report_text(connection: Connection, call: Call, _maybe_done: bool) -> str:
     return ""
 
 
+def _add_activity(connection: Connection, call: Call, maybe_done: bool) -> str:
+    body = call.payload
+    return _offered(connection.crm.activities, "activities").add(
+        body["entity"], body["id"], body["subject"], body["text"], responsible=body["responsible"],
+        due_at=datetime.fromisoformat(body["due"]), key=call.key, maybe_done=maybe_done,
+    )  # fmt: skip
+
+
 RESTORE = "restore"
 REPORT_TEXT = "report_text"
-MOVE_ACTIVITIES = "move_activities"
+ADD_ACTIVITY, MOVE_ACTIVITIES = "add_activity", "move_activities"
 WRITE_LISTS, LIST_CODES = "write_lists", "list_codes"
 WRITE_COMMENT, EDIT_COMMENT = "write_comment", "edit_comment"
 PUT_NOTICE, REMOVE_NOTICE = "put_notice", "remove_notice"
@@ -177,6 +185,7 @@ CRM_VERBS: Mapping[str, Verb] = {
     START_PROCESS: Verb(_start_process, "lookup"),
     HAND_OVER_PROCESS: Verb(_hand_over_process, "lookup"),
     END_PROCESS: Verb(_end_process, "safe"),
+    ADD_ACTIVITY: Verb(_add_activity, "lookup"),
     MOVE_ACTIVITIES: Verb(_move_activities, "safe"),
     REPORT_TEXT: Verb(_report_text, "safe"),
 }

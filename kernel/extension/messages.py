@@ -18,6 +18,7 @@ from kernel.errors import AnnexError, Fault, Misconfigured, Throttled
 from kernel.extension.connector import Connection
 from kernel.extension.model import Plugin
 from kernel.extension.portal import Portal
+from kernel.extension.reading import ReadOnlyPortal
 from kernel.jobs import Again, timers
 from kernel.storage import Tx
 from kernel.telemetry import log
@@ -46,6 +47,7 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         if stored.message.kind == "request":
             wanting = _takers(plugins, connection)
         files = _files(portal, wanting, connection, stored)
+        prepared = _prepared(portal, wanting, stored)
         if wanting:
             portal.staff.warm()
         with portal.unit(trace=stored.id) as unit:
@@ -59,6 +61,7 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             for plugin in wanting:
                 handle = plugin.on_request if stored.message.kind == "request" else plugin.on_message
                 assert handle is not None
+                unit.prepared = prepared.get(plugin.name)
                 handle(unit, stored.message)
             store.settle(unit.tx, stored.id, "done", "", portal.clock)
             _wake_next(unit.tx, portal, stored, args)
@@ -74,6 +77,17 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
         _give_up(portal, stored, exc, args)
     else:
         log.info("message.done", connection=stored.connection)
+
+
+def _prepared(portal: Portal, plugins: Sequence[Plugin], stored: StoredMessage) -> dict[str, Any]:
+    """What each found out before, by its name."""
+    asking = [one for one in plugins if one.before_message is not None]
+    reading = ReadOnlyPortal.of(portal) if asking else None
+    found = {}
+    for one in asking:
+        assert one.before_message is not None and reading is not None
+        found[one.name] = one.before_message(reading, stored.message)
+    return found
 
 
 def listeners(portal: Portal, plugins: Sequence[Plugin], connection: str) -> list[Plugin]:
@@ -96,9 +110,15 @@ def _takers(plugins: Sequence[Plugin], connection: Connection) -> list[Plugin]:
 
 
 def connections_of(portal: Portal, plugin: Plugin) -> dict[str, str]:
-    """By setting: which connection the plugin was given."""
+    """By setting: which connection the plugin was given; of a setting that names several, `key.0` and so on."""
     given = portal.plugin_settings.get(plugin.name)
-    named = {key: str(getattr(given, key, "") or "") for key in plugin.connects}
+    named: dict[str, str] = {}
+    for key in plugin.connects:
+        value = getattr(given, key, "") or ""
+        if isinstance(value, str):
+            named[key] = value
+        else:
+            named |= {f"{key}.{number}": str(one) for number, one in enumerate(value)}
     return {key: name for key, name in named.items() if name}
 
 

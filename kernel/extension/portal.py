@@ -20,6 +20,7 @@ from kernel.crm.gone import gone_since
 from kernel.errors import Misconfigured
 from kernel.extension.connector import Connection, Connector, Verb
 from kernel.extension.crm_verbs import (
+    ADD_ACTIVITY,
     CRM_VERBS,
     EDIT_COMMENT,
     END_PROCESS,
@@ -164,6 +165,7 @@ class Unit:
     trace: str
     connection: str = ""  #: whose message is being handled, where that is why
     heard: Heard | None = None  #: and what became of it in the timeline
+    prepared: Any = None  #: what the plugin's own `before_message` found out
     filling: set[tuple[str, str, str]] = field(default_factory=set)
     """(entity, record id, field) that a plugin is filling in right now, so that others need not complain of the gap."""
     _updates: dict[tuple[str, str], tuple[dict[str, Value], str | None, bool]] = field(default_factory=dict)
@@ -319,6 +321,13 @@ class Unit:
         Then the plugin's `done` handler of that name gets the payload and, as JSON, subject and reason of each that
         stayed."""
         self._call(MOVE_ACTIVITIES, entity, record_id, {"to": to, **_afterwards(done, key, context)}, key=key)
+
+    def add_activity(
+        self, entity: str, record_id: str, subject: str, text: str, *, responsible: str, due_at: datetime, key: str
+    ) -> None:
+        """Plan something for a record, once per `key`; only where the CRM has `activities`."""
+        body = {"subject": subject, "text": text, "responsible": responsible, "due": due_at.isoformat()}
+        self._call(ADD_ACTIVITY, entity, record_id, body, key=key)
 
     def write_lists(
         self, changes: Sequence[ListChange], *, lane: str, done: str = "", context: Mapping[str, Any] | None = None

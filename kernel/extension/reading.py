@@ -15,7 +15,7 @@ from kernel.storage import Database, Tx
 
 WRITES = frozenset({
     "create", "update", "add_row", "update_row", "comment", "start", "restore", "write", "edit", "put", "remove",
-    "hand_over", "end", "move",
+    "hand_over", "end", "move", "add",
 })  # fmt: skip
 """Of a CRM and its optional parts."""
 PARTS = frozenset(

@@ -3,6 +3,7 @@
 from kernel.mapping.cards import CardMap, FieldTypeMap, SectionMap
 from kernel.mapping.clients import CLIENTS, client_fields
 from kernel.mapping.feeds import FeedElement, FeedMap
+from kernel.mapping.forms import FormField, FormMap
 from kernel.mapping.plan import Change, Setup
 from kernel.mapping.pushes import OpeningService, PushField, PushMap, PushPart
 from kernel.mapping.schema import (
@@ -27,8 +28,8 @@ from kernel.mapping.wire import ServiceMap
 
 __all__ = [
     "CLIENTS", "CardMap", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap",
-    "FieldTypeMap", "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap", "PortalMap",
-    "PushField", "PushMap", "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "SenderMap", "ServiceMap",
-    "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "client_fields", "load_set", "read_value",
-    "write_value",
+    "FieldTypeMap", "FormField", "FormMap", "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap",
+    "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "SenderMap",
+    "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "client_fields", "load_set",
+    "read_value", "write_value",
 ]  # fmt: skip

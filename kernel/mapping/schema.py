@@ -2,8 +2,8 @@
 
 A set is a folder: `portal.toml` names the connector, the plugins switched on and their settings (never a secret); every
 other `*.toml` describes one entity, or, if its name begins with `list.`, a list beside the records, with `set.` a set of
-data of another system, with `push.` what is handed over to it, with `feed.` what it may fetch. An unknown key is an error
-that names file, key and line.
+data of another system, with `push.` what is handed over to it, with `feed.` what it may fetch, with `form.` what comes in
+from a site or a state portal and becomes a lead. An unknown key is an error that names file, key and line.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from kernel.errors import Misconfigured
 from kernel.mapping.cards import CardMap, FieldTypeMap, against_entity, check_type_names
 from kernel.mapping.feeds import FEED_FILES, FeedMap, load_feeds
+from kernel.mapping.forms import FORM_FILES, LEAD, FormMap, load_forms
 from kernel.mapping.pushes import PUSH_FILES, PushMap, load_pushes
 from kernel.mapping.sets import SET_FILES, SetMap, load_sets
 from kernel.mapping.strict import Strict, line_of, load, place
@@ -240,6 +241,7 @@ class MappingSet:
     sets: Mapping[str, SetMap] = field(default_factory=dict)  #: data of another system, in their order
     pushes: Mapping[str, PushMap] = field(default_factory=dict)  #: what is handed over to it
     feeds: Mapping[str, FeedMap] = field(default_factory=dict)  #: what others may fetch
+    forms: Mapping[str, FormMap] = field(default_factory=dict)  #: what comes in and becomes a lead
 
     def place(self, keys: Sequence[str], value: str = "") -> str:
         """Where in portal.toml that key stands, and the value in it: "set/portal.toml, line 7: role.owner.rights"."""
@@ -267,7 +269,7 @@ def load_set(folder: Path) -> MappingSet:
             one = load(path, ListMap)
             _check_reader_roles(path, one, portal)
             lists[one.name] = one
-        elif path.name != "portal.toml" and not path.name.startswith((SET_FILES, PUSH_FILES, FEED_FILES)):
+        elif path.name != "portal.toml" and not path.name.startswith((SET_FILES, PUSH_FILES, FEED_FILES, FORM_FILES)):
             entity = load(path, EntityMap)
             entities[entity.entity] = entity
     _check_cards(folder / "portal.toml", portal, entities)
@@ -276,6 +278,7 @@ def load_set(folder: Path) -> MappingSet:
     return MappingSet(
         folder.name, portal, entities, lists, (folder / "portal.toml").read_text(encoding="utf-8"),
         load_sets(folder, known), load_pushes(folder, fields), load_feeds(folder, fields),
+        load_forms(folder, fields.get(LEAD), portal.connection),
     )  # fmt: skip
 
 

@@ -11,10 +11,9 @@ from pydantic import Field, field_validator, model_validator
 
 from kernel.errors import Misconfigured
 from kernel.mapping.strict import Strict, line_of
+from kernel.xml import ENCODINGS
 
 NAMESPACE = "urn:broker:backoffice:v1"
-ENCODINGS = ("utf-8", "windows-1251", "us-ascii", "iso-8859-1", "iso-8859-5", "koi8-r", "cp866")
-"""Those that read ASCII as ASCII: what stands before the root can be looked at before anything is parsed."""
 TAG = r"[A-Za-z_][\w.-]*"
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _ASKED = re.compile(r"\{(\w+)\}")

@@ -234,7 +234,7 @@ class MemoryCRM(CRM):
             if maybe_done and (known := next((k for k in self._kept.values() if (k.entity, k.key) == (entity, key)), None)):
                 return known.id
             plan = self.mapping.entity(entity)
-            label = plan.stage[stage].label if stage is not None else ""
+            label = plan.stage[stage].label if stage is not None else parts.beginning(plan)
             kept = self._new(entity, self._written(plan.field, values), label, self.annex)
             kept.key = key
             self._did(Effect("create", entity, kept.id, key, values=dict(values), stage=stage))

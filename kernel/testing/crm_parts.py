@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from kernel.crm import (
@@ -24,7 +24,7 @@ from kernel.crm import (
 )
 from kernel.crm.tasks import in_order
 from kernel.errors import Rejected
-from kernel.mapping import FieldMap
+from kernel.mapping import EntityMap, FieldMap
 from kernel.testing.lists import MemoryLists
 from kernel.values import zone_named
 
@@ -120,6 +120,7 @@ class _Planned:
     activity: Activity
     places: list[tuple[str, str]]  #: the records that it is bound to
     done: bool
+    key: str = ""  #: of one that Annex added
 
 
 class MemoryActivities:
@@ -128,6 +129,7 @@ class MemoryActivities:
     def __init__(self, crm: Any) -> None:
         self._crm = crm
         self.kept: list[_Planned] = []
+        self.added: list[tuple[str, str, str, str, str, datetime]] = []  #: by Annex, with record, person and time
         self.stays: dict[str, str] = {}  #: by subject: with which words the CRM does not let it go
 
     def plan(self, subject: str, *places: tuple[str, str], done: bool = False) -> str:
@@ -135,6 +137,19 @@ class MemoryActivities:
         made = Activity(str(len(self.kept) + 1), subject)
         self.kept.append(_Planned(made, list(places), done))
         return made.id
+
+    def add(
+        self, entity: str, record_id: str, subject: str, text: str, *, responsible: str, due_at: datetime, key: str,
+        maybe_done: bool = False,
+    ) -> str:  # fmt: skip
+        with self._crm._call("add_activity"):
+            self._crm._find(entity, record_id)
+            if maybe_done and (known := next((one for one in self.kept if one.key == key), None)):
+                return known.activity.id
+            made = self.plan(subject, (entity, record_id))
+            self.kept[-1].key = key
+            self.added.append((entity, record_id, subject, text, responsible, due_at))
+            return made
 
     def open_of(self, entity: str, record_id: str) -> tuple[Activity, ...]:
         with self._crm._call("activities"):
@@ -276,8 +291,15 @@ class MemoryProcesses:
         return Process(one.id, (Question(f"q{one.id}", one.person, f"https://crm.example/question/q{one.id}"),))
 
 
+def beginning(plan: EntityMap) -> str:
+    """The label of the stage where records of that kind are made."""
+    return next((one.label for one in plan.stage.values() if one.start), "")
+
+
 def folded(plan: FieldMap, value: Value) -> Value:
-    """Portals find a phone whatever marks stand in it, and a name in any letter case."""
+    """Portals find a phone whatever marks stand in it, and a name in any letter case; a record by its id alone."""
+    if isinstance(value, Ref):
+        return value.id
     if not isinstance(value, str):
         return value
     if plan.system == "phone":
@@ -299,5 +321,6 @@ __all__ = [
     "MemoryTasks",
     "MemoryWorkdays",
     "_Running",
+    "beginning",
     "folded",
 ]

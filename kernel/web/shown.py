@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kernel.crm.sight import Sight
-from kernel.extension.portal import Portal
+from kernel.extension.portal import Portal, Unit
 from kernel.storage import Tx
 from kernel.values import to_micros
 
@@ -29,17 +29,18 @@ def admit(portal: Portal, person: str, sight: Sight, records: Sequence[tuple[str
 
 def shown(portal: Portal, person: str, *records: tuple[str, str]) -> bool:
     """Whether the CRM has shown that person all of these, a short time ago."""
-    if not (person and records):
-        return False
     with portal.read() as unit:
-        now = to_micros(unit.now)
-        for entity, record in records:
-            until = unit.tx.value(
-                f"SELECT until FROM web_record_shown WHERE {_ONE}", p=portal.name, who=person, e=entity, r=record
-            )
-            if until is None or until <= now:
-                return False
-    return True
+        return shown_in(unit, person, *records)
+
+
+def shown_in(unit: Unit, person: str, *records: tuple[str, str]) -> bool:
+    """The same within a reading that is open."""
+    now, portal = to_micros(unit.now), unit.portal.name
+    for entity, record in records:
+        until = unit.tx.value(f"SELECT until FROM web_record_shown WHERE {_ONE}", p=portal, who=person, e=entity, r=record)
+        if until is None or until <= now:
+            return False
+    return bool(person and records)
 
 
 def _permit(tx: Tx, portal: str, person: str, records: Iterable[tuple[str, str]], until: int) -> None:
@@ -57,4 +58,4 @@ def _withdraw(tx: Tx, portal: str, person: str, records: Iterable[tuple[str, str
     )
 
 
-__all__ = ["SHOWN_SECONDS", "admit", "shown"]
+__all__ = ["SHOWN_SECONDS", "admit", "shown", "shown_in"]

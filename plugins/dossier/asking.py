@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kernel.datasets import Answer, Outcome, outcome_of
+from kernel.datasets import Answer, Outcome, outcome_of, pack_answer
 from kernel.errors import AnnexError, BadAnswer, Fault
 from kernel.extension.portal import Portal, Unit
 from kernel.mapping import SetMap
 from kernel.telemetry import log
 from kernel.values import to_micros
-from plugins.dossier import logbook, store, store_log, store_questions
+from plugins.dossier import logbook, memory, store, store_log, store_questions
 from plugins.dossier.hooks import ANSWER_KEPT
 from plugins.dossier.settings import settings_of
+from plugins.dossier.store import KeptAnswer
 from plugins.dossier.store_cards import Card
 
 THREADS_MAX = 8  #: of one process; the gate of the connection lets fewer through
@@ -42,6 +43,7 @@ class _Ended:
     code: str = ""
     trace_id: str = ""
     sample: str = ""
+    packed: bytes = b""  #: the answer, ready before a transaction begins
 
 
 def _in_a_thread(work: Callable[[], None]) -> None:
@@ -153,7 +155,9 @@ def ask(portal: Portal, question: Question) -> bool:
             return False
     ended = _read(portal, question, token)
     with portal.unit() as unit:
-        _end(unit, question, token, left_at, ended)
+        kept = _end(unit, question, token, left_at, ended)
+    if kept is not None:
+        memory.remember(portal, question, kept)
     portal.changed()
     return True
 
@@ -199,26 +203,28 @@ def _read(portal: Portal, question: Question, token: str) -> _Ended:
     except Exception:
         log.exception("dossier.broken", set=question.set_name)
         return _Ended("unavailable", lasted(), code="OUR_OWN")
-    return _Ended(answer.outcome, lasted(), answer)
+    return _Ended(answer.outcome, lasted(), answer, packed=pack_answer(answer))
 
 
-def _end(unit: Unit, question: Question, token: str, left_at: int, ended: _Ended) -> None:
-    """A good answer is kept also where somebody else asks by now; only of a forgotten client nothing is."""
+def _end(unit: Unit, question: Question, token: str, left_at: int, ended: _Ended) -> KeptAnswer | None:
+    """A good answer is kept also where somebody else asks by now; only of a forgotten client nothing is. What was kept."""
     portal, tx, now = unit.portal, unit.tx, to_micros(unit.now)
     state = store_questions.standing(tx, portal.name, *question)
     if state is None:
-        return
-    satisfied = now
+        return None
+    satisfied, kept = now, None
     if ended.answer is not None:
         joined = max(_fresh_micros(portal.mapping.sets[question.set_name]), int(settings_of(portal).join_s * 1e6))
         satisfied = left_at + joined
-        if store.keep(tx, portal.name, ended.answer, now):
+        if store.keep(tx, portal.name, ended.answer, ended.packed, now):
+            kept = KeptAnswer(ended.answer, to_micros(ended.answer.asked_at))
             for run in ANSWER_KEPT.functions(portal):
                 run(unit, state.entity, state.record, question.client_id, question.set_name)
     store_questions.end(
         tx, portal.name, *question, token, outcome=ended.outcome, code=ended.code, satisfied=satisfied, now=now
     )  # fmt: skip
     logbook.keep(unit, _line(unit, question, ended.outcome, (state.entity, state.record), state.person, left_at, ended))
+    return kept
 
 
 def _line(

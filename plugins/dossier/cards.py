@@ -5,7 +5,7 @@ from __future__ import annotations
 from kernel.crm import Elsewhere, Record, Ref
 from kernel.crm.sight import Sight
 from kernel.errors import NotFound
-from kernel.extension.portal import Portal
+from kernel.extension.portal import Portal, Unit
 from kernel.mapping import CLIENTS, MappingSet, client_fields
 from kernel.values import to_micros
 from kernel.web import shown
@@ -48,12 +48,24 @@ def read(portal: Portal, entity: str, record_id: str) -> tuple[Card, Record | No
     return card, own
 
 
-def current(portal: Portal, entity: str, record_id: str) -> Card:
-    """The same as it was read at most a minute ago. Raises NotFound, or a Fault."""
+def seen_by(portal: Portal, person: str, entity: str, record_id: str) -> Card | None:
+    """The card as it was read at most a minute ago, for a person to whom the CRM has shown it, and in a deal the client's
+    own one, too; None for anybody else. Every page that waits asks this often: one reading, unless the card is read anew.
+    Raises NotFound, or a Fault."""
     with portal.read() as unit:
-        known = store_cards.card(unit.tx, portal.name, entity, record_id)
-    oldest = to_micros(portal.clock.now()) - READ_SECONDS * 1_000_000
-    return known if known and known.read_at >= oldest else read(portal, entity, record_id)[0]
+        if not shown.shown_in(unit, person, (entity, record_id)):
+            return None
+        known = _known(unit, entity, record_id)
+        if known is not None:
+            return known if not known.of_entity or shown.shown_in(unit, person, known.own) else None
+    card, _ = read(portal, entity, record_id)
+    return card if not card.of_entity or permitted(portal, person, card.own) else None
+
+
+def _known(unit: Unit, entity: str, record_id: str) -> Card | None:
+    known = store_cards.card(unit.tx, unit.portal.name, entity, record_id)
+    oldest = to_micros(unit.now) - READ_SECONDS * 1_000_000
+    return known if known and known.read_at >= oldest else None
 
 
 def _get(portal: Portal, entity: str, record_id: str) -> Record:

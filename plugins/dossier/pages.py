@@ -17,7 +17,7 @@ from kernel.telemetry import log
 from kernel.web import Nav, Pages, answers, current_user
 from kernel.web.site import site
 from kernel.web.words import language, t
-from plugins.dossier import asking, cards, exports, store_questions, views
+from plugins.dossier import asking, cards, exports, memory, store_questions, views
 from plugins.dossier.hooks import REGISTRATION
 from plugins.dossier.pages_log import log_pages
 from plugins.dossier.rules.rows import Wish
@@ -67,15 +67,11 @@ def _card(portal: Portal, entity: str, record: str) -> Card:
     """Whose dossier it is, for a person who may see it: the card, and in a deal the client's own one. Aborts with 403."""
     if not cards.has_dossier(portal.mapping, entity):
         abort(404)
-    person = current_user().person_id
-    if not cards.permitted(portal, person, (entity, record)):
-        abort(answers.answer(403, t("dos_open_again")))
     try:
-        card = cards.current(portal, entity, record)
+        card = cards.seen_by(portal, current_user().person_id, entity, record)
     except NotFound:
         abort(404)
-    _demand_own(portal, card)
-    return card
+    return card or abort(answers.answer(403, t("dos_open_again")))
 
 
 def _demand_own(portal: Portal, card: Card) -> None:
@@ -209,7 +205,7 @@ def _set_pages(pages: Pages, portal: Portal) -> None:
         if table not in declared.table or found.answer is None or kind not in exports.KINDS:
             abort(404)
         name = f"{set_name}-{table}-{card.client_id}.{kind}"
-        rows = views.rows_of(portal, declared.table[table], table, found.answer).passing(_wish())
+        rows = memory.rows_of(portal, declared.table[table], table, found.answer).passing(_wish())
         return exports.response(portal, declared.table[table], rows, kind, name)
 
 

@@ -30,6 +30,7 @@ COLUMNS = (
     "trace_id", "trace",
 )  # fmt: skip
 OUTCOMES = ("ok", "empty", *store_log.FAILED, "rejected", *store_log.NO_REQUEST)
+RARE = ("face", "code", *store_log.AT_LEAST, "trace_id", "trace")  #: filters that are folded while they are empty
 FACES = ("soap", "xml", "soap+xml")
 
 
@@ -58,6 +59,7 @@ def log_pages(pages: Pages, portal: Portal) -> None:
             "dossier/log.html", chosen=chosen, lines=[_shown(portal, names, one) for one in lines], figures=numbers,
             titles=words.titles(portal.mapping, language()), outcomes=OUTCOMES, faces=FACES, at_least=store_log.AT_LEAST,
             names=sorted(set(names.values())), most=AT_ONCE, samples=current_user().may(OPERATE),
+            rare=any(chosen.shown[name] for name in RARE),
         )  # fmt: skip
 
     @pages.get("/log/file.<kind>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernel.datasets import Answer, pack_answer, unpack_answer
+from kernel.datasets import Answer, unpack_answer
 from kernel.storage import Tx
 from kernel.telemetry import log
 from kernel.values import to_micros
@@ -32,13 +32,14 @@ def kept(tx: Tx, portal: str, set_name: str, client_id: str) -> KeptAnswer | Non
         return None
 
 
-def keep(tx: Tx, portal: str, answer: Answer, now: int) -> bool:
-    """In the place of an older one; whether it was kept: a later question may have been answered before this one."""
+def keep(tx: Tx, portal: str, answer: Answer, packed: bytes, now: int) -> bool:
+    """In the place of an older one; `packed` it was before the transaction began, since that takes a while. Whether it
+    was kept: a later question may have been answered before this one."""
     touched = tx.run(
         "INSERT INTO dossier_answer VALUES (:p, :s, :c, :answer, :asked, :now) "
         "ON CONFLICT (portal, set_name, client_id) DO UPDATE SET answer = excluded.answer, asked_at = excluded.asked_at "
         "WHERE dossier_answer.asked_at <= excluded.asked_at",
-        p=portal, s=answer.set, c=answer.client_id, answer=pack_answer(answer), asked=to_micros(answer.asked_at), now=now,
+        p=portal, s=answer.set, c=answer.client_id, answer=packed, asked=to_micros(answer.asked_at), now=now,
     )  # fmt: skip
     return bool(touched)
 

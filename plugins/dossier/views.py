@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import compress, product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,16 +15,14 @@ from kernel.extension.portal import Portal
 from kernel.mapping import SetColumn, SetMap, SetTable
 from kernel.texts import translate
 from kernel.values import from_micros, to_micros
-from plugins.dossier import asking, store, store_log, store_questions
+from plugins.dossier import asking, memory, store, store_log, store_questions
 from plugins.dossier.rules import showing
-from plugins.dossier.rules.rows import Rows, Shown, Wish
+from plugins.dossier.rules.rows import Shown, Wish
 from plugins.dossier.rules.standing import STALE_SECONDS, Says, Standing, says
 from plugins.dossier.settings import settings_of
 from plugins.dossier.store import KeptAnswer
 
-ANSWERS, ANSWERS_MAX = "dossier.answers", 8
-TABLES, TABLES_MAX = "dossier.tables", 16
-_lock = threading.Lock()
+_CSS = {which: " ".join(compress(("n", "neg", "unread"), which)) for which in product((False, True), repeat=3)}
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,10 @@ class CellView:
     number: bool = False
     negative: bool = False
     note: str = ""
+
+    @property
+    def css(self) -> str:
+        return _CSS[self.number and not self.unread, self.negative, self.unread]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def tab(portal: Portal, set_name: str, client_id: str, language: str) -> TabView
         state = store_questions.standing(unit.tx, portal.name, *question)
         kept_at = store.asked_at(unit.tx, portal.name, *question)
     asking.poke(portal, question, state)
-    answer = _kept(portal, question, kept_at) if kept_at else None
+    answer = memory.kept(portal, question, kept_at) if kept_at else None
     now = to_micros(portal.clock.now())
     standing = _standing(state, answer, now)
     settings = settings_of(portal)
@@ -119,29 +121,6 @@ def _words(said: Says, at: datetime | None, now: int, zone: ZoneInfo, client_id:
     return f"{text} {translate(language, 'dos_no_data')}" if said.about == "none" else text
 
 
-def _kept(portal: Portal, question: asking.Question, at: int) -> KeptAnswer | None:
-    """The answer of that moment: unpacking a large one takes longer than whoever types into the filter wants to wait."""
-    with _lock:
-        held: dict[tuple[str, ...], KeptAnswer] = portal.memory.setdefault(ANSWERS, {})
-        found = held.get(question)
-        if found is not None and found.at == at:
-            return found
-    with portal.read() as unit:
-        found = store.kept(unit.tx, portal.name, *question)
-    if found is not None:
-        _hold(held, question, found, ANSWERS_MAX)
-    return found
-
-
-def _hold(held: dict[Any, Any], key: Any, found: Any, most: int) -> None:
-    """In the place of the one that was put there longest ago."""
-    with _lock:
-        held.pop(key, None)
-        held[key] = found
-        while len(held) > most:
-            del held[next(iter(held))]
-
-
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +130,7 @@ def tables(portal: Portal, declared: SetMap, answer: KeptAnswer, language: str) 
 
 def table(portal: Portal, declared: SetMap, name: str, answer: KeptAnswer, wish: Wish, language: str) -> TableView:
     plan, found = declared.table[name], answer.answer.tables.get(name)
-    rows = rows_of(portal, plan, name, answer)
+    rows = memory.rows_of(portal, plan, name, answer)
     part = rows.shown(wish)
     columns = tuple(one for one in plan.columns if not one.hidden)
     make = _Writer(plan, columns, portal.zone, language)
@@ -164,19 +143,6 @@ def table(portal: Portal, declared: SetMap, name: str, answer: KeptAnswer, wish:
         name, plan, columns, tuple(make.row(row, after) for row, after in part.lines), tuple(make.lines(part.totals.total)),
         tuple(make.brief(part.totals.total)), tuple(notes), part.count, wish.start, rows.words, wish,
     )  # fmt: skip
-
-
-def rows_of(portal: Portal, plan: SetTable, name: str, answer: KeptAnswer) -> Rows:
-    """The rows of a table of that answer."""
-    key = (answer.answer.set, answer.answer.client_id, name)
-    with _lock:
-        held: dict[Any, tuple[int, Rows]] = portal.memory.setdefault(TABLES, {})
-        at, rows = held.get(key, (0, None))
-    if rows is None or at != answer.at:
-        found = answer.answer.tables.get(name)
-        rows = Rows(plan, found.rows if found else ())
-        _hold(held, key, (answer.at, rows), TABLES_MAX)
-    return rows
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,15 @@ from typing import Any
 
 from kernel.crm import Record, Ref, Unreadable, Value
 from kernel.mapping import EntityMap, PushField, PushMap, PushPart
+from kernel.mapping.numbers import INN_10, INN_11, INN_12, e164, sum_fits
 
 REQUIRED, FORMAT, TOO_LONG, INN_CHECKSUM, CHECK_DIGITS, NOT_PAST = (
     "REQUIRED", "FORMAT", "TOO_LONG", "INN_CHECKSUM", "CHECK_DIGITS", "NOT_PAST",
 )  # fmt: skip
 DUPLICATE = "DUPLICATE_PERSON"
 YES, NO = frozenset({"yes", "true", "да", "y", "1"}), frozenset({"no", "false", "нет", "n", "0"})
-PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 10, 15
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"'.]+")
 _INDEX = re.compile(r"\[\d+\]")
-_INN10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
-_INN11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
-_INN12 = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 
 
 @dataclass(frozen=True)
@@ -216,9 +213,9 @@ def check(name: str, text: str, value: Value, today: date) -> str:
             day = value.date() if isinstance(value, datetime) else value
             return FORMAT if not isinstance(day, date) else "" if day < today else NOT_PAST
         case "inn10":
-            return _digits(text, (10,)) or ("" if _sum(text, _INN10) else INN_CHECKSUM)
+            return _digits(text, (10,)) or ("" if sum_fits(text, INN_10) else INN_CHECKSUM)
         case "inn12":
-            return _digits(text, (12,)) or ("" if _sum(text, _INN11) and _sum(text, _INN12) else INN_CHECKSUM)
+            return _digits(text, (12,)) or ("" if sum_fits(text, INN_11) and sum_fits(text, INN_12) else INN_CHECKSUM)
         case "kpp":
             return "" if re.fullmatch(r"[0-9]{4}[0-9A-Z]{2}[0-9]{3}", text) else FORMAT
         case "ogrn":
@@ -234,26 +231,6 @@ def check(name: str, text: str, value: Value, today: date) -> str:
 
 def _digits(text: str, lengths: tuple[int, ...]) -> str:
     return "" if text.isascii() and text.isdigit() and len(text) in lengths else FORMAT
-
-
-def _sum(text: str, weights: Sequence[int]) -> bool:
-    """Whether the digit after those that are weighed is the one they give."""
-    total = sum(weight * int(digit) for weight, digit in zip(weights, text, strict=False))
-    return total % 11 % 10 == int(text[len(weights)])
-
-
-def e164(text: str) -> str | None:
-    """A phone as typed: +7…; Russian numbers also with 8 or without anything before them."""
-    bare = re.sub(r"[\s().-]", "", text)
-    plus, digits = bare.startswith("+"), bare.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        return None
-    if not plus and len(digits) == 11 and digits[0] in "78":
-        return f"+7{digits[1:]}"
-    if not plus and len(digits) == 10:
-        return f"+7{digits}"
-    fits = plus and digits[0] != "0" and PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX
-    return f"+{digits}" if fits else None
 
 
 # --- errors of the back office ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ answers none; on each process more sub-tabs are opened than it has threads of it
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -45,9 +46,11 @@ def emulated(name: str, *options: str) -> Iterator[Any]:
             process.terminate()
 
 
-def mapping_set(folder: Path) -> Path:
+def mapping_set(folder: Path, questions: Path) -> Path:
+    """The exchange desk with a back office that is asked what that file says; a desk has no lists in its portal."""
     shutil.copytree(ROOT / "mappings" / "exchange-desk-planfix", folder)
-    shutil.copy(ROOT / "tests/second_broker/dealer/set.portfel.toml", folder)
+    text = re.sub(r'^list = .*\n|, field = "\w+"', "", questions.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (folder / questions.name).write_text(text.replace(', "company"]', "]"), encoding="utf-8")
     with (folder / "portal.toml").open("a", encoding="utf-8") as file:
         file.write('\n[connection.dealer]\nconnector = "backoffice"\n[plugin.dossier]\nsource = "dealer"\n')
     with (folder / "contact.toml").open("a", encoding="utf-8") as file:
@@ -104,28 +107,35 @@ class Openers:
             self.took.append(time.perf_counter() - began)
 
 
-def measured(bench: Bench) -> Table:
-    table = Table("Intake while the back office hangs", ("what", "median", "99 %", "ratio", "aim"))
-    url, ports = bench.url("postgresql", "hanging"), (free_port(), free_port())
+@contextmanager
+def desk(bench: Bench, url: str, office: str, questions: Path, processes: int) -> Iterator[list[Door]]:
+    """So many web processes of the exchange desk beside a back office, over one database."""
     bench.migrated(url)
-    addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    folder = mapping_set(bench.folder / "desk-with-dossier")
+    folder = mapping_set(bench.folder / f"desk-{questions.stem}-{processes}", questions)
+    ports = [free_port() for _ in range(processes)]
     with ExitStack() as stack:
         crm = stack.enter_context(emulated("planfix"))
-        office = stack.enter_context(emulated("backoffice", "--fault", "hang=on"))
         settings = {
-            "ANNEX_HOME": str(bench.folder), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": addresses[0],
+            "ANNEX_HOME": str(bench.folder), "ANNEX_DATABASE_URL": url, "ANNEX_PUBLIC_URL": f"http://127.0.0.1:{ports[0]}",
             "ANNEX_SECRET": SECRET, "ANNEX_SET": str(folder), "PLANFIX_URL": crm["base"], "PLANFIX_TOKEN": crm["token"],
             "PLANFIX_HOOK_SECRET": KEY, "BACKOFFICE_DEALER_PLAIN_HTTP": "yes",
-            "BACKOFFICE_DEALER_URL": office["address"].replace("127.0.0.1", "localhost"),
+            "BACKOFFICE_DEALER_URL": office.replace("127.0.0.1", "localhost"),
         }  # fmt: skip
         doors = []
         for port in ports:
             serve = ("app", "serve", "--host", "127.0.0.1", "--port", str(port))
             process = stack.enter_context(running(bench.folder / f"{port}.log", *serve, **settings))
             doors.append(Door(port, "/hooks/planfix/main", process.pid))
-        for address in addresses:
-            wait_for(f"{address}/healthz")
+        for door in doors:
+            wait_for(f"{door.address}/healthz")
+        yield doors
+
+
+def measured(bench: Bench) -> Table:
+    table = Table("Intake while the back office hangs", ("what", "median", "99 %", "ratio", "aim"))
+    url, questions = bench.url("postgresql", "hanging"), ROOT / "tests/second_broker/dealer/set.portfel.toml"
+    with emulated("backoffice", "--fault", "hang=on") as office, desk(bench, url, office["address"], questions, 2) as doors:
+        addresses = [door.address for door in doors]
         cookie, csrf = may_see(url, addresses[0])
         calm, hung, opened = _rounds(doors, addresses, cookie, csrf)
         asked = requests.get(f"{office['address']}/sandbox/state", timeout=60).json()["counters"].get("requests", 0)

@@ -37,6 +37,10 @@ class Door:
     process: int
     sent: int = 0
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def load(self, count: int, connections: int = CONNECTIONS) -> Loaded:
         order = {
             "host": "127.0.0.1", "port": self.port, "path": self.path, "key": KEY, "records": RECORDS,

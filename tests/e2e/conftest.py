@@ -37,6 +37,7 @@ SPEEDUP = 200
 SECRET, TOKEN = HOOK_SECRET, ROBOT_TOKEN
 CHAOS = {"drop_rate": 0.3, "duplicate_rate": 0.1, "reorder_rate": 0.3}
 CALM = dict.fromkeys(CHAOS, 0)
+SITE_KEY, STATE_KEY = "site-key-of-the-broker-of-e2e", "state-key-of-the-broker-of-e2e"
 STACKS = ("desk", "broker", "partners")
 
 
@@ -82,6 +83,7 @@ class Desk:
     def waiting(self) -> int:
         with self.database.read() as tx:
             inbox = tx.value("SELECT COUNT(*) FROM inbox WHERE state = 'new'")
+            inbox += tx.value("SELECT COUNT(*) FROM incoming_message WHERE state = 'new'")
             return int(inbox + tx.value("SELECT COUNT(*) FROM outgoing WHERE state IN ('waiting', 'sending')"))
 
     def count(self, sql: str, **values: Any) -> int:
@@ -192,7 +194,10 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert lists in portal.read_text(encoding="utf-8")
     quick = f"{lists}list_every_s = 1\nlog_list_every_s = 1\n"
     portal.write_text(portal.read_text(encoding="utf-8").replace(lists, quick), encoding="utf-8")
-    yield from opened(request, home, request.param, Bitrix24(SPEEDUP), str(folder), "broker", systems=True)
+    yield from opened(
+        request, home, request.param, Bitrix24(SPEEDUP), str(folder), "broker", systems=True,
+        SITE_FORMS_KEY=SITE_KEY, STATE_EPGU_KEY=STATE_KEY,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session", params=["planfix", "bitrix24"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from kernel.testing.contracts.subject import UnderTest
 
@@ -49,8 +50,30 @@ def many_activities_go_at_once(world: UnderTest) -> None:
     assert [one.id for one in activities.open_of("deal", new)] == planned
 
 
+def what_annex_plans_is_planned_once(world: UnderTest) -> None:
+    activities = world.crm.activities
+    if activities is None:
+        return
+    deal, other = (world.crm.create("deal", {"name": f"Сделка {n}"}, key=f"d-{n}") for n in range(2))
+    due = datetime.now(UTC) + timedelta(hours=4)
+
+    def add(to: str, key: str, *, maybe_done: bool = False) -> str:
+        return activities.add(
+            "deal", to, "Ответить [b]Анне[/b]", "Когда <b>готово</b>?\nСрочно", responsible=world.person, due_at=due,
+            key=key, maybe_done=maybe_done,
+        )  # fmt: skip
+
+    made = add(deal, "k-1")
+    assert add(deal, "k-1", maybe_done=True) == made
+    further = add(deal, "k-2", maybe_done=True)
+    elsewhere = add(other, "k-3", maybe_done=True)
+    assert [one.id for one in activities.open_of("deal", deal)] == [made, further]
+    assert [one.id for one in activities.open_of("deal", other)] == [elsewhere]
+
+
 ACTIVITIES: tuple[Callable[[UnderTest], None], ...] = (
     open_activities_are_those_of_the_record_that_are_not_done,
     open_activities_go_to_another_record_and_keep_what_else_they_are_bound_to,
     many_activities_go_at_once,
+    what_annex_plans_is_planned_once,
 )

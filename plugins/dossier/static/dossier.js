@@ -2,7 +2,7 @@
 // keeping filter, scroll and focus. Told by the live stream; while it waits it also looks by itself.
 "use strict";
 {
-  const WAIT_MS = 1500, CALM_MS = 30000, TYPING_MS = 250, NEAR_PX = 800, ROW_PX = 33, STEP = 200;
+  const WAIT_MS = 1500, SOON_MS = 250, CALM_MS = 30000, TYPING_MS = 250, NEAR_PX = 800, ROW_PX = 33, STEP = 200;
   const root = document.getElementById("dossier"), base = root.dataset.base, block = root.dataset.block ?? "";
   const panels = new Map([...root.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel, panel]));
 
@@ -333,18 +333,20 @@
   });
 
   // --- hearing of new answers ---------------------------------------------------------------------------------------
-  let timer = 0;
+  // While it waits a page without the stream (a process keeps only so many) looks often at first, then ever more seldom.
+  let timer = 0, looks = 0, stream = null;
   const watch = () => {
     clearTimeout(timer);
     const waits = panels.get(active) && holder(panels.get(active))?.dataset.waits === "1";
+    looks = waits ? looks + 1 : 0;
+    const pause = stream?.readyState === EventSource.OPEN ? WAIT_MS : Math.min(WAIT_MS, SOON_MS * looks);
     timer = setTimeout(async () => {
       if (!document.hidden && panels.size) await look(active);
       watch();
-    }, waits ? WAIT_MS : CALM_MS);
+    }, waits ? pause : CALM_MS);
   };
   const heard = async () => { if (panels.size && !document.hidden) { await look(active); watch(); } };
 
-  let stream = null;
   const name = Math.random().toString(36).slice(2);
   const listen = () => {
     stream?.close();

@@ -108,7 +108,12 @@ class Office(World):
         asking.open_set(self.portal, self.the_card(), set_name, self.irina, **more)
 
     def the_card(self, entity: str = "contact", record: str = "") -> cards.Card:
-        return cards.current(self.portal, entity, record or self.card)
+        """As Irina's page finds it, who may see all."""
+        sight = Sight(self, self.irina)
+        assert cards.admit(self.portal, self.irina, sight, entity, record or self.card)
+        found = cards.seen_by(self.portal, self.irina, entity, record or self.card)
+        assert found is not None
+        return found
 
     def log(self) -> list[tuple[str, str]]:
         found = self.rows("SELECT set_name, outcome FROM dossier_log ORDER BY at, id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,7 @@ from kernel.extension import Plugin
 from kernel.testing import until
 from plugins.dossier import asking, cards, plugin, store, store_questions, views
 from plugins.dossier.api import ANSWER_KEPT, CLIENT_CHANGED
-from plugins.dossier.tests.office import CLIENT, SET
+from plugins.dossier.tests.office import CASH, CLIENT, SET
 
 pytestmark = pytest.mark.row("BR-06")
 
@@ -170,6 +171,22 @@ def test_two_hundred_openings_over_two_processes_are_one_question(both):
     assert len(office.source.asked) == 1
     assert sorted(outcome for _, outcome in office.log()) == ["joined"] * 199 + ["ok"]
     assert [views.tab(portals[n % 2], "position", CLIENT, "ru").at for n in range(200)] == [str(office.kept().at)] * 200
+
+
+def test_a_process_that_remembers_an_answer_sees_the_newer_one_of_another(both):
+    office, other = both, both.fresh_portal()
+    seen = []
+    for balance in ("1.00", "2.00"):
+        office.source.put("position", CLIENT, cash=[{**CASH[0], "balance": Decimal(balance)}])
+        office.open(anew=True)
+        office.ask()
+        shown = [views.tab(portal, "position", CLIENT, "ru") for portal in (office.portal, other)]
+        assert {one.at for one in shown} == {str(office.kept().at)}
+        tables = [views.tables(office.portal, office.portal.mapping.sets["position"], one.answer, "ru") for one in shown]
+        assert tables[0] == tables[1], "what is remembered from the asking is what is read from the store"
+        seen.append([cell.text for cell in tables[0][0].rows[0].cells])
+        office.advance(minutes=1)
+    assert seen[0] != seen[1] and [len(one) for one in seen] == [len(seen[0])] * 2
 
 
 def test_of_two_hundred_who_wait_nobody_is_lost_when_the_one_who_asks_is_killed(both):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel.crm import ListElement
-from kernel.datasets import Answer, Cell
+from kernel.datasets import Answer, Cell, pack_answer
 from kernel.mapping import load_set
 from kernel.testing import FakeClock, MemorySource, World
 from kernel.testing.lists import MemoryLists
@@ -62,7 +62,7 @@ class Lists(World):
         self.source.put(set_name, client, **tables)
         answer = self.source.read(set_name, client)
         with self.portal.unit() as unit:
-            dossier_store.keep(unit.tx, self.portal.name, answer, to_micros(self.clock.now()))
+            dossier_store.keep(unit.tx, self.portal.name, answer, pack_answer(answer), to_micros(self.clock.now()))
             for run in ANSWER_KEPT.functions(self.portal):
                 run(unit, entity, card or self.card, client, set_name)
         return answer

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from plugins.opening.rules import Finding, Origin, check, corrected, e164, located
+from kernel.mapping.numbers import e164
+from plugins.opening.rules import Finding, Origin, check, corrected, located
 
 TODAY = date(2026, 11, 21)
 ORIGINS = (
