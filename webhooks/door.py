@@ -146,7 +146,9 @@ def _receive(routes: Sequence[tuple[HookRoute, Group]], rest: str, environ: WSGI
     except HTTPException as exc:  # who sent it went away half-way
         metrics.delivery(name, "bad")
         return _json(exc.code or 400, {"error": "not a whole request", "field": "body"})
-    delivery = Delivery(_headers(environ), body, rest, environ["REQUEST_METHOD"], _query(environ))
+    delivery = Delivery(
+        _headers(environ), body, rest, environ["REQUEST_METHOD"], _query(environ), environ.get("REMOTE_ADDR", "")
+    )  # fmt: skip
     refused: list[NotProven] = []
     for route, group in routes:
         try:

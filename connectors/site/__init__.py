@@ -6,5 +6,6 @@ from connectors.site.settings import SETTINGS
 from kernel.extension import Connector
 
 connector = Connector(
-    name="site", title="Site forms", settings=SETTINGS, receive=receive, at_portal=True, doctor=doctor
+    name="site", title="Site forms", settings=SETTINGS, receive=receive, methods=("POST", "OPTIONS"),
+    at_portal=True, doctor=doctor
 )  # fmt: skip

@@ -6,99 +6,25 @@ file does not name is left out: a site sends what it likes.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import parse_qsl
-
-from connectors.site import settings
-from kernel.errors import BadInput
+from connectors.site import browser, settings
+from connectors.site.reading import as_json, ask, body_fields
 from kernel.extension import Connection, Delivery, Received, Reply
-from kernel.extension.arrivals import Turns, submission
-from kernel.extension.signed import check
-from kernel.mapping.forms import ONCE, ONCE_CHARACTERS_MAX
-
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-FIELDS_MAX = 200
+from kernel.extension.arrivals import Turns
+from kernel.extension.signed import SIGNATURE, check
 
 
 def receive(delivery: Delivery, connection: Connection) -> Received:
     read = settings.read(connection.settings)
-    signed_at = check(delivery, read.keys, connection.clock.now())
     form = connection.mapping.forms.get(delivery.rest)
-    if form is None or form.connection != connection.name:
-        return Received(reply=_json(404, {"error": "no such form"}))
+    mine = form is not None and form.connection == connection.name
+    if form is not None and mine and form.public and read.keys and SIGNATURE not in delivery.headers:
+        return browser.receive(delivery, connection, form, form.public, read)
+    signed_at = check(delivery, read.keys, connection.clock.now())
+    if form is None or not mine:
+        return Received(reply=as_json(404, {"error": "no such form"}))
     connection.memory.setdefault("turns", Turns()).take("all", read.per_minute, connection.clock.now())
-    sent = _fields(delivery)
-    once = _text(ONCE, sent.get(ONCE)).strip()
-    if len(once) > ONCE_CHARACTERS_MAX or not once.isprintable():
-        raise BadInput.of("site_once", field=ONCE, name=ONCE, most=ONCE_CHARACTERS_MAX)
-    values = form.read({one.source: _text(one.source, sent.get(one.source)) for one in form.fields})
-    # Without a name of its own, a request that is sent once more as it was signed is the same one.
-    signed = f"{signed_at} {hashlib.sha256(delivery.body).hexdigest()}"
-    message = submission(form, values, once=once or signed, named=bool(once))
-    return Received(messages=(message,), told=_accepted)
+    return Received(messages=(ask(form, body_fields(delivery), signed_at, delivery.body),), told=_accepted)
 
 
 def _accepted(number: str) -> Reply:
-    return _json(200, {"ok": True, "id": number})
-
-
-def _json(status: int, answer: Mapping[str, Any]) -> Reply:
-    return Reply(json.dumps(answer, ensure_ascii=False).encode(), status, JSON)
-
-
-def _text(name: str, value: Any) -> str:
-    """Raises BadInput for what is no plain value."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, str):
-        raise BadInput.of("site_not_plain", field=name, name=name)
-    return value
-
-
-def _fields(delivery: Delivery) -> Mapping[str, Any]:
-    """What was sent, by its names. Raises BadInput."""
-    kind = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        text = delivery.body.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise BadInput.of("site_not_utf8", field="body") from exc
-    if kind == FORM:
-        return _of_form(text)
-    if kind == JSON:
-        return _of_json(text)
-    raise BadInput.of("site_type", field="Content-Type")
-
-
-def _of_form(text: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
-    except ValueError as exc:  # too many, or no UTF-8
-        raise BadInput.of("site_not_form", field="body", most=FIELDS_MAX) from exc
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in found:
-            raise BadInput.of("site_twice", field=name[:40], name=name[:40])
-        found[name] = value
-    return found
-
-
-def _of_json(text: str) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            twice = next(name for name, _ in pairs if [one for one, _ in pairs].count(name) > 1)
-            raise BadInput.of("site_twice", field=twice[:40], name=twice[:40])
-        return found
-
-    try:
-        sent = json.loads(text, object_pairs_hook=once, parse_float=str, parse_int=str, parse_constant=list)
-    except (ValueError, RecursionError) as exc:
-        raise BadInput.of("site_not_json", field="body") from exc
-    if not isinstance(sent, dict) or len(sent) > FIELDS_MAX:
-        raise BadInput.of("site_not_json", field="body")
-    return sent
+    return as_json(200, {"ok": True, "id": number})

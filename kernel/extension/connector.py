@@ -69,6 +69,7 @@ class Delivery:
     rest: str = ""  #: what follows the connection's address, if anything: "deal.changed"
     method: str = "POST"
     query: Mapping[str, str] = field(default_factory=dict)  #: the last value of each name
+    caller: str = ""  #: the other end of the connection: a proxy of ours, where there is one
 
 
 @dataclass(frozen=True)

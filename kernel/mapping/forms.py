@@ -20,6 +20,7 @@ from kernel.mapping.strict import Strict, line_of, load, place
 
 FORM_FILES = "form."
 LEAD = "lead"
+FORM_KEY = "form_key"  #: in which a browser names the form's public key
 ONCE = "submission_id"  #: how a site names one submission, so that a repeat is known as one
 NAMED = ("name", "source", "assigned")  #: fields of a lead that are filled without a line of a form
 CHARACTERS_MAX = 10_000
@@ -112,6 +113,23 @@ _WRONG = {
 }  # fmt: skip
 
 
+class PublicForm(Strict):
+    """A form that browsers may post themselves, too."""
+
+    key: str  #: stands in the page, so no secret: it tells this form's page from a guess
+    origins: list[str] = Field(min_length=1)  #: whose pages may post it: https://www.broker.example
+    trap: str = ""  #: a field that no person sees: who fills it is a program
+
+    @model_validator(mode="after")
+    def _sound(self) -> PublicForm:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", self.key):
+            raise ValueError("key: 16 to 64 of A-Z a-z 0-9 _ -")
+        for one in self.origins:
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", one):
+                raise ValueError(f"origins: «{one}» is no origin like https://www.broker.example")
+        return self
+
+
 class FormMap(Strict):
     """One form."""
 
@@ -120,6 +138,7 @@ class FormMap(Strict):
     connection: str  #: who sends it proves themselves to that connection
     source: str  #: of the choices of the lead's field `source`
     fields: list[FormField] = Field(min_length=1)
+    public: PublicForm | None = None  #: without it only whoever has the connection's key may post
 
     @model_validator(mode="after")
     def _sound(self) -> FormMap:
@@ -128,8 +147,9 @@ class FormMap(Strict):
         names = [one.source for one in self.fields]
         if twice := next((name for name in names if names.count(name) > 1), ""):
             raise ValueError(f"two fields are called «{twice}»")
-        if ONCE in names:
-            raise ValueError(f"«{ONCE}» is no field: it names the submission")
+        own = (ONCE, FORM_KEY, *([self.public.trap] if self.public and self.public.trap else ()))
+        if taken := next((name for name in names if name in own), ""):
+            raise ValueError(f"«{taken}» is no field: it names the submission, the form's key or the trap")
         return self
 
     def read(self, sent: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""A client who comes again goes to the person who has their open lead or deal: by phone, e-mail or card. All the SQL of it.
+"""A client who comes again goes to the person who has their open lead or deal: by phone, e-mail or card; where nobody has,
+to the person who is responsible for their card. All the SQL of it.
 
 Whoever gives out holds the row of the queue; where there are several queues, one more row for all of them, so that two
 records of one client in two queues are never given out at the same moment.
@@ -6,13 +7,20 @@ records of one client in two queues are never given out at the same moment.
 
 from __future__ import annotations
 
-from kernel.crm import Record
-from kernel.extension.portal import Unit
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kernel.crm import Record, Ref
+from kernel.errors import NotFound
+from kernel.extension.portal import Portal, Unit
+from kernel.mapping import client_fields
 from kernel.storage import Row, Tx
 from kernel.values import to_micros
 from plugins.assignment import eligibility, store
 from plugins.assignment.rules import client_keys, is_closed, owner_of
 
+OWNER = "assigned"
+AFTER_ALL = 2**62  #: in the place of the moment since when a record is there
 ALL_QUEUES = ""  #: the row that is held beside the queue's own
 
 
@@ -46,6 +54,42 @@ def note(unit: Unit, record: Record) -> None:
             "ON CONFLICT (portal, entity, record_id, client) "
             "DO UPDATE SET person = excluded.person, is_open = excluded.is_open",
             p=portal, e=record.entity, r=record.id, c=key, who=person, open=is_open, now=to_micros(unit.now),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CardManager:
+    """A client's card of a record, and who is responsible for it."""
+
+    client: str  #: as `client_keys` names it
+    entity: str
+    record_id: str
+    person: str
+
+
+def managers_of(portal: Portal, record: Record) -> list[CardManager]:
+    """Of the cards that the record names, as the CRM has them now. Calls out: no database may be open."""
+    settings, found = eligibility.settings_of(portal), []
+    named = client_fields(portal.mapping.entity(record.entity)) if settings.same_manager else []
+    for kind, name in named:
+        card, plan = record.values.get(name), portal.mapping.entities.get(kind)
+        if name not in settings.client_fields or not isinstance(card, Ref) or plan is None or OWNER not in plan.field:
+            continue
+        try:
+            person = owner_of(portal.crm.get(kind, card.id)).id
+        except NotFound:
+            person = ""
+        found.append(CardManager(f"{name}:{card.id}", kind, card.id, person))
+    return found
+
+
+def note_cards(unit: Unit, cards: Iterable[CardManager]) -> None:
+    """A card counts as an open record of its client, after all leads and deals."""
+    for one in cards:
+        unit.tx.run(
+            "INSERT INTO assignment_client VALUES (:p, :e, :r, :c, :who, 1, :last) "
+            "ON CONFLICT (portal, entity, record_id, client) DO UPDATE SET person = excluded.person",
+            p=unit.portal.name, e=one.entity, r=one.record_id, c=one.client, who=one.person, last=AFTER_ALL,
         )  # fmt: skip
 
 

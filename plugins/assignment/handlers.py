@@ -14,6 +14,7 @@ from kernel.telemetry import log
 from kernel.values import from_micros, to_micros
 from plugins.assignment import assigning, clients, eligibility, store
 from plugins.assignment.assigning import Asked
+from plugins.assignment.clients import CardManager
 from plugins.assignment.rules import is_closed, joins, owner_of, start_stages, taken_by_hand
 from plugins.assignment.settings import QueueSettings
 from plugins.assignment.store import Decision, Waiting
@@ -28,6 +29,7 @@ class Prepared:
 
     asked: Asked
     people: Sequence[Person]
+    cards: Sequence[CardManager] = ()  #: of a record that has just come: who is responsible for its client's card
 
     @property
     def queue(self) -> str:
@@ -56,7 +58,8 @@ def prepare(portal: Portal, record: Record) -> Prepared | None:
         name = _queue_for(portal, record)
     if not name or eligibility.queue_of(portal, name) is None:
         return None
-    return Prepared(assigning.ask(portal, name, joins=True), portal.people())
+    cards = [] if waits else clients.managers_of(portal, record)
+    return Prepared(assigning.ask(portal, name, joins=True), portal.people(), cards)
 
 
 def _queue_for(portal: Portal, record: Record) -> str:
@@ -93,6 +96,8 @@ def record_seen(unit: Unit, seen: Seen) -> None:
     elif prepared and row:
         _begin(unit, seen, prepared, from_micros(row["since"]))
     clients.note(unit, seen.expected)
+    if prepared:
+        clients.note_cards(unit, prepared.cards)
     if name:
         assigning.give(unit, name)
 

@@ -54,7 +54,7 @@ class AssignmentSettings(BaseModel):
 
     queue: dict[str, QueueSettings] = Field(default_factory=dict, description="the queues, by name")
     same_manager: bool = Field(
-        True, description="a client who comes again goes to the person who has their open lead or deal"
+        True, description="a client who comes again goes to who has their open lead or deal, else to who has their card"
     )
     client_fields: list[str] = Field(
         default_factory=lambda: ["phone", "email", "client", "company"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
 from itertools import chain
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from flask import Response, request
 
 from kernel.errors import BadInput, Closed
+from kernel.extension.callers import caller
 from kernel.extension.portal import Portal
 from kernel.mapping import FeedMap
 from kernel.telemetry import log
@@ -90,20 +90,7 @@ def _caller(portal: Portal) -> Key:
 
 
 def _address(settings: FeedsSettings) -> str:
-    """Where the request came from: what our own proxies say, and nobody else."""
-    here = request.remote_addr or ""
-    for further in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        if not (further.strip() and _is_ours(here, settings)):
-            break
-        here = further.strip()
-    return here
-
-
-def _is_ours(address: str, settings: FeedsSettings) -> bool:
-    try:
-        return any(ip_address(address) in ip_network(one) for one in settings.proxies)
-    except ValueError:
-        return False
+    return caller(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), settings.proxies)
 
 
 def _schema(portal: Portal, feed: FeedMap) -> Response:

@@ -77,6 +77,8 @@ def test_each_application_is_one_lead_whatever_gets_lost_and_whoever_dies(broker
     listed = office.ask("1", "crm.status.list", {"filter": {"ENTITY_ID": "SOURCE"}})
     sources = {str(one["STATUS_ID"]): one["NAME"] for one in listed}
     assert Counter(sources[one["sourceId"]] for one in every) == {"Веб-сайт": 6, "Госуслуги": 6}
+    logs = "".join(file.read_text(encoding="utf-8") for file in broker.home.glob("*.log"))
+    assert SITE_KEY not in logs and STATE_KEY not in logs
     site = every[0]
     assert (site["lastName"], site["utmSource"], site["title"]) == ("Орлова", "e2e", "Заявка на консультацию: Орлова")
     assert "[b]" not in site["comments"] and "<i>" not in site["comments"] and "Когда" in site["comments"]

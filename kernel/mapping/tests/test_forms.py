@@ -64,6 +64,9 @@ def test_a_form_is_read(tmp_path: Path) -> None:
     assert form.known_by(form.read(sent), "phone") == ["+79001112233"]
 
 
+KEY = "pk_0123456789abcdef"
+PUBLIC = f'public = {{ key = "{KEY}", origins = ["https://a.example"] }}'
+TRAPPED = PUBLIC.replace(" }", ', trap = "a" }')
 MISTAKES = [
     ('name = "ask"', 'name = "other"', "line 1: name"), ('name = "ask"', 'name = "Ask me"', "line 1"),
     ('"forms"', '"nowhere"', "line 3: connection: there is no connection «nowhere»"),
@@ -74,7 +77,11 @@ MISTAKES = [
     ('to = "note",  kind = "lines"', 'to = "phone"', "line 10: fields.4: to: «phone» is filled"),
     ('from = "a",     to = "note"', 'from = "a",     to = "source"', "line 9: fields.3: to"),
     ('from = "a"', 'from = "b"', "two fields are called «b»"), ('from = "a"', 'from = "submission_id"', "submission_id"),
-    ('title = "Вопрос"', 'title = "Вопрос"\ncolour = 1', "colour: unknown key"), ("required = true", "max = 0", "max"),
+    ('title = "Вопрос"', 'title = "Вопрос"\ncolour = 1', "colour: unknown key"),
+    ("required = true", "max = 0", "max"), ("fields = [", f'{PUBLIC.replace(KEY, "short")}\nfields = [', "key: 16 to 64"),
+    ("fields = [", f'{PUBLIC.replace("https://a.example", "*")}\nfields = [', "«*» is no origin"),
+    ("fields = [", f'{PUBLIC.replace("https://a.example", "https://a.example/")}\nfields = [', "is no origin"),
+    ("fields = [", f"{TRAPPED}\nfields = [", "«a» is no field"),
 ]  # fmt: skip
 
 

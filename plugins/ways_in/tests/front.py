@@ -46,8 +46,9 @@ def application(number: str = "m-1", *, head: str = "", comment: str = "", **per
 class Front(Assembled):
     entity = "lead"
 
-    def __init__(self, url: str, **settings: Any) -> None:
-        super().__init__(ENVIRONMENT, url, settings={"ways_in": settings})
+    def __init__(self, url: str, *, also: Mapping[str, str] | None = None, **settings: Any) -> None:
+        """`also`: further settings of the service, the set among them."""
+        super().__init__({**ENVIRONMENT, **(also or {})}, url, settings={"ways_in": settings})
         self.staff = self.crm.staff
         self.default = self.staff.hire("Техническая Запись", "robot")
         self.head = self.staff.hire("Вера Главная", groups=[SALES], heads=[SALES])

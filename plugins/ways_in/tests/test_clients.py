@@ -61,6 +61,37 @@ def test_who_has_an_open_deal_gets_no_lead_but_their_manager_hears(front: Front)
     assert timedelta(hours=3) < due - front.clock.now() <= timedelta(hours=4)
 
 
+@pytest.mark.row("BR-17")
+def test_a_known_client_s_own_manager_gets_the_lead_if_they_may(front: Front) -> None:
+    phones = [f"+790055566{n:02}" for n in range(6)]
+    for number, phone in enumerate(phones):
+        front.client_card(phone=phone, assigned=front.boris)
+        if number == 4:
+            front.crm.days[front.boris.id] = "closed"
+            front.advance(minutes=2)
+        front.site({"phone": phone})
+        front.run()
+    given = {one.values["phone"]: one.values["assigned"] for one in front.leads()}
+    assert [given[phone] for phone in phones] == [*[front.boris] * 4, *[front.anna] * 2]
+
+
+def test_a_lead_of_the_portal_s_own_goes_to_the_manager_of_its_card_and_an_open_lead_comes_first(front: Front) -> None:
+    card = front.client_card(assigned=front.boris, phone="")
+    for _ in range(3):
+        made = front.staff.new("lead", stage="new", name="Форма", source="web", client=card, assigned=front.default)
+        front.sync(made)
+        assert front.record(made).values["assigned"] == front.boris
+        front.staff.set("lead", made, assigned=front.anna)
+        front.sync(made)
+        front.staff.move(made, "junk", entity="lead")
+        front.sync(made)
+    front.staff.move(made, "in_work", entity="lead")
+    front.sync(made)
+    again = front.staff.new("lead", stage="new", name="Форма", source="web", client=card, assigned=front.default)
+    front.sync(again)
+    assert front.record(again).values["assigned"] == front.anna, "who has the client's open lead"
+
+
 def test_a_lost_answer_doubles_neither_comment_nor_activity(front: Front) -> None:
     card = front.client_card()
     deal = front.staff.new("deal", stage="need", name="Счёт", client=card, assigned=front.boris)
@@ -71,6 +102,15 @@ def test_a_lost_answer_doubles_neither_comment_nor_activity(front: Front) -> Non
         front.run()
         front.advance(minutes=5)
     assert len(front.told("deal", deal)) == len(front.crm.activities.added) == len(front.crm.notices.of(front.boris.id)) == 1
+
+
+def test_who_has_only_closed_deals_gets_a_lead(front: Front) -> None:
+    card = front.client_card()
+    for stage in ("refused", "opened", "service_ended"):
+        front.staff.new("deal", stage=stage, name="Старая", client=card, assigned=front.boris)
+    front.site({"phone": PHONE})
+    front.run()
+    assert front.lead().values["client"].id == card.id
 
 
 def test_a_deal_whose_owner_left_is_nobodys(front: Front) -> None:

@@ -89,6 +89,18 @@ def test_two_at_once_are_one(front: Front) -> None:
     assert len(front.leads()) == 2
 
 
+def test_a_repeat_after_a_restored_copy_finds_the_lead(front: Front) -> None:
+    """The copy is older than the submission, and the site repeats it."""
+    front.site(ASKED)
+    front.run()
+    with front.database.write() as tx:
+        for table in ("incoming_message", "message", "thread", "outgoing", "ways_in_case", "ways_in_person"):
+            tx.run(f"DELETE FROM {table}")
+    front.site(ASKED)
+    front.run()
+    assert len(front.leads()) == 1 and front.rows("SELECT record_id FROM ways_in_case")[0]["record_id"] == front.lead().id
+
+
 @pytest.mark.row("BR-17")
 def test_a_crash_anywhere_or_a_lost_answer_leaves_one_lead(front_of: Callable[..., Front]) -> None:
     """Posted again after each death, as a site does that got no answer."""
