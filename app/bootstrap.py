@@ -314,12 +314,13 @@ def _portal(
 
 
 def _with_pages_of(mapping: MappingSet, connections: Mapping[str, Connection]) -> MappingSet:
-    """The set without places in the CRM for pages that need a connection which is switched off."""
+    """The set without what stands in the CRM only while a connection is on: places for pages, providers of texts."""
     off = {name for name, one in connections.items() if one.off}
     portal = mapping.portal
     shown = {
         "placement": {name: one for name, one in portal.placement.items() if one.connection not in off},
         "field_type": {name: one for name, one in portal.field_type.items() if one.connection not in off},
+        "sender": {name: one for name, one in portal.sender.items() if one.connection not in off},
     }
     return replace(mapping, portal=portal.model_copy(update=shown))
 

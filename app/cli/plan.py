@@ -24,13 +24,28 @@ MARKS: Mapping[str, str] = {
 TO_DO = 2  #: exit code
 
 
+class AllSetups:
+    """The CRM's, and those of all other connections that are switched on and have one."""
+
+    def __init__(self, setups: Sequence[Setup]) -> None:
+        self._setups = setups
+
+    def plan(self) -> list[Change]:
+        return [change for one in self._setups for change in one.plan()]
+
+
 def setup_of(annex: Annex) -> Setup:
     """Raises Misconfigured where the connector cannot set a portal up, or is not set up itself."""
     connector = annex.runtime.connector
     if connector.setup is None:
         raise Misconfigured(f"{connector.title}: this connector has no set-up; see its README for what to make by hand")
     annex.migrate()
-    return connector.setup(annex.runtime.connection)
+    others = [
+        one.connector.setup(one)
+        for one in annex.runtime.portal.connections.values()
+        if one.connector is not connector and one.connector.setup is not None and not one.off
+    ]
+    return AllSetups([connector.setup(annex.runtime.connection), *others])
 
 
 def format_change(change: Change) -> str:

@@ -25,6 +25,7 @@ from connectors.bitrix24.records import ORIGINAL, Raw, item_of
 from connectors.bitrix24.search import Finder
 from connectors.bitrix24.talk import BitrixComments
 from connectors.bitrix24.tasks import BitrixTasks
+from connectors.bitrix24.texts import BitrixTexts
 from connectors.bitrix24.values import number_in, number_of
 from connectors.bitrix24.work import BitrixHistory, BitrixWorkdays
 from connectors.bitrix24.writing import Writer
@@ -45,6 +46,7 @@ from kernel.crm import (
     Record,
     Row,
     Tasks,
+    Texts,
     Value,
     Values,
     Workdays,
@@ -87,6 +89,7 @@ class BitrixCRM(CRM):
         self.history: History | None = BitrixHistory(client, layout, zone)
         self.comments: Comments | None = BitrixComments(client, layout, self._finder, self._names, zone, site, http)
         self.tasks: Tasks | None = BitrixTasks(client, layout, zone, site)
+        self.texts: Texts | None = BitrixTexts(client)
         self.activities: Activities | None = BitrixActivities(client, layout, zone)
         self.lists: Lists | None = BitrixLists(client, layout, zone, rate_limit)
         self._changes = Changes(client, layout, self._finder, zone, lambda plan, raws: self._records(plan, raws, {}, {}))

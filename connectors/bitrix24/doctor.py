@@ -27,6 +27,7 @@ from kernel.extension import Connection
 
 SCOPES = ("crm", "user", "department", "timeman", "im")
 APP_SCOPES = ("placement", "bizproc", "userfieldconfig", "lists")
+TEXT_SCOPES = ("messageservice",)  #: where a set offers a provider of texts
 FILE_SCOPES = ("disk",)  #: files of comments: read where a set has chats beside the CRM
 REMEDIES = (
     "NO_AUTH_FOUND", "INVALID_CREDENTIALS", "APPLICATION_NOT_FOUND", "PAYMENT_REQUIRED", "ACCESS_DENIED", "PORTAL_DELETED",
@@ -96,7 +97,8 @@ def _access(client: Client, connection: Connection, read: Settings, translate: W
         yield translate("bitrix24_doctor_webhook_no_admin" if read.webhook else "bitrix24_doctor_app_no_admin")
     granted = {str(scope) for scope in client.call("scope") or []}
     files = FILE_SCOPES if connection.mapping.portal.connection else ()
-    wanted = (*SCOPES, *files) if read.webhook else (*SCOPES, *files, *APP_SCOPES)
+    texts = TEXT_SCOPES if connection.mapping.portal.sender else ()
+    wanted = (*SCOPES, *files) if read.webhook else (*SCOPES, *files, *APP_SCOPES, *texts)
     users = {"user", "user_basic"} & granted
     missing = [scope for scope in wanted if scope not in granted and not (scope == "user" and users)]
     if missing:

@@ -18,7 +18,9 @@ from connectors.bitrix24 import install
 from connectors.bitrix24.auth import APP
 from connectors.bitrix24.codes import ENTITY_TYPES, kind_of
 from connectors.bitrix24.settings import hook_token
-from connectors.bitrix24.setup_app import ROBOT_PREFIX
+from connectors.bitrix24.setup_app import ROBOT_PREFIX, TEXTS
+from connectors.bitrix24.texts import request_of
+from kernel.conversations import Incoming
 from kernel.crm import Event
 from kernel.errors import BadInput
 from kernel.extension import Connection, Delivery, NotProven, Received
@@ -38,7 +40,16 @@ Tree = dict[str, Any]
 
 def receive(delivery: Delivery, connection: Connection) -> Received:
     """Raises NotProven, or BadInput naming the field."""
+    if delivery.rest == TEXTS:
+        return Received(messages=(text_of(delivery, connection),))
     return Received(tuple(events_of(delivery, connection)))
+
+
+def text_of(delivery: Delivery, connection: Connection) -> Incoming:
+    """A text that somebody has written in the portal. Raises NotProven, or BadInput naming the field."""
+    response = read_body(delivery.body)
+    prove(tree_at(response, "auth"), connection)
+    return request_of(response, lambda kind: entities_of(connection, kind))
 
 
 def events_of(delivery: Delivery, connection: Connection) -> list[Event]:

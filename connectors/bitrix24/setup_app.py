@@ -13,7 +13,8 @@ from kernel.errors import Fault
 from kernel.extension import Plugin
 from kernel.mapping import MappingSet, RobotMap
 
-ROBOT_PREFIX = "annex_"
+ROBOT_PREFIX = SENDER_PREFIX = "annex_"
+TEXTS = "sms"  #: what follows our door's address where the portal hands texts over
 WORKER = "PAGE_BACKGROUND_WORKER"
 FIELD = "USERFIELD_TYPE"  #: a portal may list pages in the place of a field, too: they have methods of their own
 CHANGES = ("ADD", "UPDATE", "DELETE")
@@ -62,6 +63,7 @@ def app_steps(
     events, later = wanted_events(mapping, plugins, memory)
     portal = mapping.portal
     wanted = len(events) + len(later) + len(portal.robot) + len(portal.placement) + len(portal.field_type)
+    wanted += len(portal.sender)
     app, handler = state.app, addresses.hooks
     if "app" in state.refused:
         return []
@@ -81,6 +83,8 @@ def app_steps(
         steps += _placements(mapping, app, addresses)
     if "bizproc" not in state.refused:
         steps += _robots(mapping, app, addresses, memory)
+    if "messageservice" not in state.refused:
+        steps += _senders(mapping, app, addresses, memory)
     return steps
 
 
@@ -228,6 +232,34 @@ def _robots(mapping: MappingSet, app: Application, addresses: Addresses, memory:
             words = "в наборе его больше нет; если он стоит на стадиях, там он исчезнет"
             call, key = Call("bizproc.robot.delete", {"CODE": code}, app=True), Key("robot", code.removeprefix(ROBOT_PREFIX))
             steps.append(Step("drop", f"робот «{code}»", words, (call,), key))
+    return steps
+
+
+# --- providers of texts --------------------------------------------------------------------------------------------------
+
+
+def _senders(mapping: MappingSet, app: Application, addresses: Addresses, memory: Memory) -> list[Step]:
+    """The portal tells codes alone, so what else it was told is remembered. An update of the application drops them all."""
+    steps = []
+    for name, one in mapping.portal.sender.items():
+        code, what, key = SENDER_PREFIX + name, f"провайдер SMS «{one.title}»", Key("sender", name)
+        told = {"HANDLER": f"{addresses.hooks}/{TEXTS}", "NAME": one.title, "DESCRIPTION": one.description or one.title}
+        mark = digest(told)
+        if code not in app.senders:
+            call = Call("messageservice.sender.add", {"CODE": code, "TYPE": "SMS", **told}, app=True)
+            steps.append(Step("create", what, told["HANDLER"], (call,), key, remember=mark))
+        elif memory.get("sender", name) != mark:
+            call = Call("messageservice.sender.update", {"CODE": code, **told}, app=True)
+            steps.append(Step("change", what, "название или адрес изменились", (call,), key, remember=mark))
+    for code in sorted(app.senders):
+        if code.startswith(SENDER_PREFIX) and code.removeprefix(SENDER_PREFIX) not in mapping.portal.sender:
+            call, key = (
+                Call("messageservice.sender.delete", {"CODE": code}, app=True),
+                Key("sender", code.removeprefix(SENDER_PREFIX)),
+            )
+            steps.append(
+                Step("change", f"провайдер SMS «{code}»", "в наборе его больше нет: снять", (call,), forgets=(key,))
+            )
     return steps
 
 

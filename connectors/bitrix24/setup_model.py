@@ -14,7 +14,8 @@ from kernel.http import Vault
 from kernel.mapping.plan import Kind
 
 Section = Literal[
-    "pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "list_reader", "robot", "field_type"
+    "pipeline", "smart", "field", "option", "stage", "source", "list", "list_field", "list_reader", "robot", "field_type",
+    "sender",
 ]  # fmt: skip
 SECTIONS: tuple[Section, ...] = get_args(Section)
 VAULT_NAME = "ids"
@@ -160,6 +161,7 @@ class Application:
     placed: tuple[Placed, ...] = ()
     places: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
+    senders: frozenset[str] = frozenset()  #: codes of providers of texts
     types: Mapping[str, str] = field(default_factory=dict)  #: field types: code -> handler
 
     def type_of(self, code: str) -> str:

@@ -45,6 +45,7 @@ AREAS: Mapping[str, str] = {
     "departments": "право на отделы (department)", "people": "право на сотрудников (user)",
     "placement": "право приложения на встройки (placement)",
     "cards": "вид карточек (crm.item.details.configuration)", "bizproc": "право приложения на роботов (bizproc)",
+    "messageservice": "право приложения на SMS (messageservice)",
     "events": "события приложения", "app": "приложение",
 }  # fmt: skip
 # Some portals tell the end a stage means in words only.
@@ -81,7 +82,7 @@ class SetupReader:
         self._options(state)
         if app is not None:
             try:
-                state.app = self._app(state, app)
+                state.app = self._app(state, app, memory)
             except NotConnected as exc:  # the webhook may reach all the rest
                 state.refused["app"] = exc
         return state
@@ -167,13 +168,15 @@ class SetupReader:
 
     # --- the application ------------------------------------------------------------------------------------------------
 
-    def _app(self, state: State, token: Mapping[str, Any]) -> Application:
+    def _app(self, state: State, token: Mapping[str, Any], memory: Memory) -> Application:
         portal = self._mapping.portal
         asked: list[Asked] = [("events", method, {}) for method in INSTALLED_METHODS]
         # These demand a right of their own; where the set has no use for them, it is no fault if the right is not given.
         asked += [("placement" if portal.placement else "", method, {}) for method in ("placement.get", "placement.list")]
         asked.append(("placement" if portal.field_type else "", "userfieldtype.list", {}))
         asked.append(("bizproc" if portal.robot else "", "bizproc.robot.list", {}))
+        if portal.sender or memory.ids["sender"]:
+            asked.append(("messageservice" if portal.sender else "", "messageservice.sender.list", {}))
         answers = self._client.batch([(method, params) for _area, method, params in asked], app=True)
         response = {
             method: outcome.value
@@ -195,6 +198,7 @@ class SetupReader:
                 for one in rows(response.get("placement.get"))
             ),
             places=frozenset(_texts(response.get("placement.list"))),
+            senders=frozenset(_texts(response.get("messageservice.sender.list"))),
             robots=frozenset(_texts(response.get("bizproc.robot.list"))),
             types={
                 str(one.get("USER_TYPE_ID") or ""): str(one.get("HANDLER") or "")

@@ -7,7 +7,7 @@ from kernel.errors import Fault, NoRight
 RECORDS = {"lead": "лидов", "deal": "сделок", "contact": "контактов", "company": "компаний"}
 CARDS = {"ru": "Клиент", "uk": "Клієнт", "en": "Client"}
 DEVELOPERS = "Разработчикам → Другое"
-SCOPES = "crm, userfieldconfig, lists, placement, bizproc, user, department, timeman, im, disk"
+SCOPES = "crm, userfieldconfig, lists, placement, bizproc, user, department, timeman, im, disk, messageservice"
 INSTALL = (
     f"{DEVELOPERS} → Локальное приложение: впишите адрес обработчика {{handler}} и адрес установки (он же), отметьте права "
     f"{SCOPES}, сохраните; код и ключ приложения впишите в BITRIX24_CLIENT_ID и BITRIX24_CLIENT_SECRET, запустите «annex "

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-Kind = Literal["message", "note", "membership", "moved", "press", "reaction"]
+Kind = Literal["message", "note", "membership", "moved", "press", "reaction", "request", "status"]
 """What came in. message: somebody wrote. note: the room says something of itself: joined, left, renamed, pinned. membership:
-what we may do in the room changed. moved: the address became another. press: a button of ours. reaction: to a message."""
+what we may do in the room changed. moved: the address became another. press: a button of ours. reaction: to a message.
+request: somebody in the CRM wants a message sent. status: what became of one of ours. The last two stand in no timeline."""
+ASIDE: tuple[Kind, ...] = ("request", "status")
 
 
 @dataclass(frozen=True)

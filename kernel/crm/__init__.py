@@ -29,11 +29,12 @@ from kernel.crm.notices import Notices
 from kernel.crm.processes import Process, Processes, Question
 from kernel.crm.sight import Sight
 from kernel.crm.tasks import Task, TaskList, Tasks, TaskState
+from kernel.crm.texts import Texts, TextStatus
 
 __all__ = [
     "AUTHOR_ID", "CRM", "NO_VALUES", "PROOF", "SHORT", "WHOLE", "Activities", "Activity", "AttachedFile", "Changed",
     "Comment", "CommentFile", "Comments", "Elsewhere", "Event", "History", "Left", "ListChange", "ListElement",
     "Lists", "MissingItem", "Move", "Notices", "People", "Person", "Process", "Processes", "Question", "Record",
-    "RecycleBin", "Ref", "Row", "Sight", "Start", "Task", "TaskList", "TaskState", "Tasks", "Unreadable", "Value",
-    "Values", "Workday", "Workdays", "format_value",
+    "RecycleBin", "Ref", "Row", "Sight", "Start", "Task", "TaskList", "TaskState", "Tasks", "TextStatus", "Texts",
+    "Unreadable", "Value", "Values", "Workday", "Workdays", "format_value",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from kernel.crm.model import NO_VALUES, Changed, MissingItem, Move, Person, Reco
 from kernel.crm.notices import Notices
 from kernel.crm.processes import Processes
 from kernel.crm.tasks import Tasks
+from kernel.crm.texts import Texts
 
 
 class People(Protocol):
@@ -80,6 +81,7 @@ class CRM(Protocol):
     files: None = None
     notices: Notices | None = None
     processes: Processes | None = None
+    texts: Texts | None = None
     calls: None = None
     elsewhere_is_foreign: bool = False
     """What stands outside of the set is another thing altogether, such as a task of another object, and no matter of ours

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from kernel.files import FileStore
     from kernel.http import HttpClient, Transport, Vault, Window
     from kernel.mapping import MappingSet, Setup
+    from kernel.texting import Texting
 
-Capability = Literal["crm", "channel", "telephony", "source", "receive"]
+Capability = Literal["crm", "channel", "telephony", "source", "texting", "receive"]
 BODY_BYTES_MAX = 256 * 1024
 
 
@@ -179,6 +180,7 @@ class Connector:
     channel: Callable[[Connection], Channel] | None = None  #: sends messages and fetches their files
     telephony: Callable[[Connection], Any] | None = None
     source: Callable[[Connection], DataSource] | None = None  #: answers questions about a client (kernel.datasets)
+    texting: Callable[[Connection], Texting] | None = None  #: sends short texts to telephones (kernel.texting)
     sign_in: Callable[[FrameRequest, Connection], Visitor] | None = None
     """Who opened a page inside the CRM. Raises NotProven, or a Fault if the CRM cannot be asked."""
     prove: Callable[[FrameRequest, Connection], Visitor] | None = None
@@ -272,6 +274,10 @@ class Connection:
     @property
     def source(self) -> DataSource:
         return cast("DataSource", self.part("source"))
+
+    @property
+    def texting(self) -> Texting:
+        return cast("Texting", self.part("texting"))
 
     def renamed(self, exc: Misconfigured) -> Misconfigured:
         """The same error, naming settings as the environment calls them for this connection."""

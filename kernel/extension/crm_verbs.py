@@ -148,6 +148,12 @@ def _move_activities(connection: Connection, call: Call, _maybe_done: bool) -> s
     return json.dumps([[one.activity.subject, one.reason] for one in left], ensure_ascii=False)
 
 
+def _report_text(connection: Connection, call: Call, _maybe_done: bool) -> str:
+    body = call.payload
+    _offered(connection.crm.texts, "texts").report(body["provider"], body["message"], body["status"])
+    return ""
+
+
 def _add_activity(connection: Connection, call: Call, maybe_done: bool) -> str:
     body = call.payload
     return _offered(connection.crm.activities, "activities").add(
@@ -157,6 +163,7 @@ def _add_activity(connection: Connection, call: Call, maybe_done: bool) -> str:
 
 
 RESTORE = "restore"
+REPORT_TEXT = "report_text"
 ADD_ACTIVITY, MOVE_ACTIVITIES = "add_activity", "move_activities"
 WRITE_LISTS, LIST_CODES = "write_lists", "list_codes"
 WRITE_COMMENT, EDIT_COMMENT = "write_comment", "edit_comment"
@@ -180,4 +187,5 @@ CRM_VERBS: Mapping[str, Verb] = {
     END_PROCESS: Verb(_end_process, "safe"),
     ADD_ACTIVITY: Verb(_add_activity, "lookup"),
     MOVE_ACTIVITIES: Verb(_move_activities, "safe"),
+    REPORT_TEXT: Verb(_report_text, "safe"),
 }

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from kernel.conversations import FileRef, store, timeline
+from kernel.conversations.model import ASIDE
 from kernel.conversations.store import StoredMessage
 from kernel.conversations.timeline import KeptFile
 from kernel.errors import AnnexError, Fault, Misconfigured, Throttled
@@ -43,6 +44,8 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
     try:
         connection = portal.connected(stored.connection)
         wanting = listeners(portal, plugins, connection.name)
+        if stored.message.kind == "request":
+            wanting = _takers(plugins, connection)
         files = _files(portal, wanting, connection, stored)
         prepared = _prepared(portal, wanting, stored)
         if wanting:
@@ -51,13 +54,15 @@ def hand_over(portal: Portal, plugins: Sequence[Plugin], args: Mapping[str, Any]
             if not store.still_new(unit.tx, stored.id):
                 return
             unit.connection = connection.name
-            unit.heard = timeline.receive(
-                unit.tx, stored.connection, stored.message, files=files, clock=portal.clock, ids=portal.ids
-            )
+            if stored.message.kind not in ASIDE:
+                unit.heard = timeline.receive(
+                    unit.tx, stored.connection, stored.message, files=files, clock=portal.clock, ids=portal.ids
+                )
             for plugin in wanting:
-                assert plugin.on_message is not None
+                handle = plugin.on_request if stored.message.kind == "request" else plugin.on_message
+                assert handle is not None
                 unit.prepared = prepared.get(plugin.name)
-                plugin.on_message(unit, stored.message)
+                handle(unit, stored.message)
             store.settle(unit.tx, stored.id, "done", "", portal.clock)
             _wake_next(unit.tx, portal, stored, args)
     except Again as again:
@@ -92,6 +97,16 @@ def listeners(portal: Portal, plugins: Sequence[Plugin], connection: str) -> lis
         for plugin in plugins
         if plugin.on_message is not None and connection in connections_of(portal, plugin).values()
     ]
+
+
+def _takers(plugins: Sequence[Plugin], connection: Connection) -> list[Plugin]:
+    """Whoever takes requests. Raises Misconfigured where nobody does: a request must not be lost in silence."""
+    found = [plugin for plugin in plugins if plugin.on_request is not None]
+    if not found:
+        raise Misconfigured(
+            f"«{connection.name}» wants a message sent, and no plugin of this set sends any, or its provider is off"
+        )
+    return found
 
 
 def connections_of(portal: Portal, plugin: Plugin) -> dict[str, str]:

@@ -144,6 +144,9 @@ class Plugin:
     on_message: Callable[[Unit, Incoming], None] | None = None
     """A message came in on one of those connections (`unit.connection` is its name, `unit.heard` its place in the
     timeline). Runs in one unit of work, once per message and in order for each address."""
+    on_request: Callable[[Unit, Incoming], None] | None = None
+    """Somebody in the CRM wants a message sent (kind «request»). Runs in one unit of work, once per request; one plugin of a
+    set takes them."""
     before_message: Callable[[ReadOnlyPortal, Incoming], Any] | None = None
     """Asks the CRM before `on_message` (no database open): what it returns comes as `unit.prepared`. It only reads; a fault
     makes the message wait, and it may run more than once."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from kernel.clock import Clock, Ids
 from kernel.conversations import Outgoing, OutgoingFile, sending, timeline
 from kernel.conversations.timeline import Heard, Thread
-from kernel.crm import CRM, ListChange, Person, Start, Value, Values
+from kernel.crm import CRM, ListChange, Person, Start, TextStatus, Value, Values
 from kernel.crm.codec import pack_change, pack_values
 from kernel.crm.gone import gone_since
 from kernel.errors import Misconfigured
@@ -29,6 +29,7 @@ from kernel.extension.crm_verbs import (
     MOVE_ACTIVITIES,
     PUT_NOTICE,
     REMOVE_NOTICE,
+    REPORT_TEXT,
     RESTORE,
     START_PROCESS,
     WRITE_COMMENT,
@@ -254,6 +255,11 @@ class Unit:
 
     def withdraw_notice(self, tag: str, *, key: str) -> None:
         self._enqueue(REMOVE_NOTICE, {"tag": tag}, lane=f"notice:{tag}", key=key)
+
+    def report_text(self, provider: str, message: str, status: TextStatus, *, key: str) -> None:
+        """Tell the CRM how a text stands that its people gave us, once per `key`, in order; only where it has `texts`."""
+        body = {"provider": provider, "message": message, "status": status}
+        self._enqueue(REPORT_TEXT, body, lane=f"text:{message}", key=key)
 
     def start_process(
         self, entity: str, record_id: str, template: str, *, key: str, done: str, context: Mapping[str, Any]

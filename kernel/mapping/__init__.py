@@ -17,6 +17,7 @@ from kernel.mapping.schema import (
     PortalMap,
     RobotMap,
     RoleMap,
+    SenderMap,
     StageMap,
     TableMap,
     load_set,
@@ -26,8 +27,9 @@ from kernel.mapping.values import read_value, write_value
 from kernel.mapping.wire import ServiceMap
 
 __all__ = [
-    "CLIENTS", "CardMap", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap", "FieldTypeMap",
-    "FormField", "FormMap", "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap", "PortalMap",
-    "PushField", "PushMap", "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "ServiceMap", "SetColumn",
-    "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "client_fields", "load_set", "read_value", "write_value",
+    "CLIENTS", "CardMap", "Change", "ConnectionMap", "EntityMap", "FeedElement", "FeedMap", "FieldMap",
+    "FieldTypeMap", "FormField", "FormMap", "ListMap", "MappingSet", "OpeningService", "PipelineMap", "PlacementMap",
+    "PortalMap", "PushField", "PushMap", "PushPart", "RobotMap", "RoleMap", "RowPath", "SectionMap", "SenderMap",
+    "ServiceMap", "SetColumn", "SetMap", "SetTable", "Setup", "StageMap", "TableMap", "client_fields", "load_set",
+    "read_value", "write_value",
 ]  # fmt: skip

@@ -149,6 +149,14 @@ class PlacementMap(Strict):
     connection: str = ""  #: it is there only where that connection is switched on
 
 
+class SenderMap(Strict):
+    """We are a provider of texts in the CRM under that name: its own form and its automation offer us."""
+
+    title: str
+    connection: str  #: which provider of ours sends them; it is there only while that connection is switched on
+    description: str = ""
+
+
 class ConnectionMap(Strict):
     """One more outside system; its settings are in the environment: CONNECTOR_CONNECTION_SETTING."""
 
@@ -189,6 +197,7 @@ class PortalMap(Strict):
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
     robot: dict[str, RobotMap] = Field(default_factory=dict)
     placement: dict[str, PlacementMap] = Field(default_factory=dict)
+    sender: dict[str, SenderMap] = Field(default_factory=dict)
     card: dict[str, CardMap] = Field(default_factory=dict)  #: by entity: how its cards are arranged for everybody
     field_type: dict[str, FieldTypeMap] = Field(default_factory=dict)  #: pages of ours in the place of a card's field
     by_hand: list[str] = Field(default_factory=list)  #: steps that only a person can do in the CRM's own settings
@@ -203,7 +212,7 @@ class PortalMap(Strict):
 
     @model_validator(mode="after")
     def _placed_by_connections(self) -> PortalMap:
-        for kind, shown in (("placement", self.placement), ("field_type", self.field_type)):
+        for kind, shown in (("placement", self.placement), ("field_type", self.field_type), ("sender", self.sender)):
             for name, one in shown.items():
                 if one.connection and one.connection not in self.connection:
                     raise ValueError(f"{kind}.{name}.connection names «{one.connection}», which is no connection here")

@@ -126,7 +126,7 @@ class MemoryCRM(CRM):
         self.effects: list[Effect] = []
         self.changes: list[Change] = []
         self.called: list[str] = []  #: every call by its verb, also those that failed
-        self.staff = Staff(self)
+        self.staff, self.texts = Staff(self), parts.MemoryTexts(self)
         self.persons: list[Person] = []
         self.missing_items: list[MissingItem] = []
         self._kept: dict[tuple[str, str], _Kept] = {}

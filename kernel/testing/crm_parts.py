@@ -193,6 +193,21 @@ class MemoryNotices:
         return [text for (_tag, whom), text in self.kept.items() if whom == person]
 
 
+class MemoryTexts:
+    """What the CRM was told of texts, oldest first."""
+
+    def __init__(self, crm: Any) -> None:
+        self._crm = crm
+        self.told: list[tuple[str, str, str]] = []  #: provider, message, status
+
+    def report(self, provider: str, message_id: str, status: str) -> None:
+        with self._crm._call("report_text"):
+            self.told.append((provider, message_id, status))
+
+    def of(self, message_id: str) -> list[str]:
+        return [status for _provider, message, status in self.told if message == message_id]
+
+
 @dataclass
 class _Running:
     id: str

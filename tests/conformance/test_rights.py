@@ -105,6 +105,14 @@ RIGHTS = {
     "GET /stage_lock/": "stage_lock",
     "GET /stage_lock/cases/<int:number>": "stage_lock",
     "POST /stage_lock/grants": "stage_lock",
+    "GET /sms/": "sms",
+    "GET /sms/<sms>": "sms",
+    "GET /sms/new": "sms",
+    "POST /sms/new": "sms",
+    "POST /sms/<sms>/<action>": "sms",
+    "POST /sms/account/go-on": "sms.manage",
+    "GET /sms/opt-outs": "sms.manage",
+    "POST /sms/opt-outs": "sms.manage",
     "GET /terms/deal/<deal>": "terms",
     "POST /terms/deal/<deal>": "terms",
     "GET /workday/": "workday",
@@ -112,7 +120,7 @@ RIGHTS = {
     "GET /workday/state": "workday",
     "GET /workday/worker": SIGNED_IN,
 }
-SITES = {"desk": DESK, "broker": BROKER, "office": BROKER_WITH_OFFICE}  #: "office": with everything the back office brings
+SITES = {"desk": DESK, "broker": BROKER, "office": BROKER_WITH_OFFICE}  #: "office": with everything that other systems bring
 DECLARED = known_rights(find_plugins().values())
 
 

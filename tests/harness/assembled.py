@@ -11,7 +11,7 @@ from kernel.extension.portal import Portal
 from kernel.http import Transport
 from kernel.mapping import load_set
 from kernel.settings import Settings
-from kernel.testing import MemoryCRM, World
+from kernel.testing import FakeClock, MemoryCRM, World
 from kernel.testing.served import Served
 
 
@@ -28,12 +28,13 @@ class Assembled(World):
         crm: Callable[..., MemoryCRM] | None = MemoryCRM,
         seed: int | None = None,
         migrate: bool = False,
+        clock: FakeClock | None = None,
     ) -> None:
         self._environment, self._transport = dict(environment), transport
         self._twin = crm is not None
         mapping = load_set(set_folder(environment["ANNEX_SET"]))
         url = url or Settings(environment).database_url
-        super().__init__(url, mapping, settings=settings, crm=crm or (lambda *_args, **_more: None), seed=seed)
+        super().__init__(url, mapping, settings=settings, crm=crm or (lambda *_args, **_more: None), seed=seed, clock=clock)
         if migrate:
             self.annex.migrate()
 

@@ -34,7 +34,9 @@ BROKER = {
     "ANNEX_SET": "broker-bitrix24", "BITRIX24_URL": "https://broker.bitrix24.ru/", "BITRIX24_CLIENT_ID": "local.1",
     "BITRIX24_CLIENT_SECRET": SECRETS["client"], "BITRIX24_WEBHOOK": f"1/{SECRETS['webhook']}",
 }  # fmt: skip
-BROKER_WITH_OFFICE = {**BROKER, "BACKOFFICE_BROKER_URL": "https://office.example.com/api"}
+BROKER_WITH_OFFICE = {
+    **BROKER, "BACKOFFICE_BROKER_URL": "https://office.example.com/api", "SMS_RU_SMS_API_ID": "api-id-77aa10",
+}  # fmt: skip
 DESK = {
     "ANNEX_SET": "exchange-desk-planfix", "PLANFIX_URL": "https://desk.example.com/rest/",
     "PLANFIX_TOKEN": "robot-token-77aa09", "PLANFIX_HOOK_SECRET": HOOK_SECRET,

@@ -44,7 +44,7 @@ class Script:
 def annex(setup: Setup | None, by_hand: tuple[str, ...] = ()) -> Annex:
     connector = SimpleNamespace(title="Toy", setup=None if setup is None else lambda a_connection: setup)
     mapping = SimpleNamespace(portal=SimpleNamespace(by_hand=list(by_hand)))
-    runtime = SimpleNamespace(connector=connector, connection=None)
+    runtime = SimpleNamespace(connector=connector, connection=None, portal=SimpleNamespace(connections={}))
     return cast(Annex, SimpleNamespace(runtime=runtime, mapping=mapping, migrate=lambda: None))
 
 
