@@ -129,4 +129,5 @@ def test_a_value_is_read_or_refused_by_its_name(kind: str, sent: str, kept: str 
 
 def test_numbers_of_people_and_companies() -> None:
     assert e164("8 (495) 111-22-33") == "+74951112233" and e164("0501112233") == "+70501112233"
+    assert is_inn("7709876560") and is_inn("770987655301"), "a sum of ten is the digit 0"
     assert is_inn("7709876545") and is_inn("770987654347") and not is_inn("77098765434７") and not is_inn("")
