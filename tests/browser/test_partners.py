@@ -164,7 +164,8 @@ def test_tasks_come_by_themselves_on_a_phone_and_stay_through_a_refresh(world: W
     page = world.page(browser, f"/partners/{office.alpha}?tab=tasks", **phone)
     page.wait_for_selector("text=Звірити рахунок >> visible=true")
     page.wait_for_selector("strong.bad >> text=прострочено")
-    assert page.locator("main tbody tr").count() == 50 and page.locator("text=Ще 8.").is_visible()
+    page.locator("text=Ще 8.").wait_for()
+    assert page.locator("main tbody tr").count() == 50
     fits_a_phone(page, "tasks")
     page.wait_for_selector("[data-live-state]:not(:empty):not(.off)")
     before = page.get_attribute("#live", "data-live")
@@ -179,7 +180,7 @@ def test_tasks_come_by_themselves_on_a_phone_and_stay_through_a_refresh(world: W
 def test_without_scripts_a_link_leads_to_the_tasks(world: World, browser: Any) -> None:
     page = world.page(browser, f"/partners/{world.office.alpha}?tab=tasks", java_script_enabled=False)
     page.click("#live a[href$='/tasks']")
-    assert page.locator("text=Забрати готівку").is_visible()
+    page.locator("text=Забрати готівку").wait_for()
 
 
 def paths(world: World) -> list[str]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from kernel.datasets import Unread
+from kernel.datasets import Unread, pack_answer
 from kernel.testing import MemorySource, World
 from kernel.testing.trouble import Crash
 from kernel.values import to_micros
@@ -34,7 +34,7 @@ class Desk(World):
         self.source.put("contracts", CLIENT, contracts=rows)
         answer = self.source.read("contracts", CLIENT)
         with self.portal.unit() as unit:
-            dossier_store.keep(unit.tx, self.portal.name, answer, to_micros(self.clock.now()))
+            dossier_store.keep(unit.tx, self.portal.name, answer, pack_answer(answer), to_micros(self.clock.now()))
             for run in ANSWER_KEPT.functions(self.portal):
                 run(unit, self.entity, self.card, CLIENT, "contracts")
 
