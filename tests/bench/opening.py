@@ -89,8 +89,8 @@ def measured(bench: Bench) -> Table:
                 _one(table, f"{kind}, web processes: {processes}", url, office["address"], doors)
     table.notes += [
         f"{ROWS} securities of a client; {PEOPLE} people at once, {ROUNDS // 2} times, and one alone as often.",
-        f"The back office takes {SLOW_SECONDS:g} s, and what a bare request for the same rows takes beside it; «own share» is what is above that. The people take the",
-        "processor, too.",
+        f"The back office takes {SLOW_SECONDS:g} s, and what a bare request for the same rows takes beside it;",
+        "«own share» is what is above that. The people take the processor, too.",
     ]
     return table
 
