@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from connectors.planfix import limits
 from kernel.errors import Misconfigured
 from kernel.extension import SettingLine, Sweeping
-from kernel.http import RateLimit
+from kernel.http import RateLimit, https_address
 from kernel.telemetry import tell_secret
 from kernel.values import zone_named
 
@@ -83,14 +82,7 @@ def _url(settings: Mapping[str, str]) -> str:
     url = settings.get("PLANFIX_URL", "").strip()
     if not url:
         raise Misconfigured("PLANFIX_URL is not set; it is like https://company.planfix.com/rest/")
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError as exc:
-        raise Misconfigured("PLANFIX_URL is not an address") from exc
-    local = host in ("localhost", "127.0.0.1", "::1")
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
-        raise Misconfigured("PLANFIX_URL must begin with https:// and name the host; Planfix ignores plain http")
+    parts = https_address("PLANFIX_URL", url, why="; Planfix ignores plain http")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise Misconfigured("PLANFIX_URL must be a plain address, without user, password, ? or #")
     return url.rstrip("/") + "/"

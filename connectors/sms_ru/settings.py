@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from connectors.sms_ru import limits
 from kernel.errors import Misconfigured
 from kernel.extension import SettingLine
+from kernel.http import https_address
 from kernel.telemetry import tell_secret
 
-LOCAL = ("localhost", "127.0.0.1", "::1")
 PUBLIC_API = "https://sms.ru"
 SETTINGS = (
     SettingLine(
@@ -48,23 +47,9 @@ def read(settings: Mapping[str, str]) -> Settings:
     return Settings(_url(settings), api_id, settings.get("SMS_RU_FROM", "").strip(), per_second)
 
 
-def is_local(url: str) -> bool:
-    """An emulated SMS.RU on this machine: there https is not asked for."""
-    try:
-        return (urlsplit(url).hostname or "") in LOCAL
-    except ValueError:
-        return False
-
-
 def _url(settings: Mapping[str, str]) -> str:
     url = settings.get("SMS_RU_URL", "").strip() or PUBLIC_API
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError as exc:
-        raise Misconfigured("SMS_RU_URL is not an address") from exc
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not is_local(url)):
-        raise Misconfigured("SMS_RU_URL must begin with https:// and name the host")
+    parts = https_address("SMS_RU_URL", url)
     if parts.query or parts.fragment or parts.username or parts.password:
         raise Misconfigured("SMS_RU_URL is the address of the API without anything behind it")
     return url.rstrip("/")

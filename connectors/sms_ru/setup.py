@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from connectors.sms_ru import settings
 from connectors.sms_ru.texting import SmsRu
 from kernel.extension import Connection
+from kernel.http import is_local
 from kernel.mapping import Change, Setup
 
 
@@ -19,8 +20,8 @@ def setup(connection: Connection) -> Setup:
 def address(connection: Connection) -> str:
     """Where SMS.RU tells us what became of texts; empty where it cannot reach us."""
     public = connection.public_url.rstrip("/")
-    local = settings.is_local(settings.read(connection.settings).url)
-    if not public or (not local and (not public.startswith("https://") or settings.is_local(public))):
+    local = is_local(settings.read(connection.settings).url)
+    if not public or (not local and (not public.startswith("https://") or is_local(public))):
         return ""
     return f"{public}/hooks/{connection.full_name}"
 

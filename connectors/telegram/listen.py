@@ -18,6 +18,7 @@ from connectors.telegram.client import Client, connect
 from connectors.telegram.receive import from_update
 from kernel.errors import Misconfigured
 from kernel.extension import Connection, Deliver, Received
+from kernel.http import is_local
 from kernel.values import to_micros
 
 WEBHOOK = "webhook"  #: in the vault: what we set, and when
@@ -75,7 +76,7 @@ def keep_webhook(client: Client, connection: Connection, deliver: Deliver) -> No
 def address(connection: Connection) -> str:
     """Where Telegram reaches our door. Raises Misconfigured where it could not."""
     public = connection.public_url
-    if urlsplit(public).scheme != "https" and not settings.is_local(public):
+    if urlsplit(public).scheme != "https" and not is_local(public):
         raise Misconfigured(
             "ANNEX_PUBLIC_URL must begin with https:// for TELEGRAM_MODE = webhook; a desk without a public address has "
             "TELEGRAM_MODE = polling"

@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 from connectors.telegram import limits
 from kernel.errors import Misconfigured
 from kernel.extension import SettingLine
+from kernel.http import https_address
 from kernel.telemetry import tell_secret
 
-LOCAL = ("localhost", "127.0.0.1", "::1")
 MODES = ("webhook", "polling")
 PUBLIC_API = "https://api.telegram.org"
 SETTINGS = (
@@ -59,23 +58,9 @@ def read(settings: Mapping[str, str]) -> Settings:
     return Settings(_url(settings), token, secret, cast("Literal['webhook', 'polling']", mode))
 
 
-def is_local(url: str) -> bool:
-    """An emulated Telegram on this machine, or a page on it: there https is not asked for."""
-    try:
-        return (urlsplit(url).hostname or "") in LOCAL
-    except ValueError:
-        return False
-
-
 def _url(settings: Mapping[str, str]) -> str:
     url = settings.get("TELEGRAM_URL", "").strip() or PUBLIC_API
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError as exc:
-        raise Misconfigured("TELEGRAM_URL is not an address") from exc
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not is_local(url)):
-        raise Misconfigured("TELEGRAM_URL must begin with https:// and name the host")
+    parts = https_address("TELEGRAM_URL", url)
     if parts.query or parts.fragment or "{" in url:
         raise Misconfigured("TELEGRAM_URL is the address of the Bot API without anything behind it")
     return url.rstrip("/")

@@ -14,12 +14,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from kernel.errors import Misconfigured
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 #: Where clouds answer with keys of the machine, beside the link-local address.
@@ -54,6 +57,27 @@ class Reach:
             session.verify = self.ca
         if self.certificate:
             session.cert = (self.certificate, self.key) if self.key else self.certificate
+
+
+def is_local(url: str) -> bool:
+    """A system on this machine, an emulated one say: there https is not asked for."""
+    try:
+        return (urlsplit(url).hostname or "") in LOCAL_NAMES
+    except ValueError:
+        return False
+
+
+def https_address(setting: str, url: str, *, why: str = "") -> SplitResult:
+    """The parts of a vendor's address: https, or http to this machine. Raises Misconfigured, which names the setting and
+    ends with `why`."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError as exc:
+        raise Misconfigured(f"{setting} is not an address") from exc
+    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not is_local(url)):
+        raise Misconfigured(f"{setting} must begin with https:// and name the host{why}")
+    return parts
 
 
 def allowed(address: IPv4Address | IPv6Address, *, local: bool) -> bool:
